@@ -1,0 +1,63 @@
+/** The import law: see CONTRIBUTING.md, "Where code may reach". */
+const adapters = 'kafka|schema-codec|http-delivery|persistence|observability|config|runtime';
+export default {
+  forbidden: [
+    {
+      name: 'core-is-pure',
+      comment: 'libs/core imports itself and node:crypto: no Nest, no Kafka, no clock.',
+      severity: 'error',
+      from: { path: '^libs/core/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^(libs/core/|(node:)?crypto$)' },
+    },
+    {
+      name: 'contracts-import-core-only',
+      severity: 'error',
+      from: { path: '^libs/contracts/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(libs|apps)/', pathNot: '^libs/(contracts|core)/' },
+    },
+    {
+      name: 'adapters-do-not-know-each-other',
+      comment: 'An adapter imports core and contracts, never another adapter. Compose them in an app.',
+      severity: 'error',
+      from: { path: `^libs/(${adapters})/`, pathNot: '\\.(int-)?spec\\.ts$' },
+      to: { path: `^libs/(${adapters}|testing)/`, pathNot: '^libs/$1/' },
+    },
+    {
+      name: 'libs-do-not-import-apps',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(apps|examples|bench)/' },
+    },
+    {
+      name: 'apps-do-not-import-apps',
+      severity: 'error',
+      from: { path: '^apps/(?!standalone/)([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'cross-only-through-the-index',
+      severity: 'error',
+      from: { path: '^(libs|apps|examples|bench|test)/([^/]+)/' },
+      to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^$1/$2/', '^(libs|apps)/[^/]+/src/index\\.ts$', '^libs/testing/'] },
+    },
+    {
+      name: 'only-libs-kafka-knows-kafkajs',
+      severity: 'error',
+      from: { path: '^(libs|apps|bench)/', pathNot: ['^libs/(kafka|runtime|testing|schema-codec)/', 'spec\\.ts$'] },
+      to: { path: 'node_modules/(kafkajs|@kafkajs)/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      importsFields: ['imports'],
+      conditionNames: ['source', 'import', 'node', 'default'],
+    },
+  },
+};

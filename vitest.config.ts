@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } };
+const node = { environment: 'node' as const, pool: 'forks' as const };
+
+/** One project per tier; the tier is in the file's name (CONTRIBUTING.md, "Tests"). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: { ...node, name: 'unit', include: ['{apps,libs,examples,bench,scripts,test}/**/*.spec.ts'], testTimeout: 10_000 },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
+          name: 'int',
+          include: ['{apps,libs,examples}/**/*.int-spec.ts'],
+          globalSetup: ['libs/testing/src/global-setup.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e-spec.ts'],
+          globalSetup: ['libs/testing/src/global-setup.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
