@@ -1,0 +1,4 @@
+export { documentSettings } from './document.js';
+export { childEnvironment, ConfigError, loadConfig, parseConfig, type Config } from './load-config.js';
+export { projectRoot } from './project-root.js';
+export { newMasterKeys, newOperatorKey } from './settings.js';

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { documentSettings } from './document.js';
+import { ConfigError, parseConfig } from './load-config.js';
+import { settings } from './settings.js';
+
+const faultsOf = (env: Record<string, string>, required: Parameters<typeof parseConfig>[1] = []): readonly string[] => {
+  try {
+    parseConfig(env, required);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+};
+
+describe('parseConfig', () => {
+  it('gives every default for an empty environment, and takes an empty variable for one that is not set', () => {
+    expect(parseConfig({ POSTHORN_API_PORT: '' }).apiPort).toBe(8420);
+    expect(parseConfig({}).retryDelaysMs).toHaveLength(9);
+  });
+
+  it('lists every mistake at once, each with its name, the reason and what was given', () => {
+    const faults = faultsOf(
+      {
+        POSTHORN_API_PORT: '99999',
+        POSTHORN_LOG_LEVEL: 'loud',
+        POSTHORN_RETRY_JITTER: 'much',
+        SCHEMA_REGISTRY_URL: 'ftp://x',
+        KAFKA_TLS: 'yes',
+        POSTHORN_RETRY_DELAYS_MS: '5,-1',
+        POSTHORN_TYPO: '1',
+      },
+      ['databaseUrl'],
+    );
+    expect(faults).toEqual([
+      'KAFKA_TLS must be true or false, not "yes"',
+      'SCHEMA_REGISTRY_URL must be a URL that begins with http:// or https://, not "ftp://x"',
+      'POSTHORN_API_PORT must be a whole number from 0 to 65535, not "99999"',
+      'POSTHORN_LOG_LEVEL must be one of debug, info, warn, error, silent, not "loud"',
+      'POSTHORN_RETRY_DELAYS_MS has an entry that does not fit: "-1"',
+      'POSTHORN_RETRY_JITTER must be a number from 0 to 1, not "much"',
+      'POSTHORN_TYPO is not a setting: see docs/configuration.md',
+      `DATABASE_URL must be set: ${settings.databaseUrl.sentence}`,
+    ]);
+  });
+
+  it('never repeats a secret in its message', () => {
+    expect(faultsOf({ POSTHORN_OPERATOR_KEY: 'hush' }).join()).not.toContain('hush');
+    expect(faultsOf({ DATABASE_URL: 'mysql://u:hush@h/d' }).join()).not.toContain('hush');
+  });
+
+  it('checks the rules between settings', () => {
+    expect(faultsOf({ POSTHORN_MIN_INSYNC_REPLICAS: '3', POSTHORN_REPLICATION_FACTOR: '1' })).toHaveLength(1);
+    expect(faultsOf({ KAFKA_SASL_MECHANISM: 'plain' })).toHaveLength(1);
+  });
+
+  it('documents every setting', () => {
+    const text = documentSettings();
+    for (const setting of Object.values(settings)) expect(text).toContain(`| \`${setting.name}\` |`);
+  });
+});

@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { boolean, choice, count, duration, list, number, port, text, type Setting } from './setting.js';
+
+/**
+ * Every setting of Posthorn: name, type, default, sentence. The one place; `docs/configuration.md` is generated from it.
+ * Durations are milliseconds, sizes bytes.
+ */
+export const settings = {
+  kafkaBrokers: list(
+    'KAFKA_BROKERS',
+    [],
+    'Kafka brokers, `host:port`, comma-separated. `npm start` and `npm run demo` start their own where it is not set.',
+  ),
+  kafkaTls: boolean('KAFKA_TLS', false, 'Speak TLS to the brokers.'),
+  kafkaSaslMechanism: choice(
+    'KAFKA_SASL_MECHANISM',
+    ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    'none',
+    'How to log in to the brokers.',
+  ),
+  kafkaUsername: text('KAFKA_USERNAME', '', 'User for SASL.'),
+  kafkaPassword: text('KAFKA_PASSWORD', '', 'Password for SASL.', { secret: true }),
+  schemaRegistryUrl: text(
+    'SCHEMA_REGISTRY_URL',
+    '',
+    'Schema registry with the Confluent API, for example `http://registry:8081`.',
+    { url: ['http', 'https'] },
+  ),
+  databaseUrl: text(
+    'DATABASE_URL',
+    '',
+    'PostgreSQL 15 or later, for example `postgres://user:password@host:5432/posthorn`.',
+    { secret: true, url: ['postgres', 'postgresql'] },
+  ),
+
+  host: text('POSTHORN_HOST', '127.0.0.1', 'Address that the HTTP servers listen on.'),
+  apiPort: port('POSTHORN_API_PORT', 8420, 'REST API. 0 takes a free port and logs it.'),
+  dispatcherPort: port('POSTHORN_DISPATCHER_PORT', 8421, 'Health and metrics of a dispatcher. 0: a free one.'),
+  workerPort: port('POSTHORN_WORKER_PORT', 8422, 'Health and metrics of a worker. 0: a free one.'),
+  projectorPort: port('POSTHORN_PROJECTOR_PORT', 8423, 'Health and metrics of a projector. 0: a free one.'),
+  logLevel: choice(
+    'POSTHORN_LOG_LEVEL',
+    ['debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'Least severe log line that is written.',
+  ),
+  dataDir: text(
+    'POSTHORN_DATA_DIR',
+    '.posthorn/data',
+    'Where the embedded runtime keeps its data, and the keys that were made at the first start.',
+  ),
+
+  operatorKey: text(
+    'POSTHORN_OPERATOR_KEY',
+    '',
+    'Bearer key of the REST API, at least 16 characters. `npm start` makes one.',
+    { secret: true, minLength: 16 },
+  ),
+  masterKeys: text(
+    'POSTHORN_MASTER_KEYS',
+    '',
+    'Keys that seal endpoint secrets: `<version>:<base64 of 32 bytes>`, comma-separated; the highest version seals. `npm start` makes one.',
+    { secret: true },
+  ),
+  allowHttp: boolean('POSTHORN_ALLOW_HTTP', true, 'Whether endpoints may have `http:` URLs.'),
+
+  topicPrefix: text('POSTHORN_TOPIC_PREFIX', 'posthorn', 'First part of every topic and group name.', {
+    pattern: /^[A-Za-z0-9._-]{1,100}$/,
+  }),
+  eventPartitions: count('POSTHORN_EVENT_PARTITIONS', 12, 'Partitions of the events topic; fixed once it exists.', {
+    least: 1,
+    most: 1_000,
+  }),
+  deliveryPartitions: count(
+    'POSTHORN_DELIVERY_PARTITIONS',
+    12,
+    'Partitions of deliveries, retries and attempts; fixed once they exist.',
+    { least: 1, most: 1_000 },
+  ),
+  replicationFactor: count('POSTHORN_REPLICATION_FACTOR', 3, 'Copies of each partition (1 in the embedded runtime).', {
+    least: 1,
+    most: 10,
+  }),
+  minInSyncReplicas: count(
+    'POSTHORN_MIN_INSYNC_REPLICAS',
+    2,
+    'Copies that must have a record before it counts as accepted (1 in the embedded runtime).',
+    { least: 1, most: 10 },
+  ),
+  sessionTimeoutMs: duration(
+    'POSTHORN_SESSION_TIMEOUT_MS',
+    10_000,
+    'How long a process may be silent before its partitions go to another.',
+    { least: 6_000, most: 300_000 },
+  ),
+
+  maxEventBytes: count('POSTHORN_MAX_EVENT_BYTES', 262_144, 'Largest event that is accepted.', {
+    least: 1_024,
+    most: 900_000,
+  }),
+  repeatWindow: count(
+    'POSTHORN_REPEAT_WINDOW',
+    100_000,
+    'An event is a repeat if one of the same tenant, source and id stands among so many records before it in its partition.',
+    { least: 0, most: 10_000_000 },
+  ),
+  ingestTimeoutMs: duration(
+    'POSTHORN_INGEST_TIMEOUT_MS',
+    5_000,
+    'How long POST /v1/events waits for the brokers before it answers 503.',
+    { least: 100, most: 60_000 },
+  ),
+
+  maxInFlight: count('POSTHORN_MAX_IN_FLIGHT', 512, 'POSTs that one worker has on their way at once.', {
+    least: 1,
+    most: 65_536,
+  }),
+  endpointMaxInFlight: count('POSTHORN_ENDPOINT_MAX_IN_FLIGHT', 16, 'Default for POSTs on their way to one endpoint.', {
+    least: 1,
+    most: 1_024,
+  }),
+  endpointTimeoutMs: duration(
+    'POSTHORN_ENDPOINT_TIMEOUT_MS',
+    15_000,
+    'Default for the time that one request may take.',
+    { least: 100, most: 120_000 },
+  ),
+  laneRecords: count(
+    'POSTHORN_LANE_RECORDS',
+    1_000,
+    'Deliveries that wait in memory for one endpoint before the rest spills to a retry topic.',
+    { least: 1, most: 1_000_000 },
+  ),
+  laneBytes: count('POSTHORN_LANE_BYTES', 8_388_608, 'The same bound in bytes.', { least: 1_024, most: 1_073_741_824 }),
+  retryDelaysMs: list(
+    'POSTHORN_RETRY_DELAYS_MS',
+    ['5000', '300000', '1800000', '7200000', '18000000', '36000000', '50400000', '72000000', '86400000'],
+    'Default waits before the 2nd, 3rd, … attempt, in milliseconds (Standard Webhooks).',
+    { each: /^\d{1,10}$/ },
+  ),
+  retryJitter: number('POSTHORN_RETRY_JITTER', 0.2, 'Default share by which a wait varies, both ways.', {
+    least: 0,
+    most: 1,
+  }),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type Settings = {
+  readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
+
+/** Rules that concern several settings; each returns a complaint or null. */
+export const crossRules: readonly ((s: Settings) => string | null)[] = [
+  (s) =>
+    s.minInSyncReplicas > s.replicationFactor
+      ? `POSTHORN_MIN_INSYNC_REPLICAS (${s.minInSyncReplicas}) cannot exceed POSTHORN_REPLICATION_FACTOR (${s.replicationFactor})`
+      : null,
+  (s) =>
+    s.kafkaSaslMechanism !== 'none' && (s.kafkaUsername === '' || s.kafkaPassword === '')
+      ? `KAFKA_SASL_MECHANISM=${s.kafkaSaslMechanism} needs KAFKA_USERNAME and KAFKA_PASSWORD`
+      : null,
+  (s) =>
+    s.endpointMaxInFlight > s.maxInFlight
+      ? `POSTHORN_ENDPOINT_MAX_IN_FLIGHT (${s.endpointMaxInFlight}) cannot exceed POSTHORN_MAX_IN_FLIGHT (${s.maxInFlight})`
+      : null,
+];
+
+/** A fresh operator key, for those who start without one. */
+export const newOperatorKey = (): string => `pk_${randomBytes(24).toString('base64url')}`;
+/** A fresh master key of version 1. */
+export const newMasterKeys = (): string => `1:${randomBytes(32).toString('base64')}`;

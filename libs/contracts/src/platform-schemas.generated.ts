@@ -1,0 +1,831 @@
+// Generated from schemas/platform by `npm run gen`. Do not edit.
+
+export const attemptSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "Attempt",
+  "doc": "What happened to a delivery: each POST, and each final outcome.",
+  "fields": [
+    {
+      "name": "deliveryId",
+      "type": "string",
+      "doc": "See deliveryIdOf in libs/core."
+    },
+    {
+      "name": "webhookId",
+      "type": "string",
+      "doc": "The webhook-id header."
+    },
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Owner of the endpoint."
+    },
+    {
+      "name": "endpointId",
+      "type": "string",
+      "doc": "Receiver; the record's key."
+    },
+    {
+      "name": "stream",
+      "type": "string",
+      "doc": "Stream of the delivery."
+    },
+    {
+      "name": "pos",
+      "type": "long",
+      "doc": "Offset of the delivery in posthorn.deliveries."
+    },
+    {
+      "name": "eventId",
+      "type": "string",
+      "doc": "CloudEvents id."
+    },
+    {
+      "name": "eventSource",
+      "type": "string",
+      "doc": "CloudEvents source."
+    },
+    {
+      "name": "eventType",
+      "type": "string",
+      "doc": "CloudEvents type."
+    },
+    {
+      "name": "configVersion",
+      "type": "long",
+      "doc": "Configuration that was in force: offset in posthorn.endpoints."
+    },
+    {
+      "name": "acceptedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "Append time of the event."
+    },
+    {
+      "name": "dispatchedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the delivery was made."
+    },
+    {
+      "name": "number",
+      "type": "int",
+      "doc": "Which POST this was, from 1; 0 when none was made."
+    },
+    {
+      "name": "startedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When this attempt began."
+    },
+    {
+      "name": "durationMs",
+      "type": "int",
+      "doc": "Until its outcome was known, in milliseconds."
+    },
+    {
+      "name": "url",
+      "type": "string",
+      "doc": "Where it was sent; empty when no POST was made."
+    },
+    {
+      "name": "requestHeaders",
+      "type": {
+        "type": "map",
+        "values": "string"
+      },
+      "doc": "Headers that were sent, without credentials."
+    },
+    {
+      "name": "response",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "AttemptResponse",
+          "doc": "What the endpoint answered.",
+          "fields": [
+            {
+              "name": "status",
+              "type": "int",
+              "doc": "HTTP status code."
+            },
+            {
+              "name": "headers",
+              "type": {
+                "type": "map",
+                "values": "string"
+              },
+              "doc": "Answer headers."
+            },
+            {
+              "name": "body",
+              "type": "bytes",
+              "doc": "First 4 KiB of the answer."
+            },
+            {
+              "name": "truncated",
+              "type": "boolean",
+              "doc": "Whether the answer was longer."
+            }
+          ]
+        }
+      ],
+      "doc": "Null when there was no answer.",
+      "default": null
+    },
+    {
+      "name": "error",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "AttemptError",
+          "doc": "Why there was no answer, or no POST.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": "string",
+              "doc": "Stable code: see AttemptErrorKind in libs/core."
+            },
+            {
+              "name": "message",
+              "type": "string",
+              "doc": "In words."
+            }
+          ]
+        }
+      ],
+      "doc": "Null when an answer came.",
+      "default": null
+    },
+    {
+      "name": "outcome",
+      "type": {
+        "type": "enum",
+        "name": "AttemptOutcome",
+        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled.",
+        "symbols": [
+          "delivered",
+          "retry",
+          "deadLetter",
+          "disable",
+          "dropped"
+        ]
+      },
+      "doc": "What was decided."
+    },
+    {
+      "name": "final",
+      "type": "boolean",
+      "doc": "No further attempt follows."
+    },
+    {
+      "name": "deadLetterReason",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Set when the delivery became a dead letter.",
+      "default": null
+    },
+    {
+      "name": "dueAt",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "doc": "When the next attempt is due.",
+      "default": null
+    },
+    {
+      "name": "workerId",
+      "type": "string",
+      "doc": "Process that made it."
+    }
+  ]
+} as const;
+
+export const deadLetterSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "DeadLetter",
+  "doc": "A delivery that was given up. Counts only with the final Attempt that names it.",
+  "fields": [
+    {
+      "name": "deliveryId",
+      "type": "string",
+      "doc": "See deliveryIdOf in libs/core."
+    },
+    {
+      "name": "delivery",
+      "type": {
+        "type": "record",
+        "namespace": "posthorn",
+        "name": "Delivery",
+        "doc": "One event for one endpoint, rendered and ready to be signed and sent. Stands in posthorn.deliveries and, as copies, in the retry topics.",
+        "fields": [
+          {
+            "name": "tenantId",
+            "type": "string",
+            "doc": "Owner of the endpoint."
+          },
+          {
+            "name": "endpointId",
+            "type": "string",
+            "doc": "Receiver; the record's key."
+          },
+          {
+            "name": "webhookId",
+            "type": "string",
+            "doc": "The webhook-id header: the same over retries and replays of (endpoint, event source, event id)."
+          },
+          {
+            "name": "stream",
+            "type": "string",
+            "doc": "`live`, or the id of a replay or test. Order and dedupe hold within one stream."
+          },
+          {
+            "name": "incarnation",
+            "type": "int",
+            "doc": "Incarnation of the source log; raised when the log is not the one that positions were taken from."
+          },
+          {
+            "name": "sourcePartition",
+            "type": "int",
+            "doc": "Partition of posthorn.events."
+          },
+          {
+            "name": "sourceOffset",
+            "type": "long",
+            "doc": "Offset in posthorn.events."
+          },
+          {
+            "name": "floor",
+            "type": "long",
+            "doc": "Last commit of the source partition that the dispatcher knew as acknowledged when it sent this."
+          },
+          {
+            "name": "configVersion",
+            "type": "long",
+            "doc": "Offset in posthorn.endpoints of the configuration that this was made with."
+          },
+          {
+            "name": "ordering",
+            "type": {
+              "type": "enum",
+              "name": "Ordering",
+              "symbols": [
+                "none",
+                "key",
+                "endpoint"
+              ],
+              "doc": "Order asked for when this was made."
+            },
+            "doc": "The endpoint's setting when this was made."
+          },
+          {
+            "name": "orderingKey",
+            "type": [
+              "null",
+              "string"
+            ],
+            "doc": "The event's partitionkey, else its subject; null: the key shared by all that have neither.",
+            "default": null
+          },
+          {
+            "name": "eventId",
+            "type": "string",
+            "doc": "CloudEvents id."
+          },
+          {
+            "name": "eventSource",
+            "type": "string",
+            "doc": "CloudEvents source."
+          },
+          {
+            "name": "eventType",
+            "type": "string",
+            "doc": "CloudEvents type."
+          },
+          {
+            "name": "acceptedAt",
+            "type": {
+              "type": "long",
+              "logicalType": "timestamp-millis"
+            },
+            "doc": "Append time of the event in posthorn.events."
+          },
+          {
+            "name": "dispatchedAt",
+            "type": {
+              "type": "long",
+              "logicalType": "timestamp-millis"
+            },
+            "doc": "When the dispatcher made this delivery; the retry policy's total time starts here."
+          },
+          {
+            "name": "contentType",
+            "type": "string",
+            "doc": "Content-Type of the body."
+          },
+          {
+            "name": "headers",
+            "type": {
+              "type": "map",
+              "values": "string"
+            },
+            "doc": "Further request headers that belong to the rendered form."
+          },
+          {
+            "name": "body",
+            "type": [
+              "null",
+              "bytes"
+            ],
+            "doc": "Request body; null when it could not be rendered.",
+            "default": null
+          },
+          {
+            "name": "renderError",
+            "type": [
+              "null",
+              "string"
+            ],
+            "doc": "Why there is no body.",
+            "default": null
+          },
+          {
+            "name": "attempt",
+            "type": "int",
+            "doc": "POSTs made so far.",
+            "default": 0
+          },
+          {
+            "name": "hop",
+            "type": "int",
+            "doc": "Number of this copy: 0 in posthorn.deliveries, one more for each retry, hop and spill.",
+            "default": 0
+          },
+          {
+            "name": "pos",
+            "type": [
+              "null",
+              "long"
+            ],
+            "doc": "Offset in posthorn.deliveries; null there, set in every copy.",
+            "default": null
+          },
+          {
+            "name": "writer",
+            "type": [
+              "null",
+              {
+                "type": "record",
+                "name": "Epoch",
+                "doc": "Who wrote a copy: compared by era, then by generation (DESIGN, Ownership).",
+                "fields": [
+                  {
+                    "name": "era",
+                    "type": "int",
+                    "doc": "Raised by the tool that sets positions."
+                  },
+                  {
+                    "name": "generation",
+                    "type": "int",
+                    "doc": "Group generation in which the writer gained the partition."
+                  }
+                ]
+              }
+            ],
+            "doc": "Epoch of the worker that wrote this copy; null in posthorn.deliveries.",
+            "default": null
+          },
+          {
+            "name": "dueAt",
+            "type": [
+              "null",
+              {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              }
+            ],
+            "doc": "Not to be sent before; null: at once.",
+            "default": null
+          }
+        ]
+      },
+      "doc": "The delivery as it was last tried."
+    },
+    {
+      "name": "reason",
+      "type": "string",
+      "doc": "Stable code: exhausted, gone, undeliverable, transformation, poison, endpoint-disabled."
+    },
+    {
+      "name": "at",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was given up."
+    },
+    {
+      "name": "lastStatus",
+      "type": [
+        "null",
+        "int"
+      ],
+      "doc": "HTTP status of the last answer.",
+      "default": null
+    },
+    {
+      "name": "lastError",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Error kind and message of the last attempt.",
+      "default": null
+    }
+  ]
+} as const;
+
+export const deliverySchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "Delivery",
+  "doc": "One event for one endpoint, rendered and ready to be signed and sent. Stands in posthorn.deliveries and, as copies, in the retry topics.",
+  "fields": [
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Owner of the endpoint."
+    },
+    {
+      "name": "endpointId",
+      "type": "string",
+      "doc": "Receiver; the record's key."
+    },
+    {
+      "name": "webhookId",
+      "type": "string",
+      "doc": "The webhook-id header: the same over retries and replays of (endpoint, event source, event id)."
+    },
+    {
+      "name": "stream",
+      "type": "string",
+      "doc": "`live`, or the id of a replay or test. Order and dedupe hold within one stream."
+    },
+    {
+      "name": "incarnation",
+      "type": "int",
+      "doc": "Incarnation of the source log; raised when the log is not the one that positions were taken from."
+    },
+    {
+      "name": "sourcePartition",
+      "type": "int",
+      "doc": "Partition of posthorn.events."
+    },
+    {
+      "name": "sourceOffset",
+      "type": "long",
+      "doc": "Offset in posthorn.events."
+    },
+    {
+      "name": "floor",
+      "type": "long",
+      "doc": "Last commit of the source partition that the dispatcher knew as acknowledged when it sent this."
+    },
+    {
+      "name": "configVersion",
+      "type": "long",
+      "doc": "Offset in posthorn.endpoints of the configuration that this was made with."
+    },
+    {
+      "name": "ordering",
+      "type": {
+        "type": "enum",
+        "name": "Ordering",
+        "symbols": [
+          "none",
+          "key",
+          "endpoint"
+        ],
+        "doc": "Order asked for when this was made."
+      },
+      "doc": "The endpoint's setting when this was made."
+    },
+    {
+      "name": "orderingKey",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "The event's partitionkey, else its subject; null: the key shared by all that have neither.",
+      "default": null
+    },
+    {
+      "name": "eventId",
+      "type": "string",
+      "doc": "CloudEvents id."
+    },
+    {
+      "name": "eventSource",
+      "type": "string",
+      "doc": "CloudEvents source."
+    },
+    {
+      "name": "eventType",
+      "type": "string",
+      "doc": "CloudEvents type."
+    },
+    {
+      "name": "acceptedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "Append time of the event in posthorn.events."
+    },
+    {
+      "name": "dispatchedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the dispatcher made this delivery; the retry policy's total time starts here."
+    },
+    {
+      "name": "contentType",
+      "type": "string",
+      "doc": "Content-Type of the body."
+    },
+    {
+      "name": "headers",
+      "type": {
+        "type": "map",
+        "values": "string"
+      },
+      "doc": "Further request headers that belong to the rendered form."
+    },
+    {
+      "name": "body",
+      "type": [
+        "null",
+        "bytes"
+      ],
+      "doc": "Request body; null when it could not be rendered.",
+      "default": null
+    },
+    {
+      "name": "renderError",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Why there is no body.",
+      "default": null
+    },
+    {
+      "name": "attempt",
+      "type": "int",
+      "doc": "POSTs made so far.",
+      "default": 0
+    },
+    {
+      "name": "hop",
+      "type": "int",
+      "doc": "Number of this copy: 0 in posthorn.deliveries, one more for each retry, hop and spill.",
+      "default": 0
+    },
+    {
+      "name": "pos",
+      "type": [
+        "null",
+        "long"
+      ],
+      "doc": "Offset in posthorn.deliveries; null there, set in every copy.",
+      "default": null
+    },
+    {
+      "name": "writer",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "Epoch",
+          "doc": "Who wrote a copy: compared by era, then by generation (DESIGN, Ownership).",
+          "fields": [
+            {
+              "name": "era",
+              "type": "int",
+              "doc": "Raised by the tool that sets positions."
+            },
+            {
+              "name": "generation",
+              "type": "int",
+              "doc": "Group generation in which the writer gained the partition."
+            }
+          ]
+        }
+      ],
+      "doc": "Epoch of the worker that wrote this copy; null in posthorn.deliveries.",
+      "default": null
+    },
+    {
+      "name": "dueAt",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "doc": "Not to be sent before; null: at once.",
+      "default": null
+    }
+  ]
+} as const;
+
+export const endpointConfigSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "EndpointConfig",
+  "doc": "What dispatcher and worker need of an endpoint. A deletion is a tombstone.",
+  "fields": [
+    {
+      "name": "endpointId",
+      "type": "string",
+      "doc": "The record's key."
+    },
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Owner."
+    },
+    {
+      "name": "url",
+      "type": "string",
+      "doc": "Where deliveries are POSTed."
+    },
+    {
+      "name": "eventTypes",
+      "type": {
+        "type": "array",
+        "items": "string"
+      },
+      "doc": "Patterns: an exact type, `task.*` (any type below task), or `*`."
+    },
+    {
+      "name": "state",
+      "type": {
+        "type": "enum",
+        "name": "EndpointState",
+        "symbols": [
+          "active",
+          "paused",
+          "disabled"
+        ]
+      },
+      "doc": "Only an active endpoint gets new deliveries."
+    },
+    {
+      "name": "ordering",
+      "type": {
+        "type": "enum",
+        "name": "EndpointOrdering",
+        "symbols": [
+          "none",
+          "key",
+          "endpoint"
+        ]
+      },
+      "doc": "Order asked for.",
+      "default": "none"
+    },
+    {
+      "name": "secrets",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "EndpointSecret",
+          "fields": [
+            {
+              "name": "secretId",
+              "type": "string",
+              "doc": "Name of the secret; not secret itself."
+            },
+            {
+              "name": "ciphertext",
+              "type": "string",
+              "doc": "Sealed by libs/core secret-box: never the secret itself."
+            },
+            {
+              "name": "expiresAt",
+              "type": [
+                "null",
+                {
+                  "type": "long",
+                  "logicalType": "timestamp-millis"
+                }
+              ],
+              "doc": "End of the overlap after a rotation; null: in force.",
+              "default": null
+            }
+          ]
+        }
+      },
+      "doc": "Each signs every request while in force."
+    },
+    {
+      "name": "maxInFlight",
+      "type": "int",
+      "doc": "POSTs on their way at once."
+    },
+    {
+      "name": "timeoutMs",
+      "type": "int",
+      "doc": "For the whole request, in milliseconds."
+    },
+    {
+      "name": "retry",
+      "type": {
+        "type": "record",
+        "name": "RetryPolicyConfig",
+        "fields": [
+          {
+            "name": "delaysMs",
+            "type": {
+              "type": "array",
+              "items": "long"
+            },
+            "doc": "Wait before the 2nd, 3rd, … attempt. Their number plus one is the number of attempts."
+          },
+          {
+            "name": "jitter",
+            "type": "double",
+            "doc": "Share by which each delay varies at random, both ways: 0.2 is ±20 %."
+          },
+          {
+            "name": "maxDelayMs",
+            "type": "long",
+            "doc": "Longest wait that a Retry-After may ask for."
+          }
+        ]
+      },
+      "doc": "When to try again."
+    },
+    {
+      "name": "revision",
+      "type": "int",
+      "doc": "Counts the changes of this endpoint, from 1."
+    },
+    {
+      "name": "updatedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was changed."
+    }
+  ]
+} as const;
+
+export const tenantConfigSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "TenantConfig",
+  "doc": "A tenant that exists; key `tenant:<id>` in posthorn.endpoints. A deletion is a tombstone.",
+  "fields": [
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "As in the CloudEvents extension tenantid, or the record key of an event."
+    },
+    {
+      "name": "name",
+      "type": "string",
+      "doc": "For people."
+    },
+    {
+      "name": "updatedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was changed."
+    }
+  ]
+} as const;

@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+
+/** Where a delivery comes from: unique per (endpoint, stream, log incarnation, source partition, offset). */
+export interface DeliverySource {
+  readonly endpointId: string;
+  readonly stream: string;
+  readonly incarnation: number;
+  readonly sourcePartition: number;
+  readonly sourceOffset: number;
+}
+
+/** Readable, and the same whoever computes it: `ep_….live.0.3.1287`. */
+export function deliveryIdOf(source: DeliverySource): string {
+  return `${source.endpointId}.${source.stream}.${source.incarnation}.${source.sourcePartition}.${source.sourceOffset}`;
+}
+
+/**
+ * `webhook-id` of an event for an endpoint: the receiver's idempotency key, constant over retries and replays
+ * (Standard Webhooks 1.0.0, webhook-id; it holds no `.`). 132 bits of SHA-256, base64url.
+ */
+export function webhookIdOf(endpointId: string, eventSource: string, eventId: string): string {
+  const digest = createHash('sha256').update(`${endpointId}\0${eventSource}\0${eventId}`).digest('base64url');
+  return `msg_${digest.slice(0, 22)}`;
+}

@@ -1,0 +1,5 @@
+export * from './delivery/index.js';
+export * from './dispatch/index.js';
+export * from './event/index.js';
+export * from './log/index.js';
+export * from './signing/index.js';

@@ -1,0 +1,4 @@
+export { HealthController } from './health.controller.js';
+export { createLogger, type Logger } from './logger.js';
+export { Metrics } from './metrics.js';
+export { Readiness, type ReadinessCheck } from './readiness.js';

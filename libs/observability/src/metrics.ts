@@ -1,0 +1,137 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const latencyBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200];
+
+/** What Posthorn counts: one method per fact. Stages declare the few that they need as a port of theirs. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #counters: ReturnType<typeof counters>;
+  readonly #inFlight: Gauge;
+  readonly #lag: Gauge<'topic' | 'partition'>;
+  readonly #stopped: Gauge<'topic' | 'partition'>;
+  readonly #latency: Histogram;
+  readonly #attempt: Histogram;
+
+  constructor(app: string) {
+    this.registry.setDefaultLabels({ app });
+    collectDefaultMetrics({ register: this.registry });
+    const registers = [this.registry];
+    this.#counters = counters(registers);
+    this.#inFlight = new Gauge({ name: 'posthorn_in_flight', help: 'POSTs on their way', registers });
+    this.#lag = new Gauge({
+      name: 'posthorn_lag_records',
+      help: 'Records of a partition that are not settled yet',
+      labelNames: ['topic', 'partition'],
+      registers,
+    });
+    this.#stopped = new Gauge({
+      name: 'posthorn_partition_stopped',
+      help: '1 for a partition that stopped with an alarm and waits for a decision',
+      labelNames: ['topic', 'partition'],
+      registers,
+    });
+    this.#latency = new Histogram({
+      name: 'posthorn_delivery_latency_seconds',
+      help: 'From the acceptance of an event to its first 2xx',
+      buckets: latencyBuckets,
+      registers,
+    });
+    this.#attempt = new Histogram({
+      name: 'posthorn_attempt_duration_seconds',
+      help: 'From the start of a POST to its outcome',
+      buckets: latencyBuckets,
+      registers,
+    });
+  }
+
+  eventsAccepted(count: number): void {
+    this.#counters.accepted.inc(count);
+  }
+  eventRejected(reason: string): void {
+    this.#counters.rejected.inc({ reason });
+  }
+  repeats(count: number): void {
+    this.#counters.repeats.inc(count);
+  }
+  deliveriesDispatched(count: number): void {
+    this.#counters.dispatched.inc(count);
+  }
+  attempt(outcome: string, durationMs: number): void {
+    this.#counters.attempts.inc({ outcome });
+    this.#attempt.observe(durationMs / 1000);
+  }
+  delivered(latencyMs: number): void {
+    this.#counters.delivered.inc();
+    this.#latency.observe(Math.max(0, latencyMs) / 1000);
+  }
+  retried(): void {
+    this.#counters.retried.inc();
+  }
+  deadLettered(reason: string): void {
+    this.#counters.deadLettered.inc({ reason });
+  }
+  projected(count: number): void {
+    this.#counters.projected.inc(count);
+  }
+  inFlight(count: number): void {
+    this.#inFlight.set(count);
+  }
+  lag(topic: string, partition: number, records: number): void {
+    this.#lag.set({ topic, partition }, records);
+  }
+  /** The partition is no longer ours: its series end. */
+  partitionLost(topic: string, partition: number): void {
+    this.#lag.remove({ topic, partition });
+    this.#stopped.remove({ topic, partition });
+  }
+  partitionStopped(topic: string, partition: number): void {
+    this.#stopped.set({ topic, partition }, 1);
+  }
+}
+
+const counters = (registers: Registry[]) => ({
+  accepted: new Counter({
+    name: 'posthorn_events_accepted_total',
+    help: 'Events acknowledged to their producer over REST',
+    registers,
+  }),
+  rejected: new Counter({
+    name: 'posthorn_events_rejected_total',
+    help: 'Events refused, by reason',
+    labelNames: ['reason'],
+    registers,
+  }),
+  repeats: new Counter({
+    name: 'posthorn_repeats_total',
+    help: 'Events that were sent again and not dispatched again',
+    registers,
+  }),
+  dispatched: new Counter({
+    name: 'posthorn_deliveries_dispatched_total',
+    help: 'Deliveries appended by the dispatcher',
+    registers,
+  }),
+  attempts: new Counter({
+    name: 'posthorn_attempts_total',
+    help: 'Attempts, by what was decided',
+    labelNames: ['outcome'],
+    registers,
+  }),
+  delivered: new Counter({ name: 'posthorn_deliveries_delivered_total', help: 'Deliveries that got a 2xx', registers }),
+  retried: new Counter({
+    name: 'posthorn_deliveries_retried_total',
+    help: 'Failed attempts that another follows',
+    registers,
+  }),
+  deadLettered: new Counter({
+    name: 'posthorn_deliveries_dead_lettered_total',
+    help: 'Deliveries given up, by reason',
+    labelNames: ['reason'],
+    registers,
+  }),
+  projected: new Counter({
+    name: 'posthorn_records_projected_total',
+    help: 'Records that the projector has stored',
+    registers,
+  }),
+});
