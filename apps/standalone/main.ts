@@ -1,0 +1,3 @@
+import { runStandalone } from './src/index.js';
+
+await runStandalone();

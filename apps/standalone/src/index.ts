@@ -1,0 +1,1 @@
+export { runStandalone, type Addresses } from './standalone.js';

@@ -1,0 +1,12 @@
+export { DatabaseModule } from './database.module.js';
+export { kafkaLog, PlatformModule, topicsOf, type Topics } from './platform.module.js';
+export {
+  exitOnBug,
+  onStopSignal,
+  reportStartFailure,
+  runApp,
+  startApp,
+  type AppDefinition,
+  type RunningApp,
+} from './run-app.js';
+export { CONFIG, DATABASE, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS } from './tokens.js';
