@@ -90,6 +90,8 @@ export function onStopSignal(logger: Logger, stop: () => Promise<void>): void {
   };
   process.on('SIGTERM', handle);
   process.on('SIGINT', handle);
+  // A parent that spawned us with an IPC channel is gone: nobody would ever stop us.
+  if (process.send) process.on('disconnect', () => handle('SIGTERM'));
 }
 
 /** A bug must not leave a half-alive process: everything that was acknowledged is in the log, so another takes over. */

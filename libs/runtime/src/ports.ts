@@ -12,6 +12,8 @@ export interface RuntimeOptions {
   /** Services that the user has named; only the missing ones are started. */
   readonly own?: Partial<RuntimeAddresses>;
   readonly onProgress?: (line: string) => void;
+  /** For tests: the database does not wait for the disk. What a power cut would spoil, a killed process does not. */
+  readonly fast?: boolean;
 }
 
 export interface Runtime extends RuntimeAddresses {
@@ -30,4 +32,10 @@ export interface TestCluster {
   /** Starts a killed broker again, on the same port with the same data, and waits until it answers. */
   restart(index: number): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface TestClusterOptions {
+  readonly brokers: number;
+  /** Broker settings over those of the embedded runtime. */
+  readonly config?: Readonly<Record<string, string>>;
 }

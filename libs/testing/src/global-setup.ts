@@ -1,0 +1,38 @@
+import type { TestProject } from 'vitest/node';
+import type { Runtime } from '../../runtime/src/index.js';
+import { startServices } from './services.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    kafkaBrokers: string;
+    schemaRegistryUrl: string;
+    databaseUrl: string;
+  }
+}
+
+// Vitest loads this file once per project, perhaps as separate modules, in one process: what they share hangs on the
+// process, so that `--project int --project e2e` starts one runtime.
+const SHARED = Symbol.for('posthorn.testing.services');
+
+interface Shared {
+  users: number;
+  readonly services: Promise<Runtime>;
+}
+
+const place: typeof globalThis & { [SHARED]?: Shared } = globalThis;
+
+/** Vitest's global setup of the tiers that need real services; tests get the addresses by `inject('kafkaBrokers')`. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const shared = (place[SHARED] ??= { users: 0, services: startServices(process.env) });
+  shared.users += 1;
+  const { kafkaBrokers, schemaRegistryUrl, databaseUrl, stop } = await shared.services;
+  project.provide('kafkaBrokers', kafkaBrokers);
+  project.provide('schemaRegistryUrl', schemaRegistryUrl);
+  project.provide('databaseUrl', databaseUrl);
+  return async () => {
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    delete place[SHARED];
+    await stop();
+  };
+}

@@ -1,0 +1,16 @@
+export {
+  RecordingReceiver,
+  type AnswerProgram,
+  type ReceivedRequest,
+  type ReceiverAnswer,
+} from './recording-receiver.js';
+export { createTestDatabase, type TestDatabase } from './test-database.js';
+export { uniquePrefix } from './unique-prefix.js';
+export {
+  appNames,
+  PlatformProcesses,
+  type AppName,
+  type AppProcess,
+  type PlatformProcessesOptions,
+  type PlatformServices,
+} from './platform-processes.js';
