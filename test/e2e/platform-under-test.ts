@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import {
+  createTestDatabase,
+  PlatformProcesses,
+  RecordingReceiver,
+  uniquePrefix,
+  type AnswerProgram,
+  type AppName,
+  type PlatformServices,
+  type TestDatabase,
+} from '#libs/testing';
+import { parseSecret, verifyWebhook } from '#libs/core';
+import { judge, type Receipt, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
+import { readEvidence } from './read-evidence.js';
+
+/** An endpoint that the test registered, with its receiver. */
+export interface EndpointUnderTest extends SubscribedEndpoint {
+  readonly secret: string;
+  readonly receiver: RecordingReceiver;
+  /** What the receiver answered, by request index. */
+  readonly statuses: readonly number[];
+}
+
+/** The real apps as processes, a tenant, and receivers that record: what every end-to-end test stands on. */
+export class PlatformUnderTest {
+  readonly endpoints: EndpointUnderTest[] = [];
+  private constructor(
+    readonly platform: PlatformProcesses,
+    readonly prefix: string,
+    readonly services: PlatformServices,
+    readonly tenantId: string,
+    private readonly database: TestDatabase,
+    private readonly folder: string,
+  ) {}
+
+  static async start(
+    options: { settings?: Readonly<Record<string, string>>; kafkaBrokers?: string; apps?: readonly AppName[] } = {},
+  ): Promise<PlatformUnderTest> {
+    const database = await createTestDatabase();
+    const folder = mkdtempSync(join(tmpdir(), 'posthorn-e2e-'));
+    const prefix = uniquePrefix().replace(/\.$/, '');
+    const services: PlatformServices = {
+      kafkaBrokers: options.kafkaBrokers ?? inject('kafkaBrokers'),
+      schemaRegistryUrl: inject('schemaRegistryUrl'),
+      databaseUrl: database.url,
+    };
+    const platform = await PlatformProcesses.start(
+      { services, topicPrefix: prefix, logDir: folder, settings: options.settings ?? {} },
+      options.apps,
+    );
+    const tenantId = `tenant-${prefix}`;
+    const created = await platform.request('POST', '/v1/tenants', { id: tenantId, name: 'Under test' });
+    if (created.status !== 201) throw new Error(`no tenant: ${created.status} ${JSON.stringify(created.body)}`);
+    return new PlatformUnderTest(platform, prefix, services, tenantId, database, folder);
+  }
+
+  /** Registers an endpoint with a receiver of its own. Retries are short unless `body` says otherwise. */
+  async addEndpoint(
+    eventTypes: readonly string[],
+    answer: AnswerProgram = () => ({}),
+    body: Readonly<Record<string, unknown>> = {},
+  ): Promise<EndpointUnderTest> {
+    const statuses: number[] = [];
+    const receiver = await RecordingReceiver.start((request, index, earlier) => {
+      const given = answer(request, index, earlier);
+      statuses[index] = given.kind === 'never' || given.kind === 'cut' ? 0 : (given.status ?? 204);
+      return given;
+    });
+    const created = await this.platform.request<{ id: string; secret: string }>('POST', '/v1/endpoints', {
+      tenantId: this.tenantId,
+      url: `${receiver.url}/hook`,
+      eventTypes,
+      retry: { delaysMs: [1000, 1000, 2000], jitter: 0.1 },
+      ...body,
+    });
+    if (created.status !== 201) throw new Error(`no endpoint: ${created.status} ${JSON.stringify(created.body)}`);
+    const endpoint: EndpointUnderTest = {
+      endpointId: created.body.id,
+      tenantId: this.tenantId,
+      wants: (type) =>
+        eventTypes.some((p) => p === '*' || p === type || (p.endsWith('.*') && type.startsWith(p.slice(0, -1)))),
+      secret: created.body.secret,
+      receiver,
+      statuses,
+    };
+    this.endpoints.push(endpoint);
+    return endpoint;
+  }
+
+  receipts(): readonly Receipt[] {
+    return this.endpoints.flatMap((endpoint) => {
+      const keys = [parseSecret(endpoint.secret)];
+      return endpoint.receiver.requests.map((request, index): Receipt => {
+        const header = (name: string): string | undefined => request.headers[name]?.toString();
+        const signed = {
+          id: header('webhook-id'),
+          timestamp: header('webhook-timestamp'),
+          signature: header('webhook-signature'),
+          body: request.body,
+        };
+        return {
+          endpointId: endpoint.endpointId,
+          webhookId: signed.id ?? '',
+          validSignature: verifyWebhook(keys, signed, request.at / 1000).ok,
+          status: endpoint.statuses[index] ?? 0,
+        };
+      });
+    });
+  }
+
+  /** Reads the log and judges (oracle). */
+  async verdict(): Promise<Verdict> {
+    const log = await readEvidence({
+      brokers: this.services.kafkaBrokers,
+      registryUrl: this.services.schemaRegistryUrl,
+      prefix: this.prefix,
+    });
+    return judge({ ...log, endpoints: this.endpoints, receipts: this.receipts() });
+  }
+
+  /** Judges again and again until nothing is wrong; returns the last verdict when the time is over. */
+  async settledVerdict(timeoutMs: number): Promise<Verdict> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const verdict = await this.verdict();
+      if (verdict.violations.length === 0 || performance.now() > deadline) return verdict;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.platform.stop();
+    await Promise.all(this.endpoints.map(({ receiver }) => receiver.close()));
+    await this.database.drop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
