@@ -1,0 +1,40 @@
+/** The static checks, one after the other, a line for each. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { capture, fromBin, root, stopped } from './process.mjs';
+
+const SOURCES = ['apps', 'libs', 'examples', 'bench', 'test'];
+
+const checks = [
+  { title: 'types', command: 'tsc', args: () => ['-p', 'tsconfig.json'] },
+  { title: 'lint', command: 'oxlint', args: () => ['--type-aware', '--deny-warnings'] },
+  { title: 'format', command: 'prettier', args: () => ['--check', '--log-level=warn', '.'] },
+  { title: 'import law', command: 'depcruise', args: () => ['--config', '.dependency-cruiser.mjs', ...folders()] },
+  { title: 'dead code', command: 'knip', args: () => ['--no-progress'] },
+  { title: 'generated files', command: 'node', args: () => ['scripts/gen.mjs', '--check'] },
+];
+
+/** Runs them all, also after one has failed: `{ passed, failed }`. */
+export async function runChecks() {
+  const counts = { passed: 0, failed: 0 };
+  for (const { title, command, args } of checks) {
+    if (stopped()) return { ...counts, failed: counts.failed + 1 };
+    const start = performance.now();
+    const { code, output } = await capture(fromBin(command), args());
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${title} (${seconds} s)`);
+    if (code !== 0) console.log(output.trimEnd());
+    counts[code === 0 ? 'passed' : 'failed'] += 1;
+  }
+  return counts;
+}
+
+/** Resolves to the exit code. */
+export async function check() {
+  const { failed } = await runChecks();
+  return failed === 0 ? 0 : 1;
+}
+
+function folders() {
+  return SOURCES.filter((folder) => existsSync(join(root, folder)));
+}
