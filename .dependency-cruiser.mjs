@@ -56,7 +56,6 @@ export default {
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      importsFields: ['imports'],
       conditionNames: ['source', 'import', 'node', 'default'],
     },
   },

@@ -60,8 +60,10 @@ export interface RecordPosition {
  * - `not-held`: see `SendOptions.held`. The records may or may not stand in the log.
  * - `timeout`: no acknowledgement in time. The records may or may not stand in the log.
  * - `closed`: the sender was closed before; nothing was sent.
+ * - `refused`: the broker refuses some of the records for good (authorization, no key in a compacted topic, …). Those were
+ *   not written, others of the call may have been.
  */
-export type SendErrorCode = 'too-large' | 'not-held' | 'timeout' | 'closed';
+export type SendErrorCode = 'too-large' | 'not-held' | 'timeout' | 'closed' | 'refused';
 
 export class SendError extends Error {
   override readonly name = 'SendError';
@@ -77,6 +79,11 @@ export class SendError extends Error {
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
+}
+
+/** `topic-partition`, for messages and as a key. */
+export function partitionName({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
 }
 
 /** `start` is the first offset that is still there, `end` the one that the next record will get. */
@@ -116,7 +123,8 @@ export class OffsetOutOfRange extends Error {
 export interface FeedHandler {
   /**
    * Records in offset order, without gap or repeat since `follow`. Synchronous: enqueue and return. `end` is the log's
-   * end as known by this fetch. Also called with no records when the end was learnt and nothing was there.
+   * end as known by this fetch. Also called with no records when the end was learnt and nothing (more) is there to read:
+   * all below `end` has then been delivered, also where the last offsets are transaction markers or were compacted away.
    */
   onRecords(records: readonly LogRecord[], end: number): void;
   /** The position is outside of the log; the partition is no longer followed. */
@@ -244,11 +252,17 @@ export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly tls?: boolean;
-  readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string };
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    readonly username: string;
+    readonly password: string;
+  };
   /** Default 10,000. */
   readonly sessionTimeoutMs?: number;
   /** Largest record (key, value, headers) in bytes; `SendError` `too-large` beyond it. Default 1,000,000. */
   readonly maxRecordBytes?: number;
+  /** Of what is sent; what is read may be plain, gzip, snappy, lz4 or zstd. Default `none`. */
+  readonly compression?: 'none' | 'zstd';
   /** Receives what the client wants logged. Default: nowhere. */
   readonly log?: (entry: { level: 'debug' | 'info' | 'warn' | 'error'; message: string; details: object }) => void;
 }

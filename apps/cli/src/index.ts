@@ -1,0 +1,2 @@
+export { deploy } from './deploy.js';
+export { runCli } from './program.js';

@@ -1,0 +1,141 @@
+import type { Config } from '#libs/config';
+import { groupNames, topicNames } from '#libs/contracts';
+import { decodeSourcePosition, encodeSourcePosition, fingerprintOf } from '#libs/core';
+import type { GainedPartition, GroupMembership, KafkaLog } from '#libs/kafka';
+import { connectBrokers } from './broker.js';
+import { CommandFailed, type Report } from './report.js';
+
+export interface IncarnationRequest {
+  /** Of the events topic. */
+  readonly partition: number;
+  /** Where the dispatcher is to go on. */
+  readonly at: 'earliest' | 'latest' | number;
+  /** Number of the new incarnation; needed where the old one cannot be read. Default: one above the old one. */
+  readonly incarnation?: number;
+}
+
+/**
+ * Decides what a dispatcher that stopped with an alarm waits for: sets the position of one partition of events, as a new
+ * incarnation of the log, so that no delivery id of the old one is taken for one of the new (DESIGN §4). All dispatchers
+ * must be stopped: positions belong to the group's members, and for this moment that is us.
+ * @throws CommandFailed
+ */
+export async function openIncarnation(config: Config, request: IncarnationRequest, report: Report): Promise<void> {
+  const kafka = connectBrokers(config);
+  await openIncarnationIn(kafka, config, request, report);
+}
+
+/** The same over any log. */
+export async function openIncarnationIn(
+  kafka: KafkaLog,
+  config: Pick<Config, 'topicPrefix'>,
+  request: IncarnationRequest,
+  report: Report,
+): Promise<void> {
+  const topic = topicNames(config.topicPrefix).events;
+  const groupId = groupNames(config.topicPrefix).dispatcher;
+  const gained = new Map<number, GainedPartition>();
+  const membership = kafka.membership({
+    groupId,
+    topics: [topic],
+    listener: {
+      onGained: (partitions) => {
+        for (const one of partitions) gained.set(one.partition, one);
+      },
+      onLost: (partitions) => {
+        for (const { partition } of partitions) gained.delete(partition);
+      },
+      beforeJoin: () => Promise.resolve(),
+      // `join` rejects with the same error.
+      onFatal: () => gained.clear(),
+    },
+  });
+  try {
+    await requireTopic(kafka, topic, request.partition, membership);
+    const partitions = await partitionCount(kafka, topic);
+    const place = await untilGained(gained, request.partition);
+    if (place === null || gained.size < partitions)
+      throw new CommandFailed(`the group ${groupId} has other members: stop every dispatcher first`);
+    await commitIncarnation(kafka, membership, place, request, report);
+  } finally {
+    await membership.leave();
+  }
+}
+
+async function requireTopic(
+  kafka: KafkaLog,
+  topic: string,
+  partition: number,
+  membership: GroupMembership,
+): Promise<void> {
+  const count = await partitionCount(kafka, topic);
+  if (partition >= count)
+    throw new CommandFailed(`${topic} has no partition ${partition}: its partitions are 0 to ${count - 1}`);
+  await membership.join();
+}
+
+async function partitionCount(kafka: KafkaLog, topic: string): Promise<number> {
+  const administration = kafka.administration();
+  try {
+    const count = (await administration.partitionCounts([topic])).get(topic) ?? null;
+    if (count === null) throw new CommandFailed(`there is no topic ${topic}: run \`posthorn topics create\` first`);
+    return count;
+  } finally {
+    await administration.close();
+  }
+}
+
+/** Commits and bounds are read after the join; they arrive a moment later. */
+async function untilGained(
+  gained: ReadonlyMap<number, GainedPartition>,
+  partition: number,
+): Promise<GainedPartition | null> {
+  for (let i = 0; i < 100 && !gained.has(partition); i += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  return gained.get(partition) ?? null;
+}
+
+async function commitIncarnation(
+  kafka: KafkaLog,
+  membership: GroupMembership,
+  place: GainedPartition,
+  request: IncarnationRequest,
+  report: Report,
+): Promise<void> {
+  const { topic, partition, bounds, committed } = place;
+  const offset = request.at === 'earliest' ? bounds.start : request.at === 'latest' ? bounds.end : request.at;
+  if (offset < bounds.start || offset > bounds.end)
+    throw new CommandFailed(
+      `${topic}-${partition} has no offset ${offset}: its log reaches from ${bounds.start} to ${bounds.end}`,
+    );
+  const incarnation = newIncarnation(place, request);
+  const fingerprint = await fingerprintBefore(kafka, place, offset);
+  await membership.commit([{ topic, partition, offset, metadata: encodeSourcePosition({ incarnation, fingerprint }) }]);
+  const old = committed === null ? 'without a position' : `at ${committed.offset}`;
+  report(`${topic}-${partition}: was ${old}, goes on at ${offset} as incarnation ${incarnation}`);
+}
+
+function newIncarnation({ committed }: GainedPartition, request: IncarnationRequest): number {
+  const old = committed === null ? { incarnation: 0 } : decodeSourcePosition(committed.metadata);
+  if (old === null && request.incarnation === undefined)
+    throw new CommandFailed(
+      'the old commit does not say its incarnation: give a number above any that was used, with --incarnation',
+    );
+  const least = (old?.incarnation ?? 0) + 1;
+  const incarnation = request.incarnation ?? least;
+  if (incarnation < least) throw new CommandFailed(`the incarnation must be at least ${least}`);
+  return incarnation;
+}
+
+async function fingerprintBefore(kafka: KafkaLog, place: GainedPartition, offset: number): Promise<string | null> {
+  if (offset <= place.bounds.start) return null;
+  const reader = kafka.reader();
+  try {
+    for await (const records of reader.range(place, offset - 1, offset)) {
+      const record = records.find((one) => one.offset === offset - 1);
+      if (record !== undefined) return fingerprintOf(record);
+    }
+    return null;
+  } finally {
+    await reader.close();
+  }
+}
