@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '#libs/config';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { readTopic } from './read-evidence.js';
@@ -109,7 +109,14 @@ describe('bad input', () => {
     ]);
     await endpoint.receiver.waitFor(1, 15_000);
     expect((JSON.parse(endpoint.receiver.requests[0]!.body.toString()) as { id: string }).id).toBe(last!.id);
-    const rejected = await readTopic(test.services.kafkaBrokers, `${test.prefix}.events.rejected`);
+    // An unknown tenant is given a moment, in case that its configuration is on its way.
+    const rejected = await vi.waitUntil(
+      async () => {
+        const found = await readTopic(test.services.kafkaBrokers, `${test.prefix}.events.rejected`);
+        return found.length >= 6 ? found : null;
+      },
+      { timeout: 20_000, interval: 500 },
+    );
     const reasons = rejected.map(({ headers }) => String(headers?.['posthorn-reason']));
     expect(reasons.toSorted()).toEqual(
       [

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Webhook } from 'standardwebhooks';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { readTopic } from './read-evidence.js';
@@ -182,7 +182,7 @@ describe('the pipeline, from ingest to delivered', () => {
   it('retries what fails, gives up at the end of the schedule, and tells the whole story in the delivery log', async () => {
     const flaky = await test.addEndpoint(['comment.added'], (_, __, earlier) => (earlier === 0 ? { status: 503 } : {}));
     const broken = await test.addEndpoint(['comment.added'], () => ({ status: 500, body: 'x'.repeat(5_000) }), {
-      retry: { delaysMs: [500, 500], jitter: 0 },
+      retry: { delaysMs: [1000, 1000], jitter: 0 },
     });
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await upstream.send([
@@ -198,14 +198,17 @@ describe('the pipeline, from ingest to delivered', () => {
     expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
     expect(second!.at - first!.at).toBeGreaterThanOrEqual(900);
 
-    const story = await eventually(async () => {
-      const { body: page } = await test.platform.request<{ data: { id: string; status: string }[] }>(
-        'GET',
-        `/v1/deliveries?endpointId=${broken.endpointId}`,
-      );
-      const found = page.data.find(({ status }) => status === 'dead-lettered');
-      return found ? test.platform.request<DeliveryStory>('GET', `/v1/deliveries/${found.id}`) : null;
-    });
+    const story = await vi.waitUntil(
+      async () => {
+        const { body: page } = await test.platform.request<{ data: { id: string; status: string }[] }>(
+          'GET',
+          `/v1/deliveries?endpointId=${broken.endpointId}`,
+        );
+        const found = page.data.find(({ status }) => status === 'dead-lettered');
+        return found ? test.platform.request<DeliveryStory>('GET', `/v1/deliveries/${found.id}`) : null;
+      },
+      { timeout: 15_000, interval: 250 },
+    );
     expect(story.status).toBe(200);
     expect(story.body).toMatchObject({ status: 'dead-lettered', deadLetterReason: 'exhausted' });
     expect(story.body.attempts).toHaveLength(3);
@@ -249,14 +252,4 @@ describe('the pipeline, from ingest to delivered', () => {
 interface DeliveryStory {
   readonly status: string;
   readonly attempts: readonly { readonly number: number; readonly response: { readonly status: number } | null }[];
-}
-
-async function eventually<T>(look: () => Promise<T | null>, timeoutMs = 15_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== null) return found;
-    if (performance.now() > deadline) throw new Error(`not seen within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
 }

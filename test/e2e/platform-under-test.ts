@@ -14,7 +14,7 @@ import {
 } from '#libs/testing';
 import { parseSecret, verifyWebhook } from '#libs/core';
 import { judge, type Receipt, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
-import { readEvidence } from './read-evidence.js';
+import { readEvents, readEvidence } from './read-evidence.js';
 
 /** An endpoint that the test registered, with its receiver. */
 export interface EndpointUnderTest extends SubscribedEndpoint {
@@ -69,6 +69,9 @@ export class PlatformUnderTest {
       statuses[index] = given.kind === 'never' || given.kind === 'cut' ? 0 : (given.status ?? 204);
       return given;
     });
+    // What stands in the log by now was dispatched without it.
+    const log = await readEvents(this.services.kafkaBrokers, `${this.prefix}.events`);
+    const earlier = new Set(log.map(({ id }) => id));
     const created = await this.platform.request<{ id: string; secret: string }>('POST', '/v1/endpoints', {
       tenantId: this.tenantId,
       url: `${receiver.url}/hook`,
@@ -80,8 +83,7 @@ export class PlatformUnderTest {
     const endpoint: EndpointUnderTest = {
       endpointId: created.body.id,
       tenantId: this.tenantId,
-      wants: (type) =>
-        eventTypes.some((p) => p === '*' || p === type || (p.endsWith('.*') && type.startsWith(p.slice(0, -1)))),
+      wants: ({ type, id }) => !earlier.has(id) && eventTypes.some((pattern) => covers(pattern, type)),
       secret: created.body.secret,
       receiver,
       statuses,
@@ -138,3 +140,6 @@ export class PlatformUnderTest {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+const covers = (pattern: string, type: string): boolean =>
+  pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { judge, type Evidence } from './delivery-oracle.js';
 
 const event = { tenantId: 't', id: '1', source: '/s', type: 'task.updated' };
-const endpoint = { endpointId: 'ep', tenantId: 't', wants: (type: string) => type.startsWith('task.') };
+const endpoint = { endpointId: 'ep', tenantId: 't', wants: ({ type }: { type: string }) => type.startsWith('task.') };
 const attempt = {
   deliveryId: 'd',
   endpointId: 'ep',

@@ -13,8 +13,8 @@ export interface LoggedEvent {
 export interface SubscribedEndpoint {
   readonly endpointId: string;
   readonly tenantId: string;
-  /** Whether it wants events of this type. */
-  readonly wants: (type: string) => boolean;
+  /** Whether this event is for it, its tenant aside. */
+  readonly wants: (event: LoggedEvent) => boolean;
 }
 
 export interface LoggedAttempt {
@@ -84,7 +84,7 @@ export function judge(evidence: Evidence): Verdict {
   const judged = new Set<string>();
   for (const event of evidence.events) {
     for (const endpoint of evidence.endpoints) {
-      if (endpoint.tenantId !== event.tenantId || !endpoint.wants(event.type)) continue;
+      if (endpoint.tenantId !== event.tenantId || !endpoint.wants(event)) continue;
       const at = key(endpoint.endpointId, event.source, event.id);
       // An event that was appended twice is one event.
       if (judged.has(at)) continue;

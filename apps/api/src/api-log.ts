@@ -1,0 +1,29 @@
+import type { FeedHandler, KafkaLog, LogBounds, LogFeed, LogReader, RecordSender, TopicPartition } from '#libs/kafka';
+import type { ConfigTopic } from './ingest/tenant-directory.js';
+
+/** The connections of the API to Kafka. Configuration has a sender of its own, so that a burst of events cannot hold it up. */
+export class ApiLog implements ConfigTopic {
+  readonly ingestSender: RecordSender;
+  readonly outboxSender: RecordSender;
+  readonly #reader: LogReader;
+  readonly #feed: LogFeed;
+
+  constructor(kafka: KafkaLog) {
+    this.ingestSender = kafka.sender({ name: 'ingest' });
+    this.outboxSender = kafka.sender({ name: 'outbox' });
+    this.#reader = kafka.reader();
+    this.#feed = kafka.feed();
+  }
+
+  bounds(partitions: readonly TopicPartition[]): Promise<readonly LogBounds[]> {
+    return this.#reader.bounds(partitions);
+  }
+
+  follow(partition: TopicPartition, offset: number, handler: FeedHandler): void {
+    this.#feed.follow(partition, offset, handler);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.ingestSender.close(), this.outboxSender.close(), this.#reader.close(), this.#feed.close()]);
+  }
+}

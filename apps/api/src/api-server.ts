@@ -1,0 +1,32 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '#libs/config';
+import type { Logger } from '#libs/observability';
+import { CONFIG, LOGGER } from '#libs/platform';
+import { installConventions } from './http/conventions.js';
+import { RequestsInFlight } from './http/requests-in-flight.js';
+import { installEventsRoute } from './ingest/events-route.js';
+import { Ingest } from './ingest/ingest.js';
+
+const maxBatchEvents = 1_000;
+const maxBatchBytes = 5 * 1024 * 1024;
+
+/** What the API sets up on Fastify itself. */
+@Injectable()
+export class ApiServer implements OnModuleInit {
+  constructor(
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(RequestsInFlight) private readonly requests: RequestsInFlight,
+    @Inject(Ingest) private readonly ingest: Ingest,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onModuleInit(): void {
+    const server = this.host.httpAdapter.getInstance<FastifyInstance>();
+    installConventions(server, { operatorKey: this.config.operatorKey, requests: this.requests });
+    const { maxEventBytes } = this.config;
+    installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);
+  }
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { v7 } from 'uuid';
+import type { Config } from '#libs/config';
+import { parseMasterKeys } from '#libs/core';
+import type { KafkaLog } from '#libs/kafka';
+import { Metrics, type Logger } from '#libs/observability';
+import { DeliveryLog, EndpointRepository, Outbox, TenantRepository, type Database } from '#libs/persistence';
+import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import type { SchemaCodec } from '#libs/schema-codec';
+import { ApiLife } from './api-life.js';
+import { ApiLog } from './api-log.js';
+import { ApiServer } from './api-server.js';
+import { DeliveriesController } from './deliveries/deliveries.controller.js';
+import { Deliveries } from './deliveries/deliveries.js';
+import type { EndpointRules } from './endpoints/endpoint.dto.js';
+import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
+import { Endpoints } from './endpoints/endpoints.js';
+import { RequestsInFlight } from './http/requests-in-flight.js';
+import { RegisteredSchemas } from './ingest/event-schemas.js';
+import { Ingest } from './ingest/ingest.js';
+import { Repeats } from './ingest/repeats.js';
+import { TenantDirectory } from './ingest/tenant-directory.js';
+import { OutboxPublisher } from './outbox/publish-outbox.js';
+import { ProblemFilter } from './problem/problem.filter.js';
+import { StatsController } from './stats/stats.controller.js';
+import { TenantsController } from './tenants/tenants.controller.js';
+import { Tenants } from './tenants/tenants.js';
+
+const maxPendingBytes = 64 * 1024 * 1024;
+/** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
+const maxRemembered = 10_000;
+const longestRetryAfterMs = 86_400_000;
+
+const schedule = (ms: number, run: () => void): (() => void) => {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+};
+const newId = (): string => v7().replaceAll('-', '');
+
+/** The REST API: ingest, configuration, delivery log. Expects the PlatformModule around it. */
+@Module({
+  imports: [DatabaseModule],
+  controllers: [TenantsController, EndpointsController, DeliveriesController, StatsController],
+  providers: [
+    RequestsInFlight,
+    ApiServer,
+    ApiLife,
+    {
+      provide: APP_FILTER,
+      inject: [LOGGER],
+      useFactory: (logger: Logger) => new ProblemFilter(logger),
+    },
+    { provide: ApiLog, inject: [KAFKA_LOG], useFactory: (kafka: KafkaLog) => new ApiLog(kafka) },
+    {
+      provide: OutboxPublisher,
+      inject: [DATABASE, ApiLog, SCHEMA_CODEC, TOPICS, LOGGER],
+      useFactory: (
+        db: Database,
+        { outboxSender: sender }: ApiLog,
+        { platform: codecs }: SchemaCodec,
+        topics: Topics,
+        log: Logger,
+      ) =>
+        new OutboxPublisher(
+          { outbox: new Outbox(db), sender, codecs, schedule, log },
+          { topic: topics.names.endpoints, pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 500 },
+        ),
+    },
+    {
+      provide: TenantDirectory,
+      inject: [DATABASE, ApiLog, TOPICS],
+      useFactory(database: Database, log: ApiLog, { names }: Topics) {
+        const tenants = new TenantRepository(database);
+        return new TenantDirectory(names.endpoints, log, async (id) => (await tenants.get(id)) !== null, schedule);
+      },
+    },
+    {
+      provide: Ingest,
+      inject: [ApiLog, SCHEMA_CODEC, TenantDirectory, Metrics, CONFIG, TOPICS],
+      useFactory: (
+        { ingestSender: sender }: ApiLog,
+        codec: SchemaCodec,
+        tenants: TenantDirectory,
+        counts: Metrics,
+        config: Config,
+        topics: Topics,
+      ) =>
+        new Ingest(
+          {
+            sender,
+            schemas: new RegisteredSchemas(codec.events),
+            tenants,
+            repeats: new Repeats(Math.min(maxRemembered, config.repeatWindow)),
+            counts,
+          },
+          {
+            topic: topics.names.events,
+            partitions: topics.eventPartitions,
+            timeoutMs: config.ingestTimeoutMs,
+            maxEventBytes: config.maxEventBytes,
+            maxPendingBytes,
+          },
+        ),
+    },
+    {
+      provide: Tenants,
+      inject: [DATABASE, OutboxPublisher],
+      useFactory: (database: Database, publication: OutboxPublisher) =>
+        new Tenants(new TenantRepository(database), publication, Date.now),
+    },
+    {
+      provide: ENDPOINT_RULES,
+      inject: [CONFIG],
+      useFactory: ({ allowHttp }: Config): EndpointRules => ({ allowHttp }),
+    },
+    {
+      provide: Endpoints,
+      inject: [DATABASE, OutboxPublisher, CONFIG],
+      useFactory: (database: Database, publication: OutboxPublisher, config: Config) =>
+        new Endpoints(
+          {
+            repository: new EndpointRepository(database),
+            publication,
+            masterKeys: parseMasterKeys(config.masterKeys),
+            now: Date.now,
+            newId,
+            randomBytes,
+          },
+          {
+            maxInFlight: config.endpointMaxInFlight,
+            timeoutMs: config.endpointTimeoutMs,
+            retry: {
+              delaysMs: config.retryDelaysMs.map(Number),
+              jitter: config.retryJitter,
+              maxDelayMs: longestRetryAfterMs,
+            },
+          },
+        ),
+    },
+    {
+      provide: Deliveries,
+      inject: [DATABASE],
+      useFactory: (database: Database) => new Deliveries(new DeliveryLog(database)),
+    },
+  ],
+})
+export class ApiModule {}

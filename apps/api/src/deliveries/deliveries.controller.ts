@@ -1,0 +1,20 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { checkQuery } from '../problem/check-input.js';
+import { Deliveries, type DeliveryAnswer, type DeliveryWithAttempts } from './deliveries.js';
+import { listDeliveriesQuery } from './delivery.dto.js';
+
+/** The delivery log, as the projector has written it. */
+@Controller('v1/deliveries')
+export class DeliveriesController {
+  constructor(@Inject(Deliveries) private readonly deliveries: Deliveries) {}
+
+  @Get()
+  list(@Query() query: unknown): Promise<{ data: readonly DeliveryAnswer[]; nextCursor: string | null }> {
+    return this.deliveries.list(checkQuery(listDeliveriesQuery, query));
+  }
+
+  @Get(':id')
+  get(@Param('id') id: string): Promise<DeliveryWithAttempts> {
+    return this.deliveries.get(id);
+  }
+}

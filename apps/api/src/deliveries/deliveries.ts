@@ -1,0 +1,101 @@
+import type { AttemptRecord, DeliveryLog, DeliveryRecord, DeliveryStatus, EndpointStats } from '#libs/persistence';
+import { checkId, dateTime, dateTimeOrNull, listed } from '../http/list-query.js';
+import { notFound } from '../problem/app-error.js';
+import type { ListDeliveriesQuery } from './delivery.dto.js';
+
+export interface DeliveryAnswer {
+  readonly id: string;
+  readonly webhookId: string;
+  readonly tenantId: string;
+  readonly endpointId: string;
+  readonly stream: string;
+  readonly event: { readonly id: string; readonly source: string; readonly type: string };
+  readonly status: DeliveryStatus;
+  /** POSTs so far. */
+  readonly attemptCount: number;
+  readonly acceptedAt: string;
+  readonly dispatchedAt: string;
+  readonly firstAttemptAt: string | null;
+  readonly lastAttemptAt: string | null;
+  readonly completedAt: string | null;
+  readonly nextAttemptAt: string | null;
+  readonly lastStatus: number | null;
+  readonly lastError: { readonly kind: string; readonly message: string } | null;
+  readonly deadLetterReason: string | null;
+}
+
+interface AttemptAnswer {
+  readonly number: number;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly url: string;
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly response: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    /** First 4 KiB, as UTF-8; what is not UTF-8 is replaced. */
+    readonly body: string;
+    readonly truncated: boolean;
+  } | null;
+  readonly error: { readonly kind: string; readonly message: string } | null;
+  readonly outcome: string;
+  readonly final: boolean;
+  readonly deadLetterReason: string | null;
+  readonly dueAt: string | null;
+  readonly workerId: string;
+  readonly configVersion: number;
+}
+
+export interface DeliveryWithAttempts extends DeliveryAnswer {
+  readonly attempts: readonly AttemptAnswer[];
+}
+
+export type EndpointStatsAnswer = EndpointStats;
+
+/** The delivery log, for reading. */
+export class Deliveries {
+  constructor(private readonly log: DeliveryLog) {}
+
+  async list(query: ListDeliveriesQuery): Promise<{ data: DeliveryAnswer[]; nextCursor: string | null }> {
+    const { limit, cursor, ...filter } = query;
+    const { data, nextCursor } = await listed(() => this.log.list(filter, { limit, cursor }));
+    return { data: data.map(answerOf), nextCursor };
+  }
+
+  async get(id: string): Promise<DeliveryWithAttempts> {
+    const found = await this.log.get(checkId('delivery', id));
+    if (found === null) throw notFound('delivery', id);
+    return { ...answerOf(found.delivery), attempts: found.attempts.map(attemptOf) };
+  }
+
+  stats(tenantId: string | undefined): Promise<readonly EndpointStatsAnswer[]> {
+    return this.log.endpointStats({ tenantId });
+  }
+}
+
+const answerOf = (d: DeliveryRecord): DeliveryAnswer => ({
+  id: d.deliveryId,
+  webhookId: d.webhookId,
+  tenantId: d.tenantId,
+  endpointId: d.endpointId,
+  stream: d.stream,
+  event: { id: d.eventId, source: d.eventSource, type: d.eventType },
+  status: d.status,
+  attemptCount: d.attempts,
+  acceptedAt: dateTime(d.acceptedAt),
+  dispatchedAt: dateTime(d.dispatchedAt),
+  firstAttemptAt: dateTimeOrNull(d.firstAttemptAt),
+  lastAttemptAt: dateTimeOrNull(d.lastAttemptAt),
+  completedAt: dateTimeOrNull(d.completedAt),
+  nextAttemptAt: dateTimeOrNull(d.nextAttemptAt),
+  lastStatus: d.lastStatus,
+  lastError: d.lastError,
+  deadLetterReason: d.deadLetterReason,
+});
+
+const attemptOf = ({ startedAt, dueAt, response, ...same }: AttemptRecord): AttemptAnswer => ({
+  ...same,
+  startedAt: dateTime(startedAt),
+  dueAt: dateTimeOrNull(dueAt),
+  response: response === null ? null : { ...response, body: response.body.toString('utf8') },
+});

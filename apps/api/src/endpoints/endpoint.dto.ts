@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { eventPatternFault, retryPolicyFaults } from '#libs/core';
+import { identifier, listQuery, plainText } from '../http/list-query.js';
+import { tenantId } from '../tenants/tenant.dto.js';
+
+/** What depends on the deployment. */
+export interface EndpointRules {
+  readonly allowHttp: boolean;
+}
+
+const url = ({ allowHttp }: EndpointRules) =>
+  z
+    .string()
+    .max(2_000)
+    .superRefine((text, context) => {
+      const message = urlFault(text, allowHttp);
+      if (message !== null) context.addIssue({ code: 'custom', message });
+    })
+    .meta({ description: 'Where deliveries are POSTed.', example: 'https://example.com/hooks' });
+
+/** @returns what is wrong with an endpoint's URL, or null. Which addresses it may lead to is looked at when sending. */
+export function urlFault(text: string, allowHttp: boolean): string | null {
+  // The parser would take some of these away; what is stored must be what is sent to.
+  if (/[\s\p{Cc}]/u.test(text)) return 'Must not hold spaces or control characters';
+  const parsed = URL.parse(text);
+  if (parsed === null || parsed.hostname === '') return 'Must be an absolute URL';
+  if (parsed.protocol !== 'https:' && !(allowHttp && parsed.protocol === 'http:')) {
+    return allowHttp ? 'Must begin with https:// or http://' : 'Must begin with https://';
+  }
+  if (parsed.username !== '' || parsed.password !== '') return 'Must not hold a user name or password';
+  if (parsed.hash !== '') return 'Must not hold a fragment';
+  return null;
+}
+
+const eventTypes = z
+  .array(
+    z.string().superRefine((text, context) => {
+      const fault = eventPatternFault(text);
+      if (fault !== null) context.addIssue({ code: 'custom', message: `The pattern ${fault}` });
+    }),
+  )
+  .min(1)
+  .max(100)
+  .meta({
+    description: 'Patterns: an exact type, `task.*` (every type below task), or `*`.',
+    example: ['task.*', 'project.created'],
+  });
+
+const retryFields = {
+  delaysMs: z
+    .array(z.number())
+    .max(100)
+    .meta({ description: 'Waits before the 2nd, 3rd, … attempt, in milliseconds.', example: [5_000, 300_000] }),
+  jitter: z.number().meta({ description: 'Share by which a wait varies, both ways.', example: 0.2 }),
+  maxDelayMs: z
+    .number()
+    .meta({ description: 'Longest wait that a Retry-After may ask for, in milliseconds.', example: 86_400_000 }),
+};
+
+const retryPolicy = z.object(retryFields).superRefine((policy, context) => {
+  for (const message of retryPolicyFaults(policy)) {
+    const [, field, index] = /^(\w+)(?:\[(\d+)\])?/.exec(message) ?? [];
+    context.addIssue({ code: 'custom', message, path: [field ?? '', ...(index === undefined ? [] : [Number(index)])] });
+  }
+});
+
+/** A whole policy, as it will be stored, where it stands in the body. */
+export const retryBody = z.object({ retry: retryPolicy });
+
+const description = plainText(500).meta({ description: 'For people.', example: 'Billing' });
+const ordering = z
+  .enum(['none', 'key', 'endpoint'])
+  .meta({ description: 'Order asked for: none, per ordering key, or strictly one after the other.', example: 'none' });
+const state = z
+  .enum(['active', 'paused', 'disabled'])
+  .meta({ description: 'Only an active endpoint gets new deliveries.', example: 'active' });
+const maxInFlight = z.int().min(1).max(1_024).meta({ description: 'POSTs on their way to it at once.', example: 16 });
+const timeoutMs = z
+  .int()
+  .min(100)
+  .max(120_000)
+  .meta({ description: 'For one whole request, in milliseconds.', example: 15_000 });
+
+export const createEndpointBody = (rules: EndpointRules) =>
+  z
+    .strictObject({
+      tenantId,
+      url: url(rules),
+      eventTypes,
+      description: description.nullable().optional(),
+      ordering: ordering.optional(),
+      maxInFlight: maxInFlight.optional(),
+      timeoutMs: timeoutMs.optional(),
+      retry: z
+        .strictObject({
+          ...retryFields,
+          jitter: retryFields.jitter.optional(),
+          maxDelayMs: retryFields.maxDelayMs.optional(),
+        })
+        .optional(),
+      state: state.optional(),
+    })
+    .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
+
+/** JSON merge patch (RFC 7396): what is absent stays; null gives back the default. */
+export const patchEndpointBody = (rules: EndpointRules) =>
+  z
+    .strictObject({
+      url: url(rules).optional(),
+      eventTypes: eventTypes.optional(),
+      description: description.nullable().optional(),
+      ordering: ordering.nullable().optional(),
+      maxInFlight: maxInFlight.nullable().optional(),
+      timeoutMs: timeoutMs.nullable().optional(),
+      retry: z
+        .strictObject({
+          delaysMs: retryFields.delaysMs.nullable().optional(),
+          jitter: retryFields.jitter.nullable().optional(),
+          maxDelayMs: retryFields.maxDelayMs.nullable().optional(),
+        })
+        .nullable()
+        .optional(),
+      state: state.nullable().optional(),
+    })
+    .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
+
+export type CreateEndpointBody = z.output<ReturnType<typeof createEndpointBody>>;
+export type PatchEndpointBody = z.output<ReturnType<typeof patchEndpointBody>>;
+
+export const listEndpointsQuery = z.strictObject({
+  tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  ...listQuery,
+});
+
+const endpointAnswer = z
+  .object({
+    id: z.string().meta({ example: 'ep_019ab3f2c41e7c3f9d1f2a7c5b6e8d90' }),
+    tenantId,
+    url: z.string(),
+    description: z.string().nullable(),
+    eventTypes: z.array(z.string()),
+    state,
+    disabledReason: z.string().nullable().meta({ description: 'Why Posthorn disabled it; null otherwise.' }),
+    ordering,
+    maxInFlight,
+    timeoutMs,
+    retry: z.object(retryFields),
+    revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Endpoint' });
+
+export type EndpointAnswer = z.output<typeof endpointAnswer>;

@@ -1,0 +1,54 @@
+import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { checkBody, checkQuery } from '../problem/check-input.js';
+import {
+  createEndpointBody,
+  listEndpointsQuery,
+  patchEndpointBody,
+  type EndpointAnswer,
+  type EndpointRules,
+} from './endpoint.dto.js';
+import { Endpoints } from './endpoints.js';
+
+export const ENDPOINT_RULES = Symbol('EndpointRules');
+
+@Controller('v1/endpoints')
+export class EndpointsController {
+  readonly #createBody: ReturnType<typeof createEndpointBody>;
+  readonly #patchBody: ReturnType<typeof patchEndpointBody>;
+
+  constructor(
+    @Inject(Endpoints) private readonly endpoints: Endpoints,
+    @Inject(ENDPOINT_RULES) rules: EndpointRules,
+  ) {
+    this.#createBody = createEndpointBody(rules);
+    this.#patchBody = patchEndpointBody(rules);
+  }
+
+  /** The only answer that ever holds the secret. */
+  @Post()
+  @Header('cache-control', 'no-store')
+  create(@Body() body: unknown): Promise<EndpointAnswer & { readonly secret: string }> {
+    return this.endpoints.create(checkBody(this.#createBody, body));
+  }
+
+  @Get()
+  list(@Query() query: unknown): Promise<{ data: readonly EndpointAnswer[]; nextCursor: string | null }> {
+    return this.endpoints.list(checkQuery(listEndpointsQuery, query));
+  }
+
+  @Get(':id')
+  get(@Param('id') id: string): Promise<EndpointAnswer> {
+    return this.endpoints.get(id);
+  }
+
+  @Patch(':id')
+  patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, checkBody(this.#patchBody, body));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.endpoints.delete(id);
+  }
+}

@@ -1,0 +1,84 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AppError } from '../problem/app-error.js';
+import { pathOf } from '../problem/problem.js';
+import { operatorKeyCheck } from './operator-key.js';
+import type { RequestsInFlight } from './requests-in-flight.js';
+
+const managementBodyLimit = 256 * 1024;
+const jsonTypes = ['application/json', 'application/merge-patch+json'];
+
+/**
+ * Everything below /v1 is ours; health and metrics of the same server are left alone. Decided by the route that was
+ * found, not by the path as it was sent: the router also takes `/%761/tenants` for `/v1/tenants`.
+ */
+const isOurs = (request: FastifyRequest): boolean =>
+  /^\/v1(\/|$)/.test(request.routeOptions.url ?? pathOf(request.url));
+
+/**
+ * What holds for every route below /v1: the operator key is looked at before a body is read, also for routes that do
+ * not exist; bodies are JSON; a stopping process takes nothing more. The ingest route has parsers of its own.
+ */
+export function installConventions(
+  server: FastifyInstance,
+  options: { readonly operatorKey: string; readonly requests: RequestsInFlight },
+): void {
+  const { requests } = options;
+  const checkKey = operatorKeyCheck(options.operatorKey);
+  const counted = new WeakSet<FastifyRequest>();
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser<Buffer>(
+    jsonTypes,
+    { parseAs: 'buffer', bodyLimit: managementBodyLimit },
+    (_request, body, done) => {
+      try {
+        done(null, parseJson(body));
+      } catch (error) {
+        done(error as AppError);
+      }
+    },
+  );
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (!isOurs(request)) {
+      done();
+      return;
+    }
+    try {
+      checkKey(request.headers.authorization);
+      if (requests.stopping) {
+        throw new AppError('shutting-down', 'Try again: another process will answer.', {
+          headers: { 'retry-after': '1', connection: 'close' },
+        });
+      }
+    } catch (error) {
+      done(error as AppError);
+      return;
+    }
+    requests.started();
+    counted.add(request);
+    done();
+  });
+  const ended = (request: FastifyRequest): void => {
+    if (counted.delete(request)) requests.ended();
+  };
+  server.addHook('onResponse', (request, _reply, done) => {
+    ended(request);
+    done();
+  });
+  server.addHook('onRequestAbort', (request, done) => {
+    ended(request);
+    done();
+  });
+}
+
+/** Throws `malformed-json`; an empty body is undefined. */
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new AppError('malformed-json', error instanceof Error ? error.message : 'It cannot be parsed.', {
+      errors: [{ pointer: '', code: 'malformed-json', detail: 'It cannot be parsed.' }],
+      cause: error,
+    });
+  }
+}

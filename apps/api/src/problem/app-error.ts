@@ -1,0 +1,73 @@
+/**
+ * Everything that the API refuses, by its stable code, with the HTTP status and the title that go with it. Callers may
+ * rely on the codes: one is never renamed. The codes of an event that is refused are those of the rejected topic.
+ */
+export const problems = {
+  'malformed-json': [400, 'The body is not JSON'],
+  'invalid-parameter': [400, 'A query parameter or header does not fit'],
+  malformed: [400, 'The request does not hold a CloudEvent'],
+  unauthorised: [401, 'The operator key is missing or wrong'],
+  'not-found': [404, 'There is no such thing'],
+  'unknown-route': [404, 'There is no such route'],
+  'already-exists': [409, 'There is one already'],
+  'tenant-has-endpoints': [409, 'The tenant still has endpoints'],
+  conflict: [409, 'It was changed at the same time'],
+  'too-large': [413, 'The content is too large'],
+  'unsupported-content-type': [415, 'This content type is not understood here'],
+  'invalid-body': [422, 'The body does not fit'],
+  'missing-attribute': [422, 'An attribute of the event is missing'],
+  'invalid-attribute': [422, 'An attribute of the event does not fit'],
+  'unknown-event-type': [422, 'No schema is registered for this event type'],
+  'schema-mismatch': [422, 'The data was not written with a schema of its event type'],
+  'invalid-data': [422, 'The data does not fit the schema of its event type'],
+  'unknown-tenant': [422, 'There is no such tenant'],
+  'invalid-events': [422, 'The events do not fit'],
+  'bad-request': [400, 'The request cannot be understood'],
+  internal: [500, 'Something went wrong here'],
+  'broker-unavailable': [503, 'The log did not acknowledge in time'],
+  'registry-unavailable': [503, 'The schema registry does not answer'],
+  'database-unavailable': [503, 'The database does not answer'],
+  overloaded: [503, 'Too much is waiting for the log'],
+  'shutting-down': [503, 'This process is stopping'],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** One thing that is wrong, and where: a JSON pointer into the body, a query parameter, or a header. */
+export interface Fault {
+  readonly pointer?: string;
+  readonly parameter?: string;
+  readonly header?: string;
+  /** Position in the batch. */
+  readonly index?: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** A refusal. `detail` is read by people: it never holds a secret. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly errors: readonly Fault[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    options: {
+      readonly errors?: readonly Fault[];
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return problems[this.code][0];
+  }
+}
+
+export const notFound = (what: string, id: string): AppError =>
+  new AppError('not-found', `There is no ${what} ${JSON.stringify(id)}.`);

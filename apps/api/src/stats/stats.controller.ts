@@ -1,0 +1,14 @@
+import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Deliveries, type EndpointStatsAnswer } from '../deliveries/deliveries.js';
+import { endpointStatsQuery } from '../deliveries/delivery.dto.js';
+import { checkQuery } from '../problem/check-input.js';
+
+@Controller('v1/stats')
+export class StatsController {
+  constructor(@Inject(Deliveries) private readonly deliveries: Deliveries) {}
+
+  @Get('endpoints')
+  async endpoints(@Query() query: unknown): Promise<{ data: readonly EndpointStatsAnswer[] }> {
+    return { data: await this.deliveries.stats(checkQuery(endpointStatsQuery, query).tenantId) };
+  }
+}

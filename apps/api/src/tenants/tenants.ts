@@ -1,0 +1,56 @@
+import type { Tenant, TenantRepository } from '#libs/persistence';
+import type { z } from 'zod';
+import { checkId, dateTime, listed } from '../http/list-query.js';
+import type { Publication } from '../outbox/publish-outbox.js';
+import { AppError, notFound } from '../problem/app-error.js';
+import type { createTenantBody, listTenantsQuery, TenantAnswer } from './tenant.dto.js';
+
+export class Tenants {
+  constructor(
+    private readonly repository: TenantRepository,
+    private readonly publication: Publication,
+    private readonly now: () => number,
+  ) {}
+
+  async create(body: z.output<typeof createTenantBody>): Promise<TenantAnswer> {
+    const tenant = await this.repository.create(body, this.now());
+    if (tenant === null) {
+      throw new AppError('already-exists', `There is a tenant ${JSON.stringify(body.id)} already.`, {
+        errors: [{ pointer: '/id', code: 'already-exists', detail: 'It is taken.' }],
+      });
+    }
+    // Whoever gets this answer may send events at once: then its record should be in the topic.
+    await this.publication.published();
+    return answerOf(tenant);
+  }
+
+  async list(query: z.output<typeof listTenantsQuery>): Promise<{ data: TenantAnswer[]; nextCursor: string | null }> {
+    const { data, nextCursor } = await listed(() => this.repository.list(query));
+    return { data: data.map(answerOf), nextCursor };
+  }
+
+  async get(id: string): Promise<TenantAnswer> {
+    const tenant = await this.repository.get(checkId('tenant', id));
+    if (tenant === null) throw notFound('tenant', id);
+    return answerOf(tenant);
+  }
+
+  async delete(id: string): Promise<void> {
+    const outcome = await this.repository.delete(checkId('tenant', id), this.now());
+    switch (outcome) {
+      case 'not-found':
+        throw notFound('tenant', id);
+      case 'has-endpoints':
+        throw new AppError('tenant-has-endpoints', 'Delete its endpoints first.');
+      case 'deleted':
+        await this.publication.published();
+    }
+  }
+}
+
+const answerOf = ({ id, name, createdAt, updatedAt }: Tenant): TenantAnswer => ({
+  id,
+  name,
+  createdAt: dateTime(createdAt),
+  updatedAt: dateTime(updatedAt),
+});

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { Test } from '@nestjs/testing';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { parseConfig, type Config } from '#libs/config';
+import { topicSpecs } from '#libs/contracts';
+import { InMemoryLog } from '#libs/kafka';
+import { createLogger } from '#libs/observability';
+import { migrate } from '#libs/persistence';
+import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
+import { createTestDatabase } from '#libs/testing';
+import { ApiModule } from '../src/api.module.js';
+import { testCodec } from './event-codec.js';
+
+const operatorKey = 'test-operator-key-0123456789';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  // Tests look into answers of any shape.
+  readonly body: Record<string, never> & { [name: string]: unknown };
+  readonly text: string;
+}
+
+export interface TestApi {
+  readonly log: InMemoryLog;
+  readonly config: Config;
+  readonly databaseUrl: string;
+  readonly app: NestFastifyApplication;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/**
+ * The real ApiModule on Fastify over a real PostgreSQL. Doubled: Kafka (InMemoryLog, with real time for timeouts) and the
+ * schema registry.
+ */
+export async function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  await migrate(database.url);
+  const config = parseConfig({
+    KAFKA_BROKERS: '127.0.0.1:1',
+    SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+    DATABASE_URL: database.url,
+    POSTHORN_OPERATOR_KEY: operatorKey,
+    POSTHORN_MASTER_KEYS: `1:${randomBytes(32).toString('base64')}`,
+    POSTHORN_REPLICATION_FACTOR: '1',
+    POSTHORN_MIN_INSYNC_REPLICAS: '1',
+    ...settings,
+  });
+  const log = new InMemoryLog({
+    after(ms, task) {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+  const { topicPrefix: prefix, ...layout } = config;
+  for (const topic of topicSpecs({ prefix, ...layout, maxMessageBytes: 1_000_000 })) {
+    log.createTopic(topic.name, topic.partitions, topic.config);
+  }
+  const { codec } = await testCodec();
+  const logger = createLogger({ name: 'api', level: 'silent' });
+  const module = await Test.createTestingModule({
+    imports: [PlatformModule.forApp({ name: 'api', config, logger }), ApiModule],
+  })
+    .overrideProvider(KAFKA_LOG)
+    .useValue(log)
+    .overrideProvider(SCHEMA_CODEC)
+    .useValue(codec)
+    .compile();
+  const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter({ exposeHeadRoutes: false }), {
+    bodyParser: false,
+    logger: false,
+  });
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return {
+    log,
+    config,
+    databaseUrl: database.url,
+    app,
+    async call(method, path, body, headers = {}) {
+      const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+      const response = await app.inject({
+        method: method as 'GET',
+        url: path,
+        headers: {
+          authorization: `Bearer ${operatorKey}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: given ? (body as string) : JSON.stringify(body) }),
+      });
+      const json = /json/.test(String(response.headers['content-type']));
+      return {
+        status: response.statusCode,
+        headers: response.headers,
+        body: (json ? JSON.parse(response.body) : {}) as Answer['body'],
+        text: response.body,
+      };
+    },
+    async close() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
