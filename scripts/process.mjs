@@ -34,23 +34,26 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     const again = now - lastSignal < 300;
     lastSignal = now;
     interrupted = true;
-    if (!again) for (const child of running) child.kill(signal);
+    if (!again) for (const child of running) send(child, signal);
   });
 }
 
-/** Runs a program to its end, with our input and output. Resolves to its exit code; 128 + n after signal n. */
+/**
+ * Runs a tool to its end, with our input and output. Resolves to its exit code; 128 + n after signal n. Signals go to
+ * it and to the processes that it has started, and none of them outlives it.
+ */
 export function run(command, args, options = {}) {
-  return start(command, args, { ...options, stdio: 'inherit' }).ended;
+  return start(command, args, { group: true, ...options, stdio: 'inherit' }).ended;
 }
 
-/** As `run`, on the pinned Node. */
-export function runNode(args, options = {}) {
-  return run(fromBin('node'), args, options);
+/** As `run`, for a program of ours, on the pinned Node: it alone gets the signals, and ends its children in order. */
+export function runNode(args) {
+  return run(fromBin('node'), args, { group: false });
 }
 
 /** As `run`, but keeps what it prints: `{ code, output }`. */
 export async function capture(command, args, options = {}) {
-  const { child, ended } = start(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { child, ended } = start(command, args, { group: true, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -65,20 +68,39 @@ export async function capture(command, args, options = {}) {
 export async function runAll(commands) {
   const all = commands.map(({ command, args }) => start(command, args, { stdio: 'inherit' }));
   const code = await Promise.race(all.map(({ ended }) => ended));
-  for (const { child } of all) child.kill('SIGTERM');
+  // A signal to us has reached all of them already; a second one would be taken for impatience.
+  if (!interrupted) for (const { child } of all) child.kill('SIGTERM');
   await Promise.all(all.map(({ ended }) => ended));
   return code;
 }
 
-function start(command, args, { env, ...options }) {
+const groups = new WeakSet();
+
+function send(child, signal) {
+  if (!groups.has(child) || child.pid === undefined) {
+    child.kill(signal);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    // Nobody is left in the group.
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+function start(command, args, { env, group = false, ...options }) {
   const child = spawn(command, args, { cwd: root, detached: true, ...options, env: environment(env) });
   running.add(child);
+  if (group) groups.add(child);
   const ended = new Promise((resolve) => {
     child.on('error', (error) => {
       running.delete(child);
       console.error(`${command} could not be started: ${error.message}`);
       resolve(127);
     });
+    // A worker of a test runner that was interrupted goes on by itself, and may keep our output open.
+    child.on('exit', () => group && send(child, 'SIGKILL'));
     child.on('close', (code, signal) => {
       running.delete(child);
       resolve(code ?? 128 + (constants.signals[signal] ?? 0));

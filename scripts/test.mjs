@@ -1,7 +1,9 @@
 /** Runs the tests by tier and adds up what they did; the last line is the sum. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from './build.mjs';
 import { runChecks } from './check.mjs';
 import { fromBin, root, run, stopped } from './process.mjs';
@@ -35,11 +37,21 @@ async function runVitest(tiers, args) {
     const projects = tiers.flatMap((tier) => ['--project', tier]);
     const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'count-reporter.mjs')}`];
     const vitest = ['run', '--passWithNoTests', ...projects, ...reporters, ...args];
-    const code = await run(fromBin('vitest'), vitest, { env: { POSTHORN_COUNTS_FILE: file } });
+    const code = await run(fromBin('vitest'), vitest, { env: { POSTHORN_COUNTS_FILE: file, TMPDIR: folder } });
     const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
     // A crash, an error between tests, a process that hangs at the end: no test failed, yet the run did.
     return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await removeFolder(folder);
+  }
+}
+
+/** Also what tests have left there: an interrupted run does not clean up, and its services take a moment to end. */
+async function removeFolder(folder) {
+  for (let tries = 0; existsSync(folder) && tries < 20; tries += 1) {
+    if (tries > 0) await sleep(200);
+    await rm(folder, { recursive: true, force: true }).catch((error) => {
+      if (tries === 19) console.error(`${folder} could not be removed: ${error.message}`);
+    });
   }
 }

@@ -14,22 +14,30 @@ import { isAlive } from './process-alive.js';
 const dataDir = mkdtempSync(join(tmpdir(), 'posthorn-runtime-'));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
 
-test('starts, keeps its data and addresses over a restart, and stops without a trace', async () => {
-  const first = await startRuntime({ dataDir, fast: true });
-  try {
-    await expect(startRuntime({ dataDir, fast: true })).rejects.toThrow(`in use by process ${process.pid}`);
-    await writeSomething(first);
-  } finally {
-    await stopInTime(first);
-  }
-  const second = await startRuntime({ dataDir, fast: true });
-  try {
-    expect(addressesOf(second)).toEqual(addressesOf(first));
-    expect(await readItBack(second)).toEqual({ topics: ['kept'], subjects: ['kept-value'], rows: [{ word: 'kept' }] });
-  } finally {
-    await stopInTime(second);
-  }
-});
+test(
+  'starts, keeps its data and addresses over a restart, and stops without a trace',
+  { timeout: 180_000 },
+  async () => {
+    const first = await startRuntime({ dataDir, fast: true });
+    try {
+      await expect(startRuntime({ dataDir, fast: true })).rejects.toThrow(`in use by process ${process.pid}`);
+      await writeSomething(first);
+    } finally {
+      await stopInTime(first);
+    }
+    const second = await startRuntime({ dataDir, fast: true });
+    try {
+      expect(addressesOf(second)).toEqual(addressesOf(first));
+      expect(await readItBack(second)).toEqual({
+        topics: ['kept'],
+        subjects: ['kept-value'],
+        rows: [{ word: 'kept' }],
+      });
+    } finally {
+      await stopInTime(second);
+    }
+  },
+);
 
 test('does not outlive the process that started it, even one that is killed', async () => {
   const program = `

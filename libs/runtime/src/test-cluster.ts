@@ -67,7 +67,8 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   };
   const stop = async (): Promise<void> => {
     // Nobody needs this data again.
-    await Promise.all([...running.values(), controller].map((child) => child?.stop(0)));
+    const children = [...running.values(), ...(controller === undefined ? [] : [controller])];
+    await Promise.all(children.map(killed));
     running.clear();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
@@ -89,7 +90,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   return {
     brokers: addresses,
     kill: async (index) => {
-      await at(index).stop(0);
+      await killed(at(index));
       running.delete(index);
     },
     freeze: (index) => at(index).signal('SIGSTOP'),
@@ -100,4 +101,10 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     },
     stop,
   };
+}
+
+/** Not even a chance to say goodbye. */
+async function killed(child: Child): Promise<void> {
+  child.signal('SIGKILL');
+  await child.ended;
 }

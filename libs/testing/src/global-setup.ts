@@ -25,14 +25,14 @@ const place: typeof globalThis & { [SHARED]?: Shared } = globalThis;
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = (place[SHARED] ??= { users: 0, services: startServices(process.env) });
   shared.users += 1;
-  const { kafkaBrokers, schemaRegistryUrl, databaseUrl, stop } = await shared.services;
-  project.provide('kafkaBrokers', kafkaBrokers);
-  project.provide('schemaRegistryUrl', schemaRegistryUrl);
-  project.provide('databaseUrl', databaseUrl);
+  const services = await shared.services;
+  project.provide('kafkaBrokers', services.kafkaBrokers);
+  project.provide('schemaRegistryUrl', services.schemaRegistryUrl);
+  project.provide('databaseUrl', services.databaseUrl);
   return async () => {
     shared.users -= 1;
     if (shared.users > 0) return;
     delete place[SHARED];
-    await stop();
+    await services.stop();
   };
 }
