@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { appNames } from '#libs/testing';
+import { appNames } from '#libs/app-processes';
 import { PlatformUnderTest } from './platform-under-test.js';
 import { sampleEvents, structured, UpstreamService } from './sample-events.js';
 

@@ -2,14 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
+import { AppProcesses, type AppName, type PlatformServices } from '#libs/app-processes';
 import {
   createTestDatabase,
-  PlatformProcesses,
   RecordingReceiver,
   uniquePrefix,
   type AnswerProgram,
-  type AppName,
-  type PlatformServices,
   type TestDatabase,
 } from '#libs/testing';
 import { parseSecret, verifyWebhook } from '#libs/core';
@@ -28,7 +26,7 @@ export interface EndpointUnderTest extends SubscribedEndpoint {
 export class PlatformUnderTest {
   readonly endpoints: EndpointUnderTest[] = [];
   private constructor(
-    readonly platform: PlatformProcesses,
+    readonly platform: AppProcesses,
     readonly prefix: string,
     readonly services: PlatformServices,
     readonly tenantId: string,
@@ -47,7 +45,7 @@ export class PlatformUnderTest {
       schemaRegistryUrl: inject('schemaRegistryUrl'),
       databaseUrl: database.url,
     };
-    const platform = await PlatformProcesses.start(
+    const platform = await AppProcesses.start(
       { services, topicPrefix: prefix, logDir: folder, settings: options.settings ?? {} },
       options.apps,
     );

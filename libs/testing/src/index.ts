@@ -6,11 +6,3 @@ export {
 } from './recording-receiver.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { uniquePrefix } from './unique-prefix.js';
-export {
-  appNames,
-  PlatformProcesses,
-  type AppName,
-  type AppProcess,
-  type PlatformProcessesOptions,
-  type PlatformServices,
-} from './platform-processes.js';

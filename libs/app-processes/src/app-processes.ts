@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { childEnvironment, newMasterKeys, newOperatorKey, projectRoot } from '../../config/src/index.js';
+import { childEnvironment, newMasterKeys, newOperatorKey, projectRoot } from '#libs/config';
 
 export type AppName = 'api' | 'dispatcher' | 'worker' | 'projector';
 export const appNames: readonly AppName[] = ['api', 'dispatcher', 'worker', 'projector'];
@@ -13,7 +13,7 @@ export interface PlatformServices {
   readonly databaseUrl: string;
 }
 
-export interface PlatformProcessesOptions {
+export interface AppProcessesOptions {
   readonly services: PlatformServices;
   readonly topicPrefix: string;
   /** Where each process writes its log: `<app>-<n>.log`. */
@@ -32,14 +32,14 @@ export interface AppProcess {
 const started = 30_000;
 
 /** The built apps as processes of their own (`dist` must be up to date), as an operator would run them. */
-export class PlatformProcesses {
+export class AppProcesses {
   readonly running = new Set<AppProcess>();
   readonly operatorKey: string;
   readonly #env: Record<string, string | undefined>;
-  readonly #options: PlatformProcessesOptions;
+  readonly #options: AppProcessesOptions;
   #count = 0;
 
-  private constructor(options: PlatformProcessesOptions) {
+  private constructor(options: AppProcessesOptions) {
     this.#options = options;
     this.operatorKey = newOperatorKey();
     const { services } = options;
@@ -64,11 +64,8 @@ export class PlatformProcesses {
   }
 
   /** Deploys topics, schemas and tables, then starts `apps` and waits until each is ready. */
-  static async start(
-    options: PlatformProcessesOptions,
-    apps: readonly AppName[] = appNames,
-  ): Promise<PlatformProcesses> {
-    const platform = new PlatformProcesses(options);
+  static async start(options: AppProcessesOptions, apps: readonly AppName[] = appNames): Promise<AppProcesses> {
+    const platform = new AppProcesses(options);
     await platform.cli('deploy');
     try {
       await Promise.all(apps.map((name) => platform.launch(name)));
