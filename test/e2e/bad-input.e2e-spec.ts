@@ -118,16 +118,17 @@ describe('bad input', () => {
       { timeout: 20_000, interval: 500 },
     );
     const reasons = rejected.map(({ headers }) => String(headers?.['posthorn-reason']));
-    expect(reasons.toSorted()).toEqual(
-      [
-        'invalid-data',
+    expect(new Set(reasons)).toEqual(
+      new Set([
         'malformed',
-        'too-large',
+        'invalid-data',
         'unknown-event-type',
         'unknown-tenant',
-        reasons.find((r) => /attribute|unsupported/.test(r)),
-      ].toSorted(),
+        'too-large',
+        'unsupported-content-type',
+      ]),
     );
+    expect(reasons).toHaveLength(6);
     const malformed = rejected.find(({ headers }) => String(headers?.['posthorn-reason']) === 'malformed');
     expect(String(malformed?.value)).toBe('{"not json');
     expect(String(malformed?.headers?.['ce_id'])).toBe(a!.id);

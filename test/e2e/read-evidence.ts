@@ -45,7 +45,7 @@ export async function readTopic(
 }
 
 /** Decodes values of a topic through the registry, as a stock consumer would. */
-export async function readAvro<T>(brokers: string, registryUrl: string, topic: string): Promise<readonly T[]> {
+async function readAvro<T>(brokers: string, registryUrl: string, topic: string): Promise<readonly T[]> {
   const registry = new SchemaRegistry({ host: registryUrl });
   const records = await readTopic(brokers, topic);
   const values: T[] = [];

@@ -16,7 +16,7 @@ export const comment = (n: number): Record<string, unknown> => ({
 });
 
 /** Data that fits `task.completed`, as JSON. */
-export const completion = (n: number): Record<string, unknown> => ({
+const completion = (n: number): Record<string, unknown> => ({
   taskId: `t-${n}`,
   projectId: 'p-1',
   title: `Task ${n}`,

@@ -1,1 +1,1 @@
-export { runStandalone, type Addresses } from './standalone.js';
+export { runStandalone } from './standalone.js';

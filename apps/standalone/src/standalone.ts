@@ -24,7 +24,7 @@ const standaloneApp: AppDefinition = {
 };
 
 /** Where everything answers, for people and for the demo. */
-export interface Addresses {
+interface Addresses {
   readonly apiUrl: string;
   readonly kafkaBrokers: string;
   readonly schemaRegistryUrl: string;

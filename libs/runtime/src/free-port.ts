@@ -9,7 +9,7 @@ const LOWEST = 12_000;
 const HIGHEST = 32_000;
 
 /** A port of 127.0.0.1 that nobody listens on, none of `taken`. `wanted` if that one is free. */
-export async function freePort(taken: ReadonlySet<number>, wanted?: number): Promise<number> {
+async function freePort(taken: ReadonlySet<number>, wanted?: number): Promise<number> {
   if (wanted !== undefined && !taken.has(wanted) && (await isFree(wanted))) return wanted;
   for (let tries = 0; tries < 200; tries += 1) {
     const port = randomInt(LOWEST, HIGHEST);
