@@ -51,27 +51,18 @@ export async function openIncarnationIn(
     },
   });
   try {
-    await requireTopic(kafka, topic, request.partition, membership);
     const partitions = await partitionCount(kafka, topic);
-    const place = await untilGained(gained, request.partition);
-    if (place === null || gained.size < partitions)
+    if (request.partition >= partitions)
+      throw new CommandFailed(`${topic} has partitions 0 to ${partitions - 1}, no ${request.partition}`);
+    await membership.join();
+    await untilAny(gained);
+    const place = gained.get(request.partition);
+    if (place === undefined || gained.size < partitions)
       throw new CommandFailed(`the group ${groupId} has other members: stop every dispatcher first`);
     await commitIncarnation(kafka, membership, place, request, report);
   } finally {
     await membership.leave();
   }
-}
-
-async function requireTopic(
-  kafka: KafkaLog,
-  topic: string,
-  partition: number,
-  membership: GroupMembership,
-): Promise<void> {
-  const count = await partitionCount(kafka, topic);
-  if (partition >= count)
-    throw new CommandFailed(`${topic} has no partition ${partition}: its partitions are 0 to ${count - 1}`);
-  await membership.join();
 }
 
 async function partitionCount(kafka: KafkaLog, topic: string): Promise<number> {
@@ -85,13 +76,9 @@ async function partitionCount(kafka: KafkaLog, topic: string): Promise<number> {
   }
 }
 
-/** Commits and bounds are read after the join; they arrive a moment later. */
-async function untilGained(
-  gained: ReadonlyMap<number, GainedPartition>,
-  partition: number,
-): Promise<GainedPartition | null> {
-  for (let i = 0; i < 100 && !gained.has(partition); i += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-  return gained.get(partition) ?? null;
+/** Commits and bounds are read after the join; all partitions of an assignment arrive together, a moment later. */
+async function untilAny(gained: ReadonlyMap<number, GainedPartition>): Promise<void> {
+  for (let i = 0; i < 100 && gained.size === 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
 async function commitIncarnation(

@@ -3,7 +3,7 @@ import { loadConfig, type Config } from '#libs/config';
 import { createTopics } from './create-topics.js';
 import { applyAllSchemas, deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
-import { CommandFailed, type Report } from './report.js';
+import type { Report } from './report.js';
 
 const report: Report = (line) => {
   process.stdout.write(`${line}\n`);
@@ -77,9 +77,9 @@ function wholeNumber(text: string): number {
 const position = (text: string): IncarnationRequest['at'] =>
   text === 'earliest' || text === 'latest' ? text : wholeNumber(text);
 
-/** Failures that an operator can mend are said in words; a bug shows where it is. */
+/** What an operator can mend is said in words; a bug shows where it is. */
 function wordsFor(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const expected = ['CommandFailed', 'ConfigError', 'IncompatibleSchema', 'RegistryUnavailable'].includes(error.name);
-  return expected || error instanceof CommandFailed ? error.message : (error.stack ?? error.message);
+  const bug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return bug ? (error.stack ?? error.message) : error.message;
 }

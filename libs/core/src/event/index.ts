@@ -1,1 +1,5 @@
-export {};
+export * from './cloud-event.js';
+export * from './http-binding.js';
+export * from './kafka-binding.js';
+export * from './rfc3339.js';
+export * from './structured-json.js';

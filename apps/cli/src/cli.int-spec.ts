@@ -1,0 +1,101 @@
+/** The commands against a real broker, registry and database. */
+import { execFile } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { childEnvironment, parseConfig, projectRoot, type Config } from '#libs/config';
+import { connectKafka } from '#libs/kafka';
+import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
+import { createTopics } from './create-topics.js';
+import { deploy } from './deploy.js';
+import { openIncarnation } from './open-incarnation.js';
+
+const prefix = `${uniquePrefix()}cli`;
+let database: TestDatabase;
+let config: Config;
+
+const configWith = (more: Record<string, string>): Config =>
+  parseConfig({
+    KAFKA_BROKERS: inject('kafkaBrokers'),
+    SCHEMA_REGISTRY_URL: inject('schemaRegistryUrl'),
+    DATABASE_URL: database.url,
+    POSTHORN_TOPIC_PREFIX: prefix,
+    POSTHORN_REPLICATION_FACTOR: '1',
+    POSTHORN_MIN_INSYNC_REPLICAS: '1',
+    POSTHORN_EVENT_PARTITIONS: '2',
+    POSTHORN_DELIVERY_PARTITIONS: '1',
+    ...more,
+  });
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  config = configWith({});
+});
+afterAll(() => database.drop());
+
+describe('deploy', () => {
+  it('makes topics, schemas and tables, and nothing the second time', async () => {
+    const first: string[] = [];
+    await deploy(config, (line) => first.push(line));
+    expect(first).toContain(`topic ${prefix}.events: created with 2 partitions`);
+    expect(first.at(-1)).toMatch(/^database: applied/);
+    const second: string[] = [];
+    await deploy(config, (line) => second.push(line));
+    expect(second.filter((line) => /: (created|registered|applied)/.test(line))).toEqual([]);
+  });
+
+  it('names every mismatch that it cannot mend', async () => {
+    const other = configWith({ POSTHORN_EVENT_PARTITIONS: '3' });
+    await expect(createTopics(other, () => undefined)).rejects.toThrow(
+      new RegExp(`${prefix}\\.events[^]*${prefix}\\.events\\.rejected`),
+    );
+  });
+});
+
+describe('the process', () => {
+  it('prints what it did, and ends by itself with 0; with 1 and the reason when it fails', async () => {
+    const run = (more: Record<string, string>): Promise<{ code: number; out: string; err: string }> =>
+      new Promise((resolve) => {
+        const env = childEnvironment({
+          KAFKA_BROKERS: config.kafkaBrokers.join(','),
+          SCHEMA_REGISTRY_URL: config.schemaRegistryUrl,
+          DATABASE_URL: config.databaseUrl,
+          POSTHORN_TOPIC_PREFIX: prefix,
+          POSTHORN_REPLICATION_FACTOR: '1',
+          POSTHORN_MIN_INSYNC_REPLICAS: '1',
+          POSTHORN_EVENT_PARTITIONS: '2',
+          POSTHORN_DELIVERY_PARTITIONS: '1',
+          ...more,
+        });
+        const args = ['--conditions=source', '--import', 'tsx', 'apps/cli/main.ts', 'deploy'];
+        execFile(process.execPath, args, { cwd: projectRoot(), env, timeout: 30_000 }, (error, out, err) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
+        });
+      });
+    expect(await run({})).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('database: up to date') as string,
+      err: '',
+    });
+    const failed = await run({ POSTHORN_EVENT_PARTITIONS: '3' });
+    expect(failed).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^topics that are not as they must be/) as string,
+    });
+  });
+});
+
+describe('incarnation open', () => {
+  it('sets the position of one partition, and raises the incarnation each time', async () => {
+    const kafka = connectKafka({ brokers: config.kafkaBrokers, clientId: 'test' });
+    const sender = kafka.sender();
+    await sender.send([{ topic: `${prefix}.events`, partition: 1, key: 'a', value: Buffer.from('b') }]);
+    await sender.close();
+    const lines: string[] = [];
+    const report = (line: string): number => lines.push(line);
+    await openIncarnation(config, { partition: 1, at: 'latest' }, report);
+    await openIncarnation(config, { partition: 1, at: 'earliest' }, report);
+    expect(lines).toEqual([
+      `${prefix}.events-1: was without a position, goes on at 1 as incarnation 1`,
+      `${prefix}.events-1: was at 1, goes on at 0 as incarnation 2`,
+    ]);
+  });
+});

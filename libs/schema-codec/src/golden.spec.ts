@@ -1,0 +1,79 @@
+/** Invariant 10: every stored record of every earlier schema version still decodes. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { JsonValue } from '#libs/core';
+import { openSchemaCodec } from './connect.js';
+import { EventSchema } from './event-schema.js';
+import { InMemoryRegistry } from './in-memory-registry.js';
+import { platformSchemas, type PlatformCodecs, type PlatformSubject, type RecordCodec } from './platform-codecs.js';
+
+interface Golden {
+  readonly subject: string;
+  readonly version: string;
+  readonly schema: object;
+  readonly values: readonly { readonly json: JsonValue; readonly base64: string }[];
+}
+
+const root = join(import.meta.dirname, '../../../schemas');
+const goldens: Golden[] = readdirSync(join(root, 'golden'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .flatMap(({ name: subject }) =>
+    readdirSync(join(root, 'golden', subject)).map((file) => ({
+      subject,
+      version: file,
+      ...(JSON.parse(readFileSync(join(root, 'golden', subject, file), 'utf8')) as Pick<Golden, 'schema' | 'values'>),
+    })),
+  );
+const codecNames: Record<PlatformSubject, Exclude<keyof PlatformCodecs, 'prepare' | 'isPrepared'>> = {
+  'posthorn.Delivery': 'delivery',
+  'posthorn.Attempt': 'attempt',
+  'posthorn.DeadLetter': 'deadLetter',
+  'posthorn.EndpointConfig': 'endpointConfig',
+  'posthorn.TenantConfig': 'tenantConfig',
+};
+
+/** Whether two values agree in all that both of them know of. */
+function agree(a: JsonValue, b: JsonValue): boolean {
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, index) => agree(item as JsonValue, b[index] as JsonValue));
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [left, right] = [a as Record<string, JsonValue>, b as Record<string, JsonValue>];
+  return Object.keys(left).every((key) => !(key in right) || agree(left[key]!, right[key]!));
+}
+
+describe.each(goldens)('$subject $version', ({ subject, schema, values }) => {
+  it('decodes to the values that were encoded', () => {
+    const codec = new EventSchema(1, JSON.stringify(schema));
+    for (const { json, base64 } of values) expect(codec.decode(Buffer.from(base64, 'base64'))).toEqual(json);
+  });
+
+  it.runIf(subject in platformSchemas)('is read by the present version', async () => {
+    const registry = new InMemoryRegistry();
+    for (const [name, present] of Object.entries(platformSchemas)) registry.register(name, present);
+    const { platform } = await openSchemaCodec(registry);
+    const codec = platform[codecNames[subject as PlatformSubject]] as RecordCodec<unknown>;
+    const id = registry.register(subject, schema);
+    for (const { json, base64 } of values) {
+      const bytes = Buffer.from(base64, 'base64');
+      bytes.writeUInt32BE(id, 1);
+      await platform.prepare([bytes]);
+      const again = codec.encode(codec.decode(bytes));
+      const present = new EventSchema(
+        again.readUInt32BE(1),
+        JSON.stringify(platformSchemas[subject as PlatformSubject]),
+      );
+      expect(agree(present.decode(again), json)).toBe(true);
+    }
+  });
+});
+
+describe('the golden files', () => {
+  const present = ['platform', 'events'].flatMap((kind) =>
+    readdirSync(join(root, kind)).map((file) => [file, readFileSync(join(root, kind, file), 'utf8')] as const),
+  );
+  it.each(present)('hold the present version of %s (else run scripts/gen/golden.ts)', (_, text) => {
+    const schema = JSON.stringify(JSON.parse(text));
+    expect(goldens.some((golden) => JSON.stringify(golden.schema) === schema)).toBe(true);
+  });
+});

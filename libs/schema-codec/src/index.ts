@@ -1,0 +1,6 @@
+export { applySchemas } from './apply-schemas.js';
+export { connectSchemaCodec, openSchemaCodec, type SchemaCodec } from './connect.js';
+export { CodecError, RegistryUnavailable } from './errors.js';
+export type { EventCatalogue } from './event-catalogue.js';
+export { InMemoryRegistry } from './in-memory-registry.js';
+export type { PlatformCodecs, RecordCodec } from './platform-codecs.js';

@@ -1,0 +1,112 @@
+/** The codec against the real registry (Apicurio's Confluent API, or the user's own). */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { uniquePrefix } from '#libs/testing';
+import { applySchemas } from './apply-schemas.js';
+import { connectSchemaCodec, type SchemaCodec } from './connect.js';
+import { HttpRegistry } from './http-registry.js';
+
+const registryUrl = inject('schemaRegistryUrl');
+const namespace = uniquePrefix().replace(/[^a-zA-Z0-9]/g, '_');
+const type = `${namespace}.renamed`;
+const registry = new HttpRegistry(registryUrl, 5_000);
+let folder = '';
+let codec: SchemaCodec;
+
+const apply = async (fields: object[], log?: (line: string) => void): Promise<void> => {
+  const schema = { type: 'record', namespace, name: 'renamed', fields: [{ name: 'id', type: 'string' }, ...fields] };
+  await writeFile(join(folder, `${type}.avsc`), JSON.stringify(schema));
+  await applySchemas({ registryUrl, eventsFolder: folder, ...(log === undefined ? {} : { log }) });
+};
+const added = { name: 'n', type: 'int', default: 3 };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'posthorn-schemas-'));
+  await cp(join(import.meta.dirname, '../../../schemas/events'), folder, { recursive: true });
+  await apply([]);
+  codec = await connectSchemaCodec({ registryUrl });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('schemas apply', () => {
+  it('registers under the full names, with the rules of each kind', async () => {
+    expect(await registry.compatibility('posthorn.Delivery')).toBe('BACKWARD_TRANSITIVE');
+    expect(await registry.compatibility('task.updated')).toBe('FULL_TRANSITIVE');
+    expect(await registry.compatibility(type)).toBe('FULL_TRANSITIVE');
+    expect((await registry.newest(type))?.version).toBe(1);
+  });
+
+  it('changes nothing when it is run again', async () => {
+    const lines: string[] = [];
+    await apply([], (line) => lines.push(line));
+    expect(lines).toHaveLength(11);
+    expect(lines.filter((line) => line.includes('present'))).toHaveLength(11);
+    expect((await registry.newest(type))?.version).toBe(1);
+  });
+
+  it('refuses what would break a reader, naming the subject and what the registry said', async () => {
+    await expect(apply([{ name: 'n', type: 'int' }])).rejects.toThrow(
+      new RegExp(`the registry refuses the new schema of ${type}: .+`),
+    );
+    expect((await registry.newest(type))?.version).toBe(1);
+  });
+
+  it('tells a registry that does not answer from one that refuses', async () => {
+    const nowhere = applySchemas({ registryUrl: 'http://127.0.0.1:1/apis/ccompat/v7', eventsFolder: folder });
+    await expect(nowhere).rejects.toMatchObject({ name: 'RegistryUnavailable' });
+    await expect(connectSchemaCodec({ registryUrl: 'http://127.0.0.1:1' })).rejects.toThrow(/does not answer/);
+  });
+
+  it('names the file that holds no schema', async () => {
+    await writeFile(join(folder, 'bad.avsc'), '{"type":"record"}');
+    await expect(apply([])).rejects.toThrow(/bad\.avsc/);
+    await rm(join(folder, 'bad.avsc'));
+  });
+});
+
+describe('the codec', () => {
+  it('reads any version, and writes JSON in the newest', async () => {
+    const first = { type, data: { kind: 'json' as const, value: { id: 'a' } } };
+    await codec.ping();
+    await codec.events.prepare([first]);
+    const old = codec.events.toAvro(first);
+    await apply([added]);
+    const later = await connectSchemaCodec({ registryUrl });
+    if (!old.ok) throw new Error(old.detail);
+    const avro = { type, data: { kind: 'avro' as const, bytes: old.bytes } };
+    await later.events.prepare([first, avro, { ...first, type: `${namespace}.unknown` }]);
+    expect(later.events.toJson(first)).toMatchObject({ ok: true, json: { id: 'a', n: 3 } });
+    expect(later.events.toJson(avro)).toMatchObject({ ok: true, json: { id: 'a' } });
+    expect(later.events.toJson({ ...first, type: `${namespace}.unknown` })).toMatchObject({
+      code: 'unknown-event-type',
+    });
+    for (const id of [0, 2_000_000_000, 2 ** 31 - 1, 2 ** 32 - 1]) expect(await later.events.byId(id)).toBeNull();
+    for (const name of ['x', '_', `a.${'b'.repeat(253)}`, 'c'.repeat(200_000)])
+      expect(await later.events.newest(name)).toBeNull();
+  });
+
+  it('agrees with the stock client, both ways', async () => {
+    const client = new SchemaRegistry({ host: registryUrl });
+    const tenant = { tenantId: 'acme', name: 'Acme', updatedAt: 1_772_366_400_000 };
+    const bytes = codec.platform.tenantConfig.encode(tenant);
+    expect(await client.decode(bytes)).toEqual(tenant);
+    const id = await client.getLatestSchemaId('task.completed');
+    const value = {
+      taskId: 't',
+      projectId: 'p',
+      title: 'x',
+      completedBy: { id: 'u', name: 'Ada', email: null },
+      minutesSpent: 5,
+      completedAt: 1_772_366_400_000,
+    };
+    const event = { type: 'task.completed', data: { kind: 'avro' as const, bytes: await client.encode(id, value) } };
+    await codec.events.prepare([event]);
+    expect(codec.events.toJson(event)).toMatchObject({
+      ok: true,
+      json: { ...value, completedAt: '2026-03-01T12:00:00.000Z' },
+    });
+  });
+});
