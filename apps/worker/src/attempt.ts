@@ -1,0 +1,116 @@
+import type { Attempt, AttemptOutcome } from '#libs/contracts';
+import { signWebhook, webhookHeaders, type PostResult } from '#libs/core';
+import type { ReadyEndpoint } from './endpoint-directory.js';
+import type { Entry } from './owned-partition.js';
+
+/** A request, ready to be POSTed. */
+export interface Post {
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly timeoutMs: number;
+}
+
+/** What was tried, for the Attempt that tells of it; `post` null when there was none. */
+export interface Trial {
+  readonly endpoint: ReadyEndpoint | null;
+  readonly post: Post | null;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+}
+
+export interface AttemptFacts {
+  readonly outcome: AttemptOutcome;
+  readonly final: boolean;
+  readonly dueAt?: number;
+  readonly deadLetterReason?: string;
+  readonly error?: { readonly kind: string; readonly message: string };
+}
+
+const userAgent = 'Posthorn/0.1';
+const noHeaders = {};
+const noBody = Buffer.alloc(0);
+/** Answer headers that an Attempt keeps, in characters; the rest is left out. */
+const keptHeaderLength = 8_192;
+const keptBodyBytes = 4_096;
+
+/**
+ * Signs a delivery for sending it now (Standard Webhooks 1.0.0): the id is the same for every attempt, the timestamp is
+ * this attempt's.
+ * @param now Unix milliseconds
+ */
+export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly Buffer[], now: number): Post {
+  const { delivery } = entry;
+  const body = delivery.body ?? noBody;
+  const timestamp = Math.floor(now / 1_000);
+  return {
+    origin: endpoint.origin,
+    path: endpoint.path,
+    headers: {
+      ...delivery.headers,
+      'content-type': delivery.contentType,
+      'user-agent': userAgent,
+      [webhookHeaders.id]: delivery.webhookId,
+      [webhookHeaders.timestamp]: String(timestamp),
+      [webhookHeaders.signature]: signWebhook(keys, delivery.webhookId, timestamp, body),
+    },
+    body,
+    timeoutMs: endpoint.config.timeoutMs,
+  };
+}
+
+/** The record of what happened. `result` null: nothing was sent. */
+export function attemptOf(
+  entry: Entry,
+  trial: Trial,
+  result: PostResult | null,
+  facts: AttemptFacts,
+  workerId: string,
+): Attempt {
+  const { delivery } = entry;
+  return {
+    deliveryId: entry.id,
+    webhookId: delivery.webhookId,
+    tenantId: delivery.tenantId,
+    endpointId: delivery.endpointId,
+    stream: delivery.stream,
+    pos: entry.pos,
+    eventId: delivery.eventId,
+    eventSource: delivery.eventSource,
+    eventType: delivery.eventType,
+    configVersion: trial.endpoint?.version ?? delivery.configVersion,
+    acceptedAt: delivery.acceptedAt,
+    dispatchedAt: delivery.dispatchedAt,
+    number: trial.post === null ? 0 : delivery.attempt + 1,
+    startedAt: trial.startedAt,
+    durationMs: result?.durationMs ?? 0,
+    url: trial.post === null ? '' : trial.post.origin + trial.post.path,
+    requestHeaders: trial.post?.headers ?? noHeaders,
+    response:
+      result?.kind === 'response'
+        ? {
+            status: result.status,
+            headers: keptHeaders(result.headers),
+            body: result.body.subarray(0, keptBodyBytes),
+            truncated: result.truncated || result.body.length > keptBodyBytes,
+          }
+        : null,
+    error: result?.kind === 'error' ? result.error : (facts.error ?? null),
+    outcome: facts.outcome,
+    final: facts.final,
+    deadLetterReason: facts.deadLetterReason ?? null,
+    dueAt: facts.dueAt ?? null,
+    workerId,
+  };
+}
+
+function keptHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let length = 0;
+  for (const name in headers) length += name.length + (headers[name]?.length ?? 0);
+  if (length <= keptHeaderLength) return headers;
+  let room = keptHeaderLength;
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => (room -= name.length + value.length) >= 0),
+  );
+}

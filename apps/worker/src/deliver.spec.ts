@@ -1,0 +1,295 @@
+// Real: the whole worker, the schema codec, secrets and signatures. Doubled: Kafka (in-memory log), HTTP (scripted),
+// time (virtual), randomness. Facts: what was POSTed and when, what stands in the log, what was committed.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseSecret, verifyWebhook } from '#libs/core';
+import { secret, WorkerWorld } from './testing/worker-world.js';
+
+let world: WorkerWorld;
+beforeEach(async () => {
+  world = await WorkerWorld.open();
+});
+
+const second = 1_000;
+const minute = 60 * second;
+
+describe('the delivery worker', () => {
+  it('signs and POSTs a delivery once, appends its final Attempt, and commits', async () => {
+    const version = await world.endpoint('ep_1', { url: 'http://receiver.test/ep_1' });
+    await world.worker();
+    const event = await world.deliver('ep_1', version, { headers: { 'x-format': 'v1' } });
+    await world.time.run(second);
+    const [posted] = world.posts;
+    expect(world.posts).toHaveLength(1);
+    const { headers, body, origin, path } = posted!.post;
+    expect({ origin, path }).toEqual({ origin: 'http://receiver.test', path: '/ep_1' });
+    expect(headers).toMatchObject({
+      'content-type': 'application/cloudevents+json',
+      'user-agent': 'Posthorn/0.1',
+      'x-format': 'v1',
+    });
+    const request = {
+      id: headers['webhook-id'],
+      timestamp: headers['webhook-timestamp'],
+      signature: headers['webhook-signature'],
+      body,
+    };
+    expect(verifyWebhook([parseSecret(secret)], request, Math.floor(posted!.at / 1_000))).toEqual({ ok: true });
+    expect(world.attempts()).toMatchObject([
+      {
+        eventId: event,
+        number: 1,
+        outcome: 'delivered',
+        final: true,
+        pos: 0,
+        configVersion: version,
+        url: 'http://receiver.test/ep_1',
+      },
+    ]);
+    expect(world.attempts()[0]?.response).toMatchObject({ status: 200, body: Buffer.from('answer') });
+    // A worker that takes over finds nothing to do.
+    await world.worker();
+    await world.time.run(minute);
+    expect(world.posts).toHaveLength(1);
+  });
+
+  it('tries again when it is due, by an exact timer where the retry topic would be late, then delivers', async () => {
+    const version = await world.endpoint('ep_1');
+    await world.worker();
+    world.random = 0.1; // 5 s - 16 % = 4.2 s, less than the shortest topic's delay; then 60 s - 16 % = 50.4 s.
+    world.reactions.set('ep_1', (nth) => ({ status: nth < 3 ? 503 : 200 }));
+    const event = await world.deliver('ep_1', version);
+    await world.time.run(2 * minute);
+    const [first, second_, third, ...more] = world.posts;
+    expect(more).toEqual([]);
+    expect(second_!.at - first!.at).toBeGreaterThanOrEqual(4_200);
+    expect(second_!.at - first!.at).toBeLessThan(4_220);
+    expect(third!.at - second_!.at).toBeGreaterThanOrEqual(50_400);
+    expect(third!.at - second_!.at).toBeLessThan(50_500);
+    expect(new Set(world.posts.map((one) => one.webhookId)).size).toBe(1);
+    expect(world.attempts().map(({ number, outcome, final }) => ({ number, outcome, final }))).toEqual([
+      { number: 1, outcome: 'retry', final: false },
+      { number: 2, outcome: 'retry', final: false },
+      { number: 3, outcome: 'delivered', final: true },
+    ]);
+    expect(world.outcomes().get(event)).toBe('delivered');
+    expect(await everythingCommitted()).toBe(true);
+  });
+
+  it('becomes a dead letter at the end, before its final Attempt', async () => {
+    const version = await world.endpoint('ep_1');
+    await world.worker();
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const event = await world.deliver('ep_1', version);
+    await world.time.run(5 * minute);
+    expect(world.posts).toHaveLength(3);
+    expect(world.attempts().map((one) => one.outcome)).toEqual(['retry', 'retry', 'deadLetter']);
+    expect(world.attempts().at(-1)).toMatchObject({ final: true, deadLetterReason: 'exhausted', number: 3 });
+    expect(world.deadLetters()).toMatchObject([
+      { reason: 'exhausted', lastStatus: 500, delivery: { eventId: event, attempt: 3, pos: 0 } },
+    ]);
+    expect(await everythingCommitted()).toBe(true);
+  });
+
+  it.each([
+    ['410', { status: 410 }, 'disable', 'gone'],
+    ['a request that cannot be made', { error: 'undeliverable' as const }, 'deadLetter', 'undeliverable'],
+  ])('gives up at once at %s', async (_, reaction, outcome, reason) => {
+    const version = await world.endpoint('ep_1');
+    await world.worker();
+    world.reactions.set('ep_1', () => reaction);
+    await world.deliver('ep_1', version);
+    await world.time.run(second);
+    expect(world.attempts()).toMatchObject([{ outcome, final: true, deadLetterReason: reason }]);
+    expect(world.deadLetters()).toMatchObject([{ reason }]);
+  });
+
+  it('makes no POST of what could not be rendered: an Attempt and a dead letter', async () => {
+    const version = await world.endpoint('ep_1');
+    await world.worker();
+    await world.deliver('ep_1', version, { body: null, renderError: 'the template has a fault' });
+    await world.time.run(second);
+    expect(world.posts).toEqual([]);
+    expect(world.attempts()).toMatchObject([
+      {
+        number: 0,
+        outcome: 'deadLetter',
+        deadLetterReason: 'transformation',
+        error: { message: 'the template has a fault' },
+      },
+    ]);
+    expect(world.deadLetters()).toMatchObject([{ reason: 'transformation' }]);
+  });
+
+  it('obeys Retry-After', async () => {
+    const version = await world.endpoint('ep_1');
+    await world.worker();
+    world.reactions.set('ep_1', (nth) =>
+      nth === 1 ? { status: 429, headers: { 'retry-after': '120' } } : { status: 200 },
+    );
+    await world.deliver('ep_1', version);
+    await world.time.run(4 * minute);
+    const [first, retry] = world.posts;
+    expect(retry!.at - first!.at).toBeGreaterThanOrEqual(2 * minute);
+    expect(retry!.at - first!.at).toBeLessThan(2 * minute + 200);
+  });
+
+  it('waits for hours and days over the retry topics, to the second', async () => {
+    const hour = 60 * minute;
+    const delaysMs = [7 * second, 45 * second, 4 * minute, 5 * hour, 72 * hour];
+    const version = await world.endpoint('ep_1', { retry: { delaysMs, jitter: 0, maxDelayMs: hour } });
+    await world.worker({ commitEveryMs: minute });
+    world.reactions.set('ep_1', (nth) => ({ status: nth <= delaysMs.length ? 500 : 200 }));
+    await world.deliver('ep_1', version);
+    await world.time.run(78 * hour);
+    const waits = world.posts.slice(1).map((one, index) => one.at - (world.posts[index]?.at ?? 0));
+    expect(
+      waits.map((wait, index) => wait >= (delaysMs[index] ?? 0) && wait <= (delaysMs[index] ?? 0) + second),
+    ).toEqual(delaysMs.map(() => true));
+    expect(world.attempts().at(-1)?.outcome).toBe('delivered');
+  }, 30_000);
+
+  it('spills a full lane to the shortest retry topic; its neighbour in the same partition does not notice', async () => {
+    const [flooded, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];
+    await world.endpoint(flooded);
+    const version = await world.endpoint(neighbour);
+    await world.worker({ laneRecords: 10, maxInFlight: 8 });
+    world.reactions.set(flooded, (nth) => (nth <= 4 ? 'hang' : { status: 200 }));
+    for (let i = 0; i < 4; i += 1) await world.deliver(flooded, version);
+    await world.time.run(2 * second);
+    for (let i = 4; i < 50; i += 1) await world.deliver(flooded, version);
+    const sentAt = world.time.now();
+    await world.deliver(neighbour, version);
+    await world.time.run(100);
+    expect(world.postsTo(neighbour).map((one) => one.at - sentAt < 20)).toEqual([true]);
+    expect(world.copies(0)).toHaveLength(50 - 4 - 10);
+    expect(world.copies(0)[0]).toMatchObject({ hop: 1, attempt: 0, dueAt: null, pos: 14 });
+    expect(world.attempts().filter((one) => one.endpointId === flooded)).toEqual([]);
+    await world.time.run(5 * minute);
+    expect([...world.outcomes().values()].filter((outcome) => outcome === 'delivered')).toHaveLength(51);
+    expect(world.postsTo(flooded)).toHaveLength(50 + 4);
+    expect(await everythingCommitted()).toBe(true);
+  });
+
+  it('reads more slowly, instead of spilling, what an endpoint takes as fast as it comes', async () => {
+    const id = world.idIn(3);
+    const version = await world.endpoint(id);
+    for (let i = 0; i < 600; i += 1) await world.deliver(id, version);
+    await world.worker({ laneRecords: 50 });
+    await world.time.run(5 * second);
+    expect(world.outcomes().size).toBe(600);
+    expect(world.posts).toHaveLength(600);
+    expect(world.copies(0)).toEqual([]);
+    expect(await everythingCommitted()).toBe(true);
+  });
+
+  it('never has more POSTs on their way than the endpoint and the worker allow, and serves lanes in turn', async () => {
+    const ids = [world.idIn(0), world.idIn(1)];
+    let version = 0;
+    for (const id of ids) version = await world.endpoint(id, { maxInFlight: 3 });
+    await world.worker({ maxInFlight: 5 });
+    const running = new Map<string, number>();
+    let most = 0;
+    let mostOfOne = 0;
+    for (const id of ids) {
+      world.reactions.set(id, () => {
+        running.set(id, (running.get(id) ?? 0) + 1);
+        most = Math.max(
+          most,
+          [...running.values()].reduce((sum, one) => sum + one, 0),
+        );
+        mostOfOne = Math.max(mostOfOne, running.get(id) ?? 0);
+        world.time.schedule(10, () => running.set(id, (running.get(id) ?? 0) - 1));
+        return { status: 200, afterMs: 10 };
+      });
+    }
+    for (let i = 0; i < 60; i += 1) await world.deliver(ids[i % 2] ?? '', version);
+    await world.time.run(second);
+    expect({ most, mostOfOne }).toEqual({ most: 5, mostOfOne: 3 });
+    expect(world.outcomes().size).toBe(60);
+  });
+
+  it('drops what belongs to a deleted endpoint, with a final Attempt that says so', async () => {
+    const version = await world.endpoint('ep_1');
+    await world.deleteEndpoint('ep_1');
+    await world.worker();
+    await world.deliver('ep_1', version);
+    await world.time.run(second);
+    expect(world.posts).toEqual([]);
+    expect(world.attempts()).toMatchObject([{ outcome: 'dropped', final: true, number: 0, url: '' }]);
+    expect(await everythingCommitted()).toBe(true);
+  });
+
+  it.each(['paused', 'disabled'] as const)(
+    'holds what is for a %s endpoint without burning attempts',
+    async (state) => {
+      await world.endpoint('ep_1', { state });
+      const worker = await world.worker();
+      const event = await world.deliver('ep_1', 0);
+      await world.time.run(12 * minute);
+      expect(world.posts).toEqual([]);
+      expect(world.attempts()).toEqual([]);
+      expect(world.copies(2).map((one) => one.attempt)).toEqual([0, 0, 0]);
+      await world.endpoint('ep_1');
+      await world.time.run(6 * minute);
+      expect(world.outcomes().get(event)).toBe('delivered');
+      expect(worker.alarms).toEqual([]);
+    },
+  );
+
+  it('holds the lane, not the partition, until the configuration that a delivery was made with is read', async () => {
+    const [early, other] = [world.idIn(1, 0), world.idIn(1, 1)];
+    const version = await world.endpoint(other);
+    await world.worker();
+    await world.deliver(early, version + 1);
+    await world.deliver(other, version);
+    await world.time.run(10 * second);
+    expect(world.posts.map((one) => one.endpointId)).toEqual([other]);
+    await world.endpoint(early);
+    await world.time.run(10);
+    expect(world.posts.map((one) => one.endpointId)).toEqual([other, early]);
+  });
+
+  it('waits, with an alarm, where a configuration cannot be used: that is not a deletion', async () => {
+    const version = await world.endpoint('ep_1', {
+      secrets: [{ secretId: 's1', ciphertext: 'v9.AAAA', expiresAt: null }],
+    });
+    const { alarms } = await world.worker();
+    const event = await world.deliver('ep_1', version);
+    await world.time.run(second);
+    expect(alarms).toHaveLength(1);
+    expect(world.attempts()).toEqual([]);
+    await world.endpoint('ep_1');
+    await world.time.run(6 * minute);
+    expect(world.outcomes().get(event)).toBe('delivered');
+  });
+
+  it('stops a partition at a record that it cannot read, rather than skipping it', async () => {
+    const [id, elsewhere] = [world.idIn(1), world.idIn(2)];
+    await world.endpoint(id);
+    const version = await world.endpoint(elsewhere);
+    const { alarms, consumer } = await world.worker();
+    const before = await world.deliver(id, version);
+    await world.append(world.topics.deliveries, 1, id, Buffer.from('nonsense'));
+    await world.deliver(id, version);
+    await world.deliver(elsewhere, version);
+    await world.time.run(second);
+    expect(alarms).toHaveLength(1);
+    expect(() => consumer.check()).toThrow(/stopped/);
+    expect([...world.outcomes().keys()]).toContain(before);
+    expect(world.posts.map((one) => one.endpointId)).toEqual([id, elsewhere]);
+    const next = await world.worker();
+    await world.time.during(consumer.stop());
+    await world.time.run(second);
+    expect(next.alarms).toHaveLength(1);
+    expect(world.posts).toHaveLength(2);
+  });
+
+  /** A new worker has nothing to read: no POST, no Attempt, also after the retry topics have given back what they have. */
+  async function everythingCommitted(): Promise<boolean> {
+    await world.time.run(second);
+    const before = world.posts.length + world.attempts().length;
+    await world.worker();
+    await world.time.run(10 * minute);
+    return world.posts.length + world.attempts().length === before;
+  }
+});

@@ -1,0 +1,137 @@
+import type { EndpointConfig, EndpointSecret } from '#libs/contracts';
+import { openSecret, parseSecret, type MasterKeys } from '#libs/core';
+import type { LogRecord } from '#libs/kafka';
+import type { PlatformCodecs } from '#libs/schema-codec';
+import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
+
+/** An endpoint that deliveries can be sent to. */
+export interface ReadyEndpoint {
+  readonly config: EndpointConfig;
+  /** Offset of its record in `endpoints`. */
+  readonly version: number;
+  readonly origin: string;
+  /** Path and query of its URL. */
+  readonly path: string;
+}
+
+/**
+ * - `unread`: made with a configuration that was not read yet
+ * - `waiting`: paused, disabled, or its configuration cannot be read here: it is not sent to for now
+ * - `deleted`: there is no such endpoint (any more)
+ */
+export type Lookup =
+  { readonly kind: 'ready'; readonly endpoint: ReadyEndpoint } | { readonly kind: 'unread' | 'waiting' | 'deleted' };
+
+export interface DirectoryPorts extends DecodedFeedPorts {
+  readonly codecs: Pick<PlatformCodecs, 'prepare' | 'isPrepared' | 'endpointConfig'>;
+  readonly log: DecodedFeedPorts['log'] & { error(details: object, message: string): void };
+  /** Something was read. */
+  changed(): void;
+}
+
+interface Known {
+  readonly endpoint: ReadyEndpoint | null;
+  readonly secrets: readonly { readonly key: Buffer; readonly expiresAt: number | null }[];
+}
+
+const unread = { kind: 'unread' } as const;
+const waiting = { kind: 'waiting' } as const;
+const deleted = { kind: 'deleted' } as const;
+
+/** Every endpoint's configuration, in memory: follows `posthorn.endpoints` from its start. */
+export class EndpointDirectory {
+  readonly #topic: string;
+  readonly #masterKeys: MasterKeys;
+  readonly #ports: DirectoryPorts;
+  readonly #endpoints = new Map<string, Known>();
+  readonly #read = Promise.withResolvers<void>();
+  #readTo = 0;
+  #isRead = false;
+  #stop: () => void = () => undefined;
+
+  constructor(topic: string, masterKeys: MasterKeys, ports: DirectoryPorts) {
+    this.#topic = topic;
+    this.#masterKeys = masterKeys;
+    this.#ports = ports;
+  }
+
+  /** Resolves when the topic has been read to the end that it had. */
+  start(): Promise<void> {
+    this.#follow(0);
+    return this.#read.promise;
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** @param configVersion that the delivery was made with: an endpoint unknown after it was deleted (DESIGN §4) */
+  lookup(endpointId: string, configVersion: number): Lookup {
+    if (configVersion >= this.#readTo) return unread;
+    const known = this.#endpoints.get(endpointId);
+    if (known === undefined) return deleted;
+    const { endpoint } = known;
+    return endpoint === null || endpoint.config.state !== 'active' ? waiting : { kind: 'ready', endpoint };
+  }
+
+  maxInFlightOf(endpointId: string): number {
+    return this.#endpoints.get(endpointId)?.endpoint?.config.maxInFlight ?? 1;
+  }
+
+  /** Keys in force at `now` (Unix ms). */
+  signingKeysOf(endpointId: string, now: number): Buffer[] {
+    const keys: Buffer[] = [];
+    for (const { key, expiresAt } of this.#endpoints.get(endpointId)?.secrets ?? []) {
+      if (expiresAt === null || expiresAt > now) keys.push(key);
+    }
+    return keys;
+  }
+
+  #follow(offset: number): void {
+    this.#stop = followDecoded(this.#ports, { topic: this.#topic, partition: 0 }, offset, {
+      onRecords: (records, end) => {
+        for (const record of records) this.#apply(record);
+        const last = records.at(-1);
+        this.#readTo = Math.max(this.#readTo, last === undefined ? end : last.offset + 1);
+        if (!this.#isRead && this.#readTo >= end) {
+          this.#isRead = true;
+          this.#read.resolve();
+        }
+        this.#ports.changed();
+      },
+      // A compacted topic may begin later than 0: what is gone was replaced by what is there.
+      onOutOfRange: (error) => this.#follow(error.bounds.start),
+    });
+  }
+
+  #apply(record: LogRecord): void {
+    const key = record.key?.toString('utf8') ?? '';
+    // `tenant:…` and `replay:…` records stand in the same topic.
+    if (key === '' || key.includes(':')) return;
+    if (record.value === null) this.#endpoints.delete(key);
+    else this.#endpoints.set(key, this.#known(key, record.offset, record.value));
+  }
+
+  /** An endpoint whose record cannot be used must not count as deleted: its deliveries wait until someone mends it. */
+  #known(endpointId: string, version: number, value: Buffer): Known {
+    try {
+      const config = this.#ports.codecs.endpointConfig.decode(value);
+      const url = new URL(config.url);
+      const secrets = config.secrets.map((secret) => this.#opened(endpointId, secret));
+      if (secrets.length === 0) throw new RangeError('it has no secret');
+      return { endpoint: { config, version, origin: url.origin, path: url.pathname + url.search }, secrets };
+    } catch (error) {
+      this.#ports.log.error({ endpointId, version, err: error }, 'configuration cannot be used: its deliveries wait');
+      return { endpoint: null, secrets: [] };
+    }
+  }
+
+  #opened(endpointId: string, secret: EndpointSecret): Known['secrets'][number] {
+    const opened = openSecret(this.#masterKeys, secret.ciphertext, endpointId);
+    return { key: parseSecret(opened), expiresAt: secret.expiresAt };
+  }
+}

@@ -1,0 +1,137 @@
+import type { Delivery, TopicNames } from '#libs/contracts';
+import { deliveryIdOf, type OffsetTracker } from '#libs/core';
+import type { FeedHandler, LogRecord, TopicPartition } from '#libs/kafka';
+import type { PlatformCodecs } from '#libs/schema-codec';
+import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
+import { DelayTopic, type DelayTopicPorts } from './delay-topic.js';
+import type { Intake } from './intake.js';
+import type { Copy, OwnedPartition } from './owned-partition.js';
+
+export interface PartitionReaderPorts extends DecodedFeedPorts {
+  readonly codecs: DecodedFeedPorts['codecs'] & Pick<PlatformCodecs, 'delivery'>;
+  readonly intake: Intake;
+  readonly delays: DelayTopicPorts;
+  /** Whether the next record of `deliveries` may be taken now. */
+  mayRead(): boolean;
+  /** A batch of `deliveries` was taken in. */
+  batchRead(): void;
+  /** It can neither process this nor skip it. */
+  stopped(partition: OwnedPartition, at: TopicPartition & { readonly offset: number }, error: unknown): void;
+}
+
+export interface PartitionReaderOptions {
+  readonly topics: Pick<TopicNames, 'deliveries' | 'retry'>;
+  /** What one retry partition holds ahead of its time. */
+  readonly delayRecords: number;
+  readonly delayBytes: number;
+}
+
+/** Reads partition p of `deliveries` and of every retry topic for as long as it is owned. */
+export class PartitionReader {
+  readonly #partition: OwnedPartition;
+  readonly #options: PartitionReaderOptions;
+  readonly #ports: PartitionReaderPorts;
+  readonly #stops: (() => void)[] = [];
+  /** Of `deliveries`: fetched, and taken up to here. */
+  #ahead: LogRecord[] = [];
+  #taken = 0;
+  #paused = false;
+  #stopped = false;
+
+  constructor(partition: OwnedPartition, options: PartitionReaderOptions, ports: PartitionReaderPorts) {
+    this.#partition = partition;
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  /** Starts where the partition's trackers stand. */
+  start(): void {
+    for (const index of this.#options.topics.retry.keys()) this.#followRetry(index);
+    const { deliveries } = this.#partition;
+    this.#follow(this.#deliveries, deliveries, (records, end) => {
+      this.#partition.end = end;
+      for (const record of records) this.#ahead.push(record);
+      this.readOn();
+      if (records.length === 0 && !this.isWaiting) deliveries.reached(end);
+      this.#ports.batchRead();
+    });
+  }
+
+  /** Whether records of `deliveries` are here that it was told not to take yet. */
+  get isWaiting(): boolean {
+    return this.#taken < this.#ahead.length;
+  }
+
+  /** Takes what is here of `deliveries`, as far as it may; the feed pauses while something is left. */
+  readOn(): void {
+    const partition = this.#partition;
+    for (let record = this.#ahead[this.#taken]; record !== undefined; record = this.#ahead[this.#taken]) {
+      if (this.#stopped || !this.#ports.mayRead()) break;
+      this.#taken += 1;
+      const delivery = this.#decoded(record, partition.deliveries);
+      if (delivery !== null) this.#ports.intake.fresh(partition, record, delivery);
+    }
+    if (!this.isWaiting) this.#ahead = [];
+    if (!this.isWaiting) this.#taken = 0;
+    if (this.#paused === this.isWaiting || this.#stopped) return;
+    this.#paused = this.isWaiting;
+    if (this.#paused) this.#ports.feed.pause(this.#deliveries);
+    else this.#ports.feed.resume(this.#deliveries);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#ahead = [];
+    this.#taken = 0;
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  get #deliveries(): TopicPartition {
+    return { topic: this.#options.topics.deliveries, partition: this.#partition.number };
+  }
+
+  #followRetry(index: number): void {
+    const { topics, delayRecords, delayBytes } = this.#options;
+    const partition = this.#partition;
+    const retry = topics.retry[index];
+    const tracker = partition.retries[index];
+    if (retry === undefined || tracker === undefined) return;
+    const at = { topic: retry.name, partition: partition.number };
+    const bounds = { delayMs: retry.delayMs, maxRecords: delayRecords, maxBytes: delayBytes };
+    const topic = new DelayTopic(partition, at, bounds, this.#ports.delays);
+    this.#stops.push(() => topic.close());
+    this.#follow(at, tracker, (records, end) => {
+      for (const record of records) {
+        const delivery = this.#decoded(record, tracker);
+        if (delivery === null) return;
+        const copy: Copy = { tracker, offset: record.offset };
+        const id = deliveryIdOf(delivery);
+        if (!partition.join(id, delivery.hop, copy)) topic.hold(record, id, delivery, copy);
+      }
+      if (records.length === 0) tracker.reached(end);
+    });
+  }
+
+  #follow(at: TopicPartition, tracker: OffsetTracker, onRecords: FeedHandler['onRecords']): void {
+    const stop = followDecoded(this.#ports, at, tracker.next, {
+      onRecords: (records, end) => {
+        if (!this.#stopped) onRecords(records, end);
+      },
+      onOutOfRange: (error) => this.#ports.stopped(this.#partition, { ...at, offset: error.offset }, error),
+    });
+    this.#stops.push(stop);
+  }
+
+  /** Tracks a record and decodes it. @returns null when it cannot be read: the partition has stopped */
+  #decoded({ topic, partition, offset, value }: LogRecord, tracker: OffsetTracker): Delivery | null {
+    tracker.track(offset);
+    try {
+      if (value === null) throw new RangeError('a record without a value');
+      return this.#ports.codecs.delivery.decode(value);
+    } catch (error) {
+      // Tracked and never settled: no commit passes it.
+      this.#ports.stopped(this.#partition, { topic, partition, offset }, error);
+      return null;
+    }
+  }
+}

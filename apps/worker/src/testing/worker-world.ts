@@ -1,0 +1,297 @@
+import { randomBytes } from 'node:crypto';
+import {
+  attemptSchema,
+  deadLetterSchema,
+  deliverySchema,
+  endpointConfigSchema,
+  tenantConfigSchema,
+  topicNames,
+  type Attempt,
+  type DeadLetter,
+  type Delivery,
+  type EndpointConfig,
+} from '#libs/contracts';
+import {
+  formatSecret,
+  partitionFor,
+  sealSecret,
+  webhookIdOf,
+  type AttemptErrorKind,
+  type PostResult,
+} from '#libs/core';
+import { InMemoryLog, type InMemoryMembership, type LogRecord } from '#libs/kafka';
+import { InMemoryRegistry, openSchemaCodec, type PlatformCodecs, type RecordCodec } from '#libs/schema-codec';
+import type { Post } from '../attempt.js';
+import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
+import { VirtualTime } from './virtual-time.js';
+
+/** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
+export type Reaction =
+  | { readonly status: number; readonly headers?: Record<string, string>; readonly afterMs?: number }
+  | { readonly error: AttemptErrorKind; readonly afterMs?: number }
+  | 'hang';
+
+export interface Posted {
+  readonly at: number;
+  readonly worker: string;
+  readonly endpointId: string;
+  readonly webhookId: string;
+  readonly post: Post;
+}
+
+export interface TestWorker {
+  readonly consumer: DeliverConsumer;
+  readonly membership: InMemoryMembership;
+  readonly alarms: string[];
+  /** Ends it in the midst of whatever it does, and its session with it. */
+  kill(): Promise<void>;
+}
+
+export const secret = formatSecret(Buffer.alloc(32, 7));
+const masterKeys = new Map([[1, Buffer.alloc(32, 1)]]);
+const partitions = 4;
+const ok: Reaction = { status: 200 };
+
+/** Workers over the in-memory log, with scripted endpoints, in virtual time. */
+export class WorkerWorld {
+  readonly time = new VirtualTime();
+  readonly topics = topicNames('posthorn');
+  readonly log: InMemoryLog;
+  readonly posts: Posted[] = [];
+  /** Of each endpoint: what it does with its nth POST (from 1). Default: 200 at once. */
+  readonly reactions = new Map<string, (nth: number) => Reaction>();
+  /** What `random()` gives: 0.5 is no jitter. */
+  random = 0.5;
+  #workers = 0;
+  #offset = 0;
+
+  private constructor(readonly codecs: PlatformCodecs) {
+    const { time } = this;
+    this.log = new InMemoryLog({
+      now: () => time.now(),
+      monotonic: () => time.monotonic(),
+      defer: (task) => time.defer(task),
+      after: (ms, task) => time.schedule(ms, task),
+    });
+    const { events: _events, ...names } = this.topics;
+    for (const name of [names.deliveries, names.attempts, names.deadLetters, ...names.retry.map((one) => one.name)]) {
+      this.log.createTopic(name, partitions);
+    }
+    this.log.createTopic(names.endpoints, 1);
+  }
+
+  static async open(): Promise<WorkerWorld> {
+    const registry = new InMemoryRegistry();
+    registry.register('posthorn.Delivery', deliverySchema);
+    registry.register('posthorn.Attempt', attemptSchema);
+    registry.register('posthorn.DeadLetter', deadLetterSchema);
+    registry.register('posthorn.EndpointConfig', endpointConfigSchema);
+    registry.register('posthorn.TenantConfig', tenantConfigSchema);
+    return new WorkerWorld((await openSchemaCodec(registry)).platform);
+  }
+
+  /** Starts a worker; its first assignment comes as time passes. */
+  async worker(options: Partial<ConsumerOptions> = {}): Promise<TestWorker> {
+    const workerId = `worker-${++this.#workers}`;
+    let membership: InMemoryMembership | undefined;
+    let killed = false;
+    const alarms: string[] = [];
+    const { log, time } = this;
+    const never = new Promise<never>(() => undefined);
+    const ifAlive = (task: () => void) => () => void (killed || task());
+    const kafka: ConstructorParameters<typeof DeliverConsumer>[0] = {
+      feed: () => log.feed(),
+      reader: () => log.reader(),
+      administration: () => log.administration(),
+      ping: () => log.ping(),
+      membership: (given) => (membership = log.membership(given)),
+      sender() {
+        const sender = log.sender();
+        return { ...sender, send: (records, how) => (killed ? never : sender.send(records, how)) };
+      },
+    };
+    const consumer = new DeliverConsumer(
+      kafka,
+      {
+        topics: this.topics,
+        groupId: 'posthorn.worker',
+        workerId,
+        masterKeys,
+        maxInFlight: 64,
+        laneRecords: 100,
+        laneBytes: 1_000_000,
+        ...options,
+      },
+      {
+        http: { post: (post) => (killed ? never : this.#post(workerId, post)) },
+        codecs: this.codecs,
+        clock: {
+          now: () => time.now(),
+          monotonic: () => time.monotonic(),
+          schedule: (ms, task) => time.schedule(ms, ifAlive(task)),
+          defer: (task) => time.defer(ifAlive(task)),
+        },
+        random: () => this.random,
+        metrics: noMetrics,
+        log: { info: () => undefined, warn: () => undefined, error: (_, message) => void alarms.push(message) },
+        fatal: (error) => void alarms.push(error.message),
+      },
+    );
+    const started = consumer.start();
+    // Others may take up to a second before they let the join go on.
+    await this.time.during(started);
+    if (membership === undefined) throw new Error('no membership was asked for');
+    const member = membership;
+    const kill = async (): Promise<void> => {
+      killed = true;
+      member.freeze();
+      await time.during(member.expire());
+    };
+    return { consumer, membership, alarms, kill };
+  }
+
+  /** Writes an endpoint's configuration. @returns its version */
+  async endpoint(endpointId: string, changes: Partial<EndpointConfig> = {}): Promise<number> {
+    const config: EndpointConfig = {
+      endpointId,
+      tenantId: 'acme',
+      url: `http://receiver.test/${endpointId}`,
+      eventTypes: ['*'],
+      state: 'active',
+      ordering: 'none',
+      secrets: [
+        { secretId: 's1', ciphertext: sealSecret(masterKeys, secret, endpointId, randomBytes(12)), expiresAt: null },
+      ],
+      maxInFlight: 4,
+      timeoutMs: 15_000,
+      retry: { delaysMs: [5_000, 60_000], jitter: 0.2, maxDelayMs: 3_600_000 },
+      revision: 1,
+      updatedAt: this.time.now(),
+      ...changes,
+    };
+    return this.append(this.topics.endpoints, 0, endpointId, this.codecs.endpointConfig.encode(config));
+  }
+
+  async deleteEndpoint(endpointId: string): Promise<number> {
+    return this.append(this.topics.endpoints, 0, endpointId, null);
+  }
+
+  /** Appends a delivery. @returns its event id */
+  async deliver(endpointId: string, configVersion: number, changes: Partial<Delivery> = {}): Promise<string> {
+    const offset = this.#offset++;
+    const eventId = `event-${offset}`;
+    const delivery: Delivery = {
+      tenantId: 'acme',
+      endpointId,
+      webhookId: webhookIdOf(endpointId, '/test', eventId),
+      stream: 'live',
+      incarnation: 0,
+      sourcePartition: 0,
+      sourceOffset: offset,
+      floor: 0,
+      configVersion,
+      ordering: 'none',
+      orderingKey: null,
+      eventId,
+      eventSource: '/test',
+      eventType: 'task.updated',
+      acceptedAt: this.time.now(),
+      dispatchedAt: this.time.now(),
+      contentType: 'application/cloudevents+json',
+      headers: {},
+      body: Buffer.from(`{"id":"${eventId}"}`),
+      renderError: null,
+      attempt: 0,
+      hop: 0,
+      pos: null,
+      writer: null,
+      dueAt: null,
+      ...changes,
+    };
+    const partition = partitionFor(endpointId, partitions);
+    await this.append(this.topics.deliveries, partition, endpointId, this.codecs.delivery.encode(delivery));
+    return eventId;
+  }
+
+  async append(topic: string, partition: number, key: string, value: Buffer | null): Promise<number> {
+    const sent = this.log.sender().send([{ topic, partition, key, value }]);
+    await this.time.run(0);
+    return (await sent)[0]?.offset ?? -1;
+  }
+
+  attempts(): Attempt[] {
+    return this.#decoded(this.topics.attempts, this.codecs.attempt);
+  }
+
+  deadLetters(): DeadLetter[] {
+    return this.#decoded(this.topics.deadLetters, this.codecs.deadLetter);
+  }
+
+  /** Copies in a retry topic, shortest first. */
+  copies(topic: number): Delivery[] {
+    return this.#decoded(this.topics.retry[topic]?.name ?? '', this.codecs.delivery);
+  }
+
+  /** Event ids with their final outcome. */
+  outcomes(): Map<string, string> {
+    return new Map(
+      this.attempts()
+        .filter((attempt) => attempt.final)
+        .map((attempt) => [attempt.eventId, attempt.outcome]),
+    );
+  }
+
+  postsTo(endpointId: string): Posted[] {
+    return this.posts.filter((one) => one.endpointId === endpointId);
+  }
+
+  /** An endpoint id that lies in the given partition. */
+  idIn(partition: number, nth = 0): string {
+    for (let i = 0, found = 0; ; i += 1) {
+      if (partitionFor(`ep_${i}`, partitions) === partition && found++ === nth) return `ep_${i}`;
+    }
+  }
+
+  #decoded<T>(topic: string, codec: RecordCodec<T>): T[] {
+    return this.log.recordsOf(topic).map((record: LogRecord) => codec.decode(record.value ?? Buffer.alloc(0)));
+  }
+
+  #post(worker: string, post: Post): Promise<PostResult> {
+    const endpointId = post.path.slice(1);
+    const webhookId = post.headers['webhook-id'] ?? '';
+    this.posts.push({ at: this.time.now(), worker, endpointId, webhookId, post });
+    const reaction = this.reactions.get(endpointId)?.(this.postsTo(endpointId).length) ?? ok;
+    const { promise, resolve } = Promise.withResolvers<PostResult>();
+    if (reaction === 'hang') {
+      const error = { kind: 'total-timeout', message: 'no answer' } as const;
+      this.time.schedule(post.timeoutMs, () => resolve({ kind: 'error', error, durationMs: post.timeoutMs }));
+      return promise;
+    }
+    const durationMs = reaction.afterMs ?? 1;
+    const result: PostResult =
+      'error' in reaction
+        ? { kind: 'error', error: { kind: reaction.error, message: 'as scripted' }, durationMs }
+        : {
+            kind: 'response',
+            status: reaction.status,
+            headers: reaction.headers ?? {},
+            body: Buffer.from('answer'),
+            truncated: false,
+            durationMs,
+          };
+    this.time.schedule(durationMs, () => resolve(result));
+    return promise;
+  }
+}
+
+const nothing = (): void => undefined;
+const noMetrics: ConstructorParameters<typeof DeliverConsumer>[2]['metrics'] = {
+  attempt: nothing,
+  delivered: nothing,
+  retried: nothing,
+  deadLettered: nothing,
+  inFlight: nothing,
+  lag: nothing,
+  partitionLost: nothing,
+  partitionStopped: nothing,
+};

@@ -1,0 +1,11 @@
+/** One POST. The caller has signed it; `headers` are sent as they are. */
+export interface HttpPost {
+  /** Scheme, host and port: `https://example.com:8443`. */
+  readonly origin: string;
+  /** Path and query, beginning with `/`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** For the whole of it, from the call on, in milliseconds. */
+  readonly timeoutMs: number;
+}

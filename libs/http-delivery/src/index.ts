@@ -1,0 +1,2 @@
+export type { HttpPost } from './http-post.js';
+export { createHttpSender, type HttpSender, type HttpSenderOptions } from './http-sender.js';
