@@ -1,1 +1,6 @@
-export {};
+export * from './dispatch-window.js';
+export * from './event-pattern.js';
+export * from './repeat-window.js';
+export * from './send-caps.js';
+export * from './source-position.js';
+export * from './subscription-index.js';

@@ -1,0 +1,108 @@
+import type { KafkaLog } from '#libs/kafka';
+import type { PlatformCodecs } from '#libs/schema-codec';
+import { CommitLoop } from './commit-loop.js';
+import { DispatchConsumer, type ConsumerCounts } from './dispatch.consumer.js';
+import { Dispatch } from './dispatch.js';
+import { EndpointDirectory, type ConfigCodec } from './endpoint-directory.js';
+import { LeaseGate } from './lease-gate.js';
+import { EventReader, type EventData } from './read-events.js';
+import type { SourceLimits } from './source-partition.js';
+import type { Surroundings } from './surroundings.js';
+import { TenantGrace } from './tenant-grace.js';
+
+export interface DispatcherOptions {
+  readonly topics: {
+    readonly events: string;
+    readonly eventsRejected: string;
+    readonly deliveries: string;
+    readonly endpoints: string;
+  };
+  readonly groupId: string;
+  readonly deliveryPartitions: number;
+  readonly maxEventBytes: number;
+  readonly repeatWindow: number;
+  /** Largest record that the brokers take. Default 1,000,000. */
+  readonly maxRecordBytes?: number;
+  /** W of DESIGN §3. Default 2,000; another value only after a drain. */
+  readonly windowRecords?: number;
+  /** Default 200. */
+  readonly commitIntervalMs?: number;
+  /** How long a young event waits for a tenant that is not known yet. Default 2,000. */
+  readonly tenantGraceMs?: number;
+}
+
+export interface DispatcherCodecs {
+  readonly events: EventData;
+  readonly config: ConfigCodec;
+  readonly delivery: Pick<PlatformCodecs['delivery'], 'encode'>;
+}
+
+const queue = { batchRecords: 500, batchBytes: 1_048_576, queueRecords: 2_000, queueBytes: 4_194_304 };
+const oneSend = { partitionBytes: 800_000, totalBytes: 4_000_000, records: 5_000 };
+
+/** A whole dispatcher over a log: composes the stages, starts and stops them. */
+export class Dispatcher {
+  readonly #directory: EndpointDirectory;
+  readonly #consumer: DispatchConsumer;
+  readonly #closeAll: () => Promise<void>;
+
+  constructor(
+    log: KafkaLog,
+    codecs: DispatcherCodecs,
+    options: DispatcherOptions,
+    counts: ConsumerCounts,
+    around: Surroundings,
+  ) {
+    const { topics, groupId, deliveryPartitions, windowRecords = 2_000, maxRecordBytes = 1_000_000 } = options;
+    const [feed, reader, sender] = [log.feed(), log.reader(), log.sender({ name: 'dispatcher' })];
+    const directory = new EndpointDirectory(
+      { topic: topics.endpoints, deliveryPartitions },
+      { feed, reader },
+      codecs.config,
+      around,
+    );
+    const consumer: DispatchConsumer = new DispatchConsumer(() => ports);
+    const membership = log.membership({ groupId, topics: [topics.events], listener: consumer });
+    const gate = new LeaseGate(membership, around);
+    const commits = new CommitLoop(membership, gate, around, options.commitIntervalMs ?? 200);
+    const events = new EventReader(codecs.events, options.maxEventBytes);
+    const limits: SourceLimits = { windowRecords, ...queue };
+    const targets = { deliveries: topics.deliveries, rejected: topics.eventsRejected, send: oneSend, maxRecordBytes };
+    const tenants = new TenantGrace(directory, around, options.tenantGraceMs ?? 2_000);
+    const dispatch = new Dispatch(directory, codecs.delivery, targets, () => around.now());
+    const { repeatWindow } = options;
+    const ports = {
+      membership,
+      gate,
+      commits,
+      directory,
+      takeOver: { reader, identify: (record) => events.identify(record), repeatWindow, around },
+      source: { feed, sender, gate, commits, reader: events, tenants, dispatch, counts, limits, around },
+      counts,
+      around,
+    } satisfies ReturnType<ConstructorParameters<typeof DispatchConsumer>[0]>;
+    this.#directory = directory;
+    this.#consumer = consumer;
+    this.#closeAll = async () => {
+      directory.close();
+      await Promise.all([feed.close(), reader.close(), sender.close()]);
+    };
+  }
+
+  /** Resolves when the endpoints are read and the group has been joined. */
+  async start(): Promise<void> {
+    await this.#directory.start();
+    await this.#consumer.start();
+  }
+
+  /** Throws with the reason while it is not ready, or a partition has stopped. */
+  check(): void {
+    this.#consumer.check();
+  }
+
+  async stop(): Promise<void> {
+    this.#directory.close();
+    await this.#consumer.stop();
+    await this.#closeAll();
+  }
+}

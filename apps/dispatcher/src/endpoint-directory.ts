@@ -1,0 +1,142 @@
+import { tenantKey, type EndpointConfig, type TenantConfig } from '#libs/contracts';
+import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
+import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
+import type { DispatchEndpoint, Subscribers } from './dispatch.js';
+import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
+
+/** Decodes records of posthorn.endpoints; `prepare` rejects while the registry is away. */
+export interface ConfigCodec {
+  prepare(values: Iterable<Buffer | null>): Promise<void>;
+  readonly endpointConfig: { decode(bytes: Buffer): EndpointConfig };
+  readonly tenantConfig: { decode(bytes: Buffer): TenantConfig };
+}
+
+export interface DirectoryOptions {
+  /** posthorn.endpoints, which has one partition. */
+  readonly topic: string;
+  readonly deliveryPartitions: number;
+}
+
+/** Follows posthorn.endpoints from its start, and knows who wants which event. */
+export class EndpointDirectory implements Subscribers {
+  readonly #at: TopicPartition;
+  readonly #options: DirectoryOptions;
+  readonly #log: { readonly feed: LogFeed; readonly reader: LogReader };
+  readonly #codec: ConfigCodec;
+  readonly #around: Surroundings;
+  readonly #index = new SubscriptionIndex<DispatchEndpoint>();
+  readonly #tenants = new Set<string>();
+  readonly #read = Promise.withResolvers<void>();
+  #isRead = false;
+  #closed = false;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: DirectoryOptions,
+    log: { readonly feed: LogFeed; readonly reader: LogReader },
+    codec: ConfigCodec,
+    around: Surroundings,
+  ) {
+    this.#at = { topic: options.topic, partition: 0 };
+    this.#options = options;
+    this.#log = log;
+    this.#codec = codec;
+    this.#around = around;
+  }
+
+  /** Resolves when everything that stood in the topic at the start has been applied. */
+  get read(): Promise<void> {
+    return this.#read.promise;
+  }
+
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  get endpoints(): number {
+    return this.#index.size;
+  }
+
+  hasTenant(tenantId: string): boolean {
+    return this.#tenants.has(tenantId);
+  }
+
+  match(tenantId: string, type: string): readonly DispatchEndpoint[] {
+    return this.#index.match(tenantId, type);
+  }
+
+  /** Begins to read. Tries again until the brokers answer. */
+  async start(): Promise<void> {
+    for (let failures = 0; !this.#closed; failures += 1) {
+      try {
+        const [bounds] = await this.#log.reader.bounds([this.#at]);
+        if (this.#closed) return;
+        this.#log.feed.follow(this.#at, bounds?.start ?? 0, {
+          onRecords: (records, end) => this.#enqueue(records, end),
+          // Truncated, or another topic: going on would match events against half a configuration.
+          onOutOfRange: (error) => this.#around.die(error),
+        });
+        return;
+      } catch (error) {
+        this.#around.log.warn({ topic: this.#at.topic, reason: messageOf(error) }, 'endpoints cannot be read yet');
+        await pause(this.#around, backoffMs(failures));
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#log.feed.unfollow(this.#at);
+  }
+
+  #enqueue(records: readonly LogRecord[], end: number): void {
+    this.#applying = this.#applying.then(() => this.#applyAll(records, end));
+  }
+
+  async #applyAll(records: readonly LogRecord[], end: number): Promise<void> {
+    for (let failures = 0; !this.#closed; failures += 1) {
+      try {
+        await this.#codec.prepare(records.map(({ value }) => value));
+        break;
+      } catch (error) {
+        this.#around.log.warn({ reason: messageOf(error) }, 'schemas of endpoints cannot be loaded yet');
+        await pause(this.#around, backoffMs(failures));
+      }
+    }
+    for (const record of records) this.#apply(record);
+    const last = records.at(-1);
+    if (this.#isRead || (last !== undefined && last.offset + 1 < end)) return;
+    this.#isRead = true;
+    this.#around.log.info({ endpoints: this.#index.size, tenants: this.#tenants.size }, 'endpoints are read');
+    this.#read.resolve();
+  }
+
+  #apply(record: LogRecord): void {
+    const key = record.key?.toString('utf8') ?? '';
+    try {
+      if (key.startsWith(tenantPrefix)) this.#applyTenant(key.slice(tenantPrefix.length), record.value);
+      // Keys with another prefix are not endpoints.
+      else if (!key.includes(':')) this.#applyEndpoint(key, record.value, record.offset);
+    } catch (error) {
+      // What was known of it before still holds: better than to stop everybody's events.
+      this.#around.log.error({ key, offset: record.offset, reason: messageOf(error) }, 'a configuration is unreadable');
+    }
+  }
+
+  #applyTenant(tenantId: string, value: Buffer | null): void {
+    if (value === null) this.#tenants.delete(tenantId);
+    else this.#tenants.add(this.#codec.tenantConfig.decode(value).tenantId);
+  }
+
+  #applyEndpoint(endpointId: string, value: Buffer | null, configVersion: number): void {
+    if (value === null) return this.#index.delete(endpointId);
+    const { tenantId, eventTypes, state, ordering } = this.#codec.endpointConfig.decode(value);
+    if (state !== 'active') return this.#index.delete(endpointId);
+    const fault = eventTypes.map(eventPatternFault).find((one) => one !== null);
+    if (fault !== undefined) throw new Error(`one of its patterns ${fault}`);
+    const partition = partitionFor(endpointId, this.#options.deliveryPartitions);
+    this.#index.set({ endpointId, tenantId, eventTypes, ordering, configVersion, partition });
+  }
+}
+
+const tenantPrefix = tenantKey('');

@@ -1,0 +1,9 @@
+import type { AppDefinition } from '#libs/platform';
+import { DispatcherModule } from './dispatcher.module.js';
+
+/** Events → deliveries. */
+export const dispatcherApp: AppDefinition = {
+  name: 'dispatcher',
+  modules: [DispatcherModule],
+  port: (config) => config.dispatcherPort,
+};

@@ -1,0 +1,254 @@
+import { DispatchWindow, encodeSourcePosition, type RejectionCode, type SourceMark } from '#libs/core';
+import type { LogFeed, LogRecord, PartitionCommit, RecordSender, TopicPartition } from '#libs/kafka';
+import type { Committable, CommitLoop } from './commit-loop.js';
+import type { Dispatch, DispatchSend, DispatchSource } from './dispatch.js';
+import type { LeaseGate } from './lease-gate.js';
+import type { EventReader, ReadRecord } from './read-events.js';
+import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
+import type { TakenOver } from './take-over.js';
+import type { TenantGrace } from './tenant-grace.js';
+
+/** What is counted here. */
+export interface DispatchCounts {
+  deliveriesDispatched(count: number): void;
+  eventRejected(reason: RejectionCode): void;
+  repeats(count: number): void;
+  lag(topic: string, partition: number, records: number): void;
+}
+
+export interface SourceLimits {
+  /** W of DESIGN §3: records beyond the commit. */
+  readonly windowRecords: number;
+  /** Records that are decoded at once. */
+  readonly batchRecords: number;
+  readonly batchBytes: number;
+  /** What is fetched and not yet decoded: beyond it the feed pauses. */
+  readonly queueRecords: number;
+  readonly queueBytes: number;
+}
+
+/** What all source partitions of a process share. */
+export interface SourcePorts {
+  readonly feed: Pick<LogFeed, 'follow' | 'pause' | 'resume' | 'unfollow'>;
+  /** One for all of them, so that what they append at the same time travels together. */
+  readonly sender: Pick<RecordSender, 'send'>;
+  readonly gate: LeaseGate;
+  readonly commits: CommitLoop;
+  readonly reader: Pick<EventReader, 'read'>;
+  readonly tenants: Pick<TenantGrace, 'hasUnknown' | 'passed'>;
+  readonly dispatch: Dispatch;
+  readonly counts: DispatchCounts;
+  readonly limits: SourceLimits;
+  readonly around: Surroundings;
+}
+
+/**
+ * One partition of posthorn.events in our hands: a serial pipeline. It takes a batch, decodes, matches, renders, appends,
+ * and goes on when all is acknowledged; while that is awaited, the next is made. An append that failed is repeated whole,
+ * so order stands; a crash repeats what was not committed.
+ */
+export class SourcePartition implements Committable {
+  readonly #at: TopicPartition;
+  readonly #ports: SourcePorts;
+  readonly #source: DispatchSource;
+  readonly #window: DispatchWindow;
+  readonly #onAlarm: (detail: string) => void;
+  #queue: LogRecord[] = [];
+  #queuedBytes = 0;
+  #paused = false;
+  #stopped = false;
+  #wake: () => void = () => undefined;
+  #sending: Promise<boolean> | null = null;
+  #fingerprint: string | null = null;
+  #end = 0;
+  #trouble: string | null = null;
+
+  /** @param onAlarm it cannot go on by itself; the partition has stopped */
+  constructor(at: TopicPartition, taken: TakenOver, ports: SourcePorts, onAlarm: (detail: string) => void) {
+    this.#at = { topic: at.topic, partition: at.partition };
+    this.#ports = ports;
+    this.#window = new DispatchWindow(ports.limits.windowRecords, taken.offset);
+    const { incarnation, repeats } = taken;
+    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window };
+    this.#onAlarm = onAlarm;
+  }
+
+  /** Why it does not get on at present; null when it does. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  start(): void {
+    this.#ports.commits.add(this);
+    this.#ports.feed.follow(this.#at, this.#window.floor, {
+      onRecords: (records, end) => this.#enqueue(records, end),
+      onOutOfRange: (error) => this.#alarm(error.message),
+    });
+    // A bug: going on could lose events. The partition stops, and says so.
+    this.#run().catch((error: unknown) => this.#alarm(messageOf(error)));
+  }
+
+  /** No longer ours, or all is done: nothing is taken, appended or committed any more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#ports.feed.unfollow(this.#at);
+    this.#ports.commits.remove(this);
+    this.#queue = [];
+    this.#wake();
+  }
+
+  /** Resolves when the append on its way, if any, has ended. Close the gate before. */
+  async drained(): Promise<void> {
+    // How it ended is the pipeline's to handle.
+    await Promise.allSettled([this.#sending]);
+  }
+
+  commitable(): { readonly commit: PartitionCommit; readonly mark: SourceMark } | null {
+    if (this.#stopped || this.#window.uncommitted === 0) return null;
+    const mark = this.#window.acknowledged;
+    const metadata = encodeSourcePosition({ incarnation: this.#source.incarnation, fingerprint: this.#fingerprint });
+    return { commit: { ...this.#at, offset: mark.offset, metadata }, mark };
+  }
+
+  committed(mark: SourceMark): void {
+    this.#window.commit(mark);
+    this.#tellLag();
+    this.#wake();
+  }
+
+  #enqueue(records: readonly LogRecord[], end: number): void {
+    if (this.#stopped) return;
+    this.#end = end;
+    for (const record of records) {
+      this.#queue.push(record);
+      this.#queuedBytes += bytesOf(record);
+    }
+    this.#tellLag();
+    const { queueRecords, queueBytes } = this.#ports.limits;
+    if (!this.#paused && (this.#queue.length >= queueRecords || this.#queuedBytes >= queueBytes)) {
+      this.#paused = true;
+      this.#ports.feed.pause(this.#at);
+    }
+    if (records.length > 0) this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    let append: Promise<void> = Promise.resolve();
+    while (!this.#stopped) {
+      const batch = this.#take();
+      if (batch.length === 0) {
+        await this.#woken();
+        continue;
+      }
+      const read = await this.#read(batch);
+      if (read === null) return;
+      const sends = this.#ports.dispatch.sends(this.#source, read);
+      for (const send of sends) {
+        await append;
+        if (this.#stopped) return;
+        append = this.#append(send).catch((error: unknown) => this.#alarm(messageOf(error)));
+      }
+    }
+  }
+
+  #take(): readonly LogRecord[] {
+    const { batchRecords, batchBytes, queueRecords, queueBytes } = this.#ports.limits;
+    const most = Math.min(batchRecords, this.#window.room, this.#queue.length);
+    let count = 0;
+    for (let bytes = 0; count < most && bytes < batchBytes; count += 1) bytes += bytesOf(this.#queue[count]);
+    if (count === 0) return [];
+    const batch = this.#queue.splice(0, count);
+    for (const record of batch) this.#queuedBytes -= bytesOf(record);
+    if (this.#paused && this.#queue.length <= queueRecords / 2 && this.#queuedBytes <= queueBytes / 2) {
+      this.#paused = false;
+      this.#ports.feed.resume(this.#at);
+    }
+    return batch;
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
+  }
+
+  /** Waits for a registry that is away, and for tenants that are about to be known. */
+  async #read(batch: readonly LogRecord[]): Promise<readonly ReadRecord[] | null> {
+    const { reader, tenants, around } = this.#ports;
+    for (let failures = 0; !this.#stopped; failures += 1) {
+      try {
+        const read = await reader.read(batch);
+        if (tenants.hasUnknown(read)) await tenants.passed(read);
+        this.#trouble = null;
+        return this.#stopped ? null : read;
+      } catch (error) {
+        await this.#hindered('events cannot be decoded yet', error, failures, around);
+      }
+    }
+    return null;
+  }
+
+  async #append(send: DispatchSend): Promise<void> {
+    const { gate, around } = this.#ports;
+    for (let failures = 0; ; failures += 1) {
+      if (send.records.length > 0 && !(await gate.entered(() => !this.#stopped))) return;
+      if (this.#stopped) return;
+      try {
+        this.#sending = this.#sent(send);
+        if (await this.#sending) return;
+      } catch (error) {
+        if (this.#stopped) return;
+        await this.#hindered('an append failed and is repeated', error, failures, around);
+      } finally {
+        this.#sending = null;
+      }
+    }
+  }
+
+  /** @returns true when it is acknowledged and counted, or no longer ours to repeat. */
+  async #sent(send: DispatchSend): Promise<boolean> {
+    const { sender, gate, counts, commits, limits } = this.#ports;
+    if (send.records.length > 0) {
+      await sender.send(send.records, { held: () => !this.#stopped && gate.isHeld() });
+    }
+    this.#trouble = null;
+    if (send.deliveries > 0) counts.deliveriesDispatched(send.deliveries);
+    if (send.repeats > 0) counts.repeats(send.repeats);
+    for (const reason of send.rejected) counts.eventRejected(reason);
+    if (this.#stopped || send.done === null) return true;
+    this.#window.acknowledge(send.done.mark);
+    this.#fingerprint = send.done.fingerprint;
+    if (this.#window.room <= limits.windowRecords / 2) commits.now();
+    else commits.soon();
+    return true;
+  }
+
+  async #hindered(what: string, error: unknown, failures: number, around: Surroundings): Promise<void> {
+    // A lease that ended is no trouble: the gate waits for the next.
+    if (isNotHeld(error)) return;
+    this.#trouble = `${what}: ${messageOf(error)}`;
+    around.log.warn({ ...this.#at, failures, reason: messageOf(error) }, what);
+    await pause(around, backoffMs(failures));
+  }
+
+  #alarm(detail: string): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#onAlarm(detail);
+  }
+
+  #tellLag(): void {
+    const { topic, partition } = this.#at;
+    this.#ports.counts.lag(topic, partition, Math.max(0, this.#end - this.#window.floor));
+  }
+}
+
+const isNotHeld = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'not-held';
+
+/** About what a record takes in memory. */
+function bytesOf(record: LogRecord | undefined): number {
+  if (record === undefined) return 0;
+  const { key, value, headers } = record;
+  let bytes = 200 + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const name in headers) bytes += 50 + (headers[name]?.length ?? 0);
+  return bytes;
+}

@@ -1,0 +1,213 @@
+import { deliveryIdOf } from '#libs/core';
+import { InMemoryLog, type LogRecord } from '#libs/kafka';
+import { InMemoryRegistry, openSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
+import {
+  attemptSchema,
+  deadLetterSchema,
+  deliverySchema,
+  endpointConfigSchema,
+  tenantConfigSchema,
+  tenantKey,
+  topicNames,
+  type Delivery,
+  type EndpointConfig,
+} from '#libs/contracts';
+import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
+import { ProcessView } from './process-view.js';
+import { VirtualTime } from './virtual-time.js';
+
+export const topics = topicNames('t');
+const eventPartitions = 2;
+const deliveryPartitions = 3;
+const groupId = 't.dispatcher';
+
+const taskUpdated = {
+  type: 'record',
+  namespace: 'task',
+  name: 'updated',
+  fields: [{ name: 'title', type: 'string' }],
+};
+
+/** A running dispatcher of a test. */
+export interface TestProcess {
+  readonly view: ProcessView;
+  readonly dispatcher: Dispatcher;
+  readonly lines: string[];
+  readonly counts: { dispatched: number; repeats: number; rejected: string[]; stopped: string[] };
+}
+
+export interface EventOptions {
+  readonly id?: string;
+  readonly tenant?: string;
+  readonly partition?: number;
+  readonly subject?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly value?: Buffer | null;
+}
+
+/** Log, registry and time of a test, all in memory; dispatchers are started over them. */
+export class Harness {
+  readonly log: InMemoryLog;
+  #written = 0;
+
+  private constructor(
+    readonly time: VirtualTime,
+    readonly registry: InMemoryRegistry,
+    readonly codec: SchemaCodec,
+    private readonly schemaId: number,
+  ) {
+    this.log = new InMemoryLog({ now: time.now, monotonic: time.monotonic, after: time.schedule });
+    this.log.createTopic(topics.events, eventPartitions);
+    this.log.createTopic(topics.eventsRejected, eventPartitions);
+    this.log.createTopic(topics.deliveries, deliveryPartitions);
+    this.log.createTopic(topics.endpoints, 1);
+  }
+
+  static async open(): Promise<Harness> {
+    const registry = new InMemoryRegistry();
+    registry.register('posthorn.Delivery', deliverySchema);
+    registry.register('posthorn.Attempt', attemptSchema);
+    registry.register('posthorn.DeadLetter', deadLetterSchema);
+    registry.register('posthorn.EndpointConfig', endpointConfigSchema);
+    registry.register('posthorn.TenantConfig', tenantConfigSchema);
+    const schemaId = registry.register('task.updated', taskUpdated);
+    const time = new VirtualTime();
+    return new Harness(time, registry, await openSchemaCodec(registry, time.monotonic), schemaId);
+  }
+
+  /** Starts a dispatcher; it has joined when this resolves, unless something keeps it from that. */
+  async start(options: Partial<DispatcherOptions> = {}): Promise<TestProcess> {
+    const view = new ProcessView(this.log);
+    const lines: string[] = [];
+    const counts: TestProcess['counts'] = { dispatched: 0, repeats: 0, rejected: [], stopped: [] };
+    const { codec } = this;
+    const dispatcher = new Dispatcher(
+      view,
+      { events: codec.events, config: codec.platform, delivery: codec.platform.delivery },
+      {
+        topics,
+        groupId,
+        deliveryPartitions,
+        maxEventBytes: 262_144,
+        repeatWindow: 100_000,
+        tenantGraceMs: 0,
+        ...options,
+      },
+      {
+        deliveriesDispatched: (count) => (counts.dispatched += count),
+        eventRejected: (reason) => counts.rejected.push(reason),
+        repeats: (count) => (counts.repeats += count),
+        lag: () => undefined,
+        partitionStopped: (topic, partition) => counts.stopped.push(`${topic}-${partition}`),
+        partitionLost: () => undefined,
+      },
+      this.time.surroundings(lines),
+    );
+    void dispatcher.start();
+    await this.time.settle();
+    return { view, dispatcher, lines, counts };
+  }
+
+  async tenant(tenantId = 'acme'): Promise<void> {
+    const value = this.codec.platform.tenantConfig.encode({ tenantId, name: tenantId, updatedAt: 0 });
+    await this.append(topics.endpoints, 0, tenantKey(tenantId), value);
+  }
+
+  /** @returns the version of the configuration. */
+  async endpoint(endpointId: string, change: Partial<EndpointConfig> = {}): Promise<number> {
+    const value = this.codec.platform.endpointConfig.encode({
+      endpointId,
+      tenantId: 'acme',
+      url: 'http://localhost/',
+      eventTypes: ['*'],
+      state: 'active',
+      ordering: 'none',
+      secrets: [],
+      maxInFlight: 16,
+      timeoutMs: 15_000,
+      retry: { delaysMs: [1_000], jitter: 0, maxDelayMs: 60_000 },
+      revision: 1,
+      updatedAt: 0,
+      ...change,
+    });
+    return this.append(topics.endpoints, 0, endpointId, value);
+  }
+
+  /** Appends a task.updated in binary mode with Avro data. @returns its offset. */
+  async event({ id, tenant = 'acme', partition = 0, subject, headers, value }: EventOptions = {}): Promise<number> {
+    this.#written += 1;
+    return this.append(
+      topics.events,
+      partition,
+      tenant,
+      value === undefined ? this.avro(`Task ${this.#written}`) : value,
+      {
+        'content-type': 'application/avro',
+        ce_specversion: '1.0',
+        ce_id: id ?? `e${this.#written}`,
+        ce_source: '/projects',
+        ce_type: 'task.updated',
+        ...(subject === undefined ? {} : { ce_subject: subject }),
+        ...headers,
+      },
+    );
+  }
+
+  async events(count: number, options: EventOptions = {}): Promise<void> {
+    for (let i = 0; i < count; i += 1) await this.event(options);
+  }
+
+  /** The data of a task.updated in the wire format. */
+  avro(title: string): Buffer {
+    const text = Buffer.from(title);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(this.schemaId, 1);
+    // Avro: the length of a short string as a zigzag number is one byte.
+    return Buffer.concat([head, Buffer.of(text.length * 2), text]);
+  }
+
+  async append(
+    topic: string,
+    partition: number,
+    key: string | null,
+    value: Buffer | null,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const [position] = await this.log.sender().send([{ topic, partition, key, value, headers }]);
+    return position?.offset ?? -1;
+  }
+
+  deliveries(): readonly (Delivery & { readonly at: LogRecord })[] {
+    return this.log
+      .recordsOf(topics.deliveries)
+      .map((at) => ({ ...this.codec.platform.delivery.decode(at.value ?? Buffer.alloc(0)), at }));
+  }
+
+  deliveryIds(): readonly string[] {
+    return this.deliveries().map(deliveryIdOf);
+  }
+
+  rejected(): readonly LogRecord[] {
+    return this.log.recordsOf(topics.eventsRejected);
+  }
+
+  /** Commit of a source partition, as a newcomer to the group would find it. */
+  async committed(partition: number): Promise<{ readonly offset: number; readonly metadata: string } | null> {
+    const found = Promise.withResolvers<{ readonly offset: number; readonly metadata: string } | null>();
+    const probe = this.log.membership({
+      groupId,
+      topics: [topics.events],
+      listener: {
+        onGained: (gained) =>
+          gained.filter((one) => one.partition === partition).forEach(({ committed }) => found.resolve(committed)),
+        onLost: () => undefined,
+        beforeJoin: () => Promise.resolve(),
+        onFatal: found.reject,
+      },
+    });
+    await probe.join();
+    const commit = await found.promise;
+    await probe.leave();
+    return commit;
+  }
+}
