@@ -1,0 +1,10 @@
+import type { AppDefinition } from '#libs/platform';
+import { ProjectorModule } from './projector.module.js';
+
+/** The projector: attempts and dead letters → Postgres. */
+export const projectorApp: AppDefinition = {
+  name: 'projector',
+  modules: [ProjectorModule],
+  port: (config) => config.projectorPort,
+  required: ['databaseUrl'],
+};

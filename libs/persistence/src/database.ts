@@ -1,0 +1,91 @@
+import pg from 'pg';
+import { DataSource, type EntityManager } from 'typeorm';
+import { entities } from './entities.js';
+
+/** What a repository works with: the pool, or one transaction on it. */
+export type Session = EntityManager;
+
+/** A pool of connections to PostgreSQL. Pass it to the repositories; nothing else is done with it. */
+export class Database {
+  constructor(private readonly source: DataSource) {}
+
+  /** Outside of a transaction. */
+  get session(): Session {
+    return this.source.manager;
+  }
+
+  /** Runs `work` in one transaction (READ COMMITTED), rolled back if it throws. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.source.transaction(work);
+  }
+
+  /** Resolves when the server answers; rejects with the reason otherwise. */
+  async ping(): Promise<void> {
+    await this.source.query('SELECT 1');
+  }
+
+  /** Waits for queries under way, then closes all connections. Idempotent. */
+  async close(): Promise<void> {
+    if (this.source.isInitialized) await this.source.destroy();
+  }
+}
+
+/**
+ * A connection that breaks while it is checked out and idle (a transaction that waits for Kafka) emits `error` twice, and
+ * TypeORM listens only once: without a listener of ours the second one ends the process. Who uses the connection learns
+ * of it by its next query.
+ */
+class PatientPool extends pg.Pool {
+  constructor(config?: pg.PoolConfig) {
+    super(config);
+    this.on('connect', (client) => client.on('error', () => undefined));
+  }
+}
+
+export interface ConnectOptions {
+  /** Most connections at once. Default 10. */
+  readonly poolSize?: number;
+  /** How long a server that does not answer is waited for, in milliseconds. Default 30,000. */
+  readonly patienceMs?: number;
+  /** Longest time that one statement may take, in milliseconds; 0: no limit. Default 60,000. */
+  readonly statementTimeoutMs?: number;
+}
+
+/**
+ * Connects to PostgreSQL 15 or later. A server that is not there (yet) is waited for up to `patienceMs`; later on, lost
+ * connections are replaced by the pool, and what was under way rejects.
+ */
+export async function connectDatabase(databaseUrl: string, options: ConnectOptions = {}): Promise<Database> {
+  const limitMs = options.statementTimeoutMs ?? 60_000;
+  const source = new DataSource({
+    type: 'postgres',
+    driver: { ...pg, Pool: PatientPool },
+    url: databaseUrl,
+    entities,
+    synchronize: false,
+    applicationName: 'posthorn',
+    connectTimeoutMS: 5_000,
+    poolSize: options.poolSize ?? 10,
+    // An idle connection that the server closes must not end the process; the pool replaces it.
+    poolErrorHandler: () => undefined,
+    // A connection that went silent must not hold a caller for ever.
+    extra: { keepAlive: true, ...(limitMs > 0 ? { statement_timeout: limitMs, query_timeout: limitMs + 5_000 } : {}) },
+  });
+  const giveUpAt = performance.now() + (options.patienceMs ?? 30_000);
+  for (let waitMs = 100; ; waitMs = Math.min(2_000, waitMs * 2)) {
+    try {
+      await source.initialize();
+      return new Database(source);
+    } catch (error) {
+      if (!isAbsence(error) || performance.now() + waitMs > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
+const absences = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EAI_AGAIN', '57P03', '53300']);
+
+/** Whether the server is only not there yet (as against a wrong password or database). */
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && absences.has(error.code);
+}

@@ -1,0 +1,84 @@
+import { selectAttempts } from './attempts.sql.js';
+import { decodeCursor, toPage } from './cursor.js';
+import type { Database } from './database.js';
+import type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
+import { selectEndpointStats } from './deliveries.sql.js';
+import { attemptOf, deliveryOf, type AttemptRow, type DeliveryRow, type StatsRow } from './delivery-rows.js';
+import type { Page, PageRequest } from './page.js';
+
+/** What is left out (or undefined) does not narrow. */
+export interface DeliveryFilter {
+  readonly tenantId?: string | undefined;
+  readonly endpointId?: string | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  readonly eventType?: string | undefined;
+}
+
+/** Deliveries that were tried at least once, by endpoint. */
+export interface EndpointStats {
+  readonly endpointId: string;
+  readonly matched: number;
+  readonly delivered: number;
+  /** Needed more than one POST. */
+  readonly retried: number;
+  readonly deadLettered: number;
+  readonly dropped: number;
+  readonly pending: number;
+  /** From the acceptance of the event to the first 2xx; null when there was none. */
+  readonly latencyP50Ms: number | null;
+  readonly latencyP95Ms: number | null;
+}
+
+/** What became of deliveries, as projected from the log. */
+export class DeliveryLog {
+  constructor(private readonly database: Database) {}
+
+  /** Newest event first. @throws InvalidCursor */
+  async list(filter: DeliveryFilter, { limit, cursor }: PageRequest): Promise<Page<DeliveryRecord>> {
+    const parameters: unknown[] = [limit + 1];
+    const conditions: string[] = [];
+    const where = (condition: (place: string) => string, ...values: unknown[]): void => {
+      const first = parameters.push(...values) - values.length + 1;
+      conditions.push(condition(values.map((_, i) => `$${first + i}`).join(', ')));
+    };
+    if (filter.tenantId !== undefined) where((place) => `tenant_id = ${place}`, filter.tenantId);
+    if (filter.endpointId !== undefined) where((place) => `endpoint_id = ${place}`, filter.endpointId);
+    if (filter.status !== undefined) where((place) => `status = ${place}`, filter.status);
+    if (filter.eventType !== undefined) where((place) => `event_type = ${place}`, filter.eventType);
+    if (cursor !== undefined) {
+      const { at, id } = decodeCursor(cursor);
+      where((places) => `(accepted_at, delivery_id) < (${places})`, new Date(at), id);
+    }
+    const rows: DeliveryRow[] = await this.database.session.query(
+      `SELECT * FROM deliveries ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+       ORDER BY accepted_at DESC, delivery_id DESC LIMIT $1`,
+      parameters,
+    );
+    return toPage(rows.map(deliveryOf), limit, (row) => ({ at: row.acceptedAt, id: row.deliveryId }));
+  }
+
+  /** With its attempts, in the order of the log. */
+  async get(
+    deliveryId: string,
+  ): Promise<{ readonly delivery: DeliveryRecord; readonly attempts: readonly AttemptRecord[] } | null> {
+    const { session } = this.database;
+    const [delivery]: DeliveryRow[] = await session.query('SELECT * FROM deliveries WHERE delivery_id = $1', [
+      deliveryId,
+    ]);
+    if (delivery === undefined) return null;
+    const attempts: AttemptRow[] = await session.query(selectAttempts, [deliveryId]);
+    return { delivery: deliveryOf(delivery), attempts: attempts.map(attemptOf) };
+  }
+
+  /** Of every endpoint that has deliveries, by endpoint id. */
+  async endpointStats({ tenantId }: { readonly tenantId?: string | undefined }): Promise<readonly EndpointStats[]> {
+    const rows: StatsRow[] = await this.database.session.query(selectEndpointStats, [tenantId ?? null]);
+    return rows.map(({ endpoint_id: endpointId, dead_lettered: deadLettered, latency, ...counts }) => ({
+      endpointId,
+      ...counts,
+      deadLettered,
+      latencyP50Ms: latency?.[0] ?? null,
+      latencyP95Ms: latency?.[1] ?? null,
+    }));
+  }
+}

@@ -1,0 +1,226 @@
+import { In } from 'typeorm';
+import type { EndpointConfig, EndpointSecret } from '#libs/contracts';
+import { decodeCursor, toPage } from './cursor.js';
+import type { Database, Session } from './database.js';
+import {
+  endpointEntity,
+  endpointSecretEntity,
+  tenantEntity,
+  type EndpointRow,
+  type EndpointSecretRow,
+} from './entities.js';
+import { noteChange } from './note-change.js';
+import type { Page, PageRequest } from './page.js';
+
+/** What workers are told of an endpoint, and what only people see. Secrets are ciphertext here, always. */
+export interface Endpoint extends EndpointConfig {
+  /** Empty when there is none. */
+  readonly description: string;
+  /** Why it was disabled by Posthorn; null otherwise. */
+  readonly disabledReason: string | null;
+  readonly createdAt: number;
+}
+
+export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason'>;
+
+/** What is left out (or undefined) stays. `secrets` replaces all of them. */
+export type EndpointChanges = {
+  readonly [K in Exclude<keyof NewEndpoint, 'endpointId' | 'tenantId'>]?: NewEndpoint[K] | undefined;
+};
+
+export type UpdateResult =
+  | { readonly outcome: 'updated'; readonly endpoint: Endpoint }
+  | { readonly outcome: 'not-found' }
+  /** Somebody else changed it: it is at `revision` now, not at the one that was expected. */
+  | { readonly outcome: 'conflict'; readonly revision: number };
+
+/**
+ * Endpoints. Each change and its outbox row are one transaction that holds the endpoint's row from before its outbox row
+ * gets an id until the commit, so per endpoint the ids of outbox rows follow the order of the commits.
+ */
+export class EndpointRepository {
+  constructor(private readonly database: Database) {}
+
+  /** @returns null when the tenant does not exist. The id is new: a repeated one throws. */
+  create(endpoint: NewEndpoint, now: number): Promise<Endpoint | null> {
+    return this.database.transaction(async (session) => {
+      const tenant = await session.findOne(tenantEntity, {
+        where: { id: endpoint.tenantId },
+        lock: { mode: 'for_key_share' },
+      });
+      if (tenant === null) return null;
+      const created: Endpoint = { ...endpoint, disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
+      await session.insert(endpointEntity, rowOf(created));
+      await storeSecrets(session, created);
+      await noteChange(session, created.endpointId, now);
+      return created;
+    });
+  }
+
+  get(endpointId: string): Promise<Endpoint | null> {
+    return findEndpoint(this.database.session, endpointId);
+  }
+
+  /** Oldest first. @throws InvalidCursor */
+  async list({
+    tenantId,
+    limit,
+    cursor,
+  }: PageRequest & { readonly tenantId?: string | undefined }): Promise<Page<Endpoint>> {
+    const query = this.database.session
+      .createQueryBuilder(endpointEntity, 'e')
+      .orderBy('e.createdAt')
+      .addOrderBy('e.id')
+      .limit(limit + 1);
+    if (tenantId !== undefined) query.andWhere('e.tenant_id = :tenantId', { tenantId });
+    if (cursor !== undefined) {
+      const { at, id } = decodeCursor(cursor);
+      query.andWhere('(e.created_at, e.id) > (:at, :id)', { at: new Date(at), id });
+    }
+    const rows = await withSecrets(this.database.session, await query.getMany());
+    return toPage(rows, limit, (row) => ({ at: row.createdAt, id: row.endpointId }));
+  }
+
+  /** Raises the revision by one. With `expectedRevision` it changes nothing but that revision. */
+  update(
+    endpointId: string,
+    changes: EndpointChanges,
+    options: { readonly now: number; readonly expectedRevision?: number | undefined },
+  ): Promise<UpdateResult> {
+    return this.database.transaction(async (session): Promise<UpdateResult> => {
+      const before = await lockEndpoint(session, endpointId);
+      if (before === null) return { outcome: 'not-found' };
+      if (options.expectedRevision !== undefined && options.expectedRevision !== before.revision) {
+        return { outcome: 'conflict', revision: before.revision };
+      }
+      const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+      const merged: Endpoint = { ...before, ...(given as Partial<NewEndpoint>) };
+      return { outcome: 'updated', endpoint: await store(session, before, merged, options.now) };
+    });
+  }
+
+  /** @returns false when there is none. */
+  delete(endpointId: string, now: number): Promise<boolean> {
+    return this.database.transaction(async (session) => {
+      if ((await lockEndpoint(session, endpointId)) === null) return false;
+      await session.delete(endpointEntity, { id: endpointId });
+      await noteChange(session, endpointId, now);
+      return true;
+    });
+  }
+
+  /**
+   * Disables an endpoint that asked for it (410), unless it was changed at or after `decidedAt`: whoever changed it
+   * since then has decided anew.
+   * @returns whether it was disabled by this call.
+   */
+  disable(
+    endpointId: string,
+    reason: string,
+    options: { readonly now: number; readonly decidedAt: number },
+  ): Promise<boolean> {
+    return this.database.transaction((session) => disableEndpoint(session, endpointId, reason, options));
+  }
+}
+
+/** `EndpointRepository.disable` as a part of a transaction. */
+export async function disableEndpoint(
+  session: Session,
+  endpointId: string,
+  reason: string,
+  { now, decidedAt }: { readonly now: number; readonly decidedAt: number },
+): Promise<boolean> {
+  const before = await lockEndpoint(session, endpointId);
+  if (before === null || before.state === 'disabled' || before.updatedAt >= decidedAt) return false;
+  await store(session, before, { ...before, state: 'disabled', disabledReason: reason }, now);
+  return true;
+}
+
+/** The endpoint as committed last, with its secrets in order. */
+export async function findEndpoint(session: Session, endpointId: string): Promise<Endpoint | null> {
+  const row = await session.findOneBy(endpointEntity, { id: endpointId });
+  if (row === null) return null;
+  const [endpoint] = await withSecrets(session, [row]);
+  return endpoint ?? null;
+}
+
+async function lockEndpoint(session: Session, endpointId: string): Promise<Endpoint | null> {
+  const row = await session.findOne(endpointEntity, { where: { id: endpointId }, lock: { mode: 'pessimistic_write' } });
+  if (row === null) return null;
+  const [endpoint] = await withSecrets(session, [row]);
+  return endpoint ?? null;
+}
+
+async function store(session: Session, before: Endpoint, changed: Endpoint, now: number): Promise<Endpoint> {
+  const after: Endpoint = {
+    ...changed,
+    // Only what Posthorn disabled has a reason; whoever sets the state takes it away.
+    disabledReason: changed.state === 'disabled' ? changed.disabledReason : null,
+    revision: before.revision + 1,
+    // Never backwards, whatever the clocks of several processes say.
+    updatedAt: Math.max(now, before.updatedAt),
+  };
+  await session.update(endpointEntity, { id: after.endpointId }, rowOf(after));
+  if (after.secrets !== before.secrets) await storeSecrets(session, after);
+  await noteChange(session, after.endpointId, now);
+  return after;
+}
+
+async function storeSecrets(session: Session, { endpointId, secrets }: Endpoint): Promise<void> {
+  await session.delete(endpointSecretEntity, { endpointId });
+  if (secrets.length === 0) return;
+  await session.insert(
+    endpointSecretEntity,
+    secrets.map(({ secretId, ciphertext, expiresAt }, place) => ({
+      endpointId,
+      id: secretId,
+      place,
+      ciphertext,
+      expiresAt,
+    })),
+  );
+}
+
+async function withSecrets(session: Session, rows: readonly EndpointRow[]): Promise<Endpoint[]> {
+  if (rows.length === 0) return [];
+  const secrets = await session.find(endpointSecretEntity, {
+    where: { endpointId: In(rows.map(({ id }) => id)) },
+    order: { endpointId: 'ASC', place: 'ASC' },
+  });
+  const byEndpoint = Map.groupBy(secrets, ({ endpointId }) => endpointId);
+  return rows.map((row) => endpointOf(row, byEndpoint.get(row.id) ?? []));
+}
+
+function endpointOf(row: EndpointRow, secrets: readonly EndpointSecretRow[]): Endpoint {
+  const { id: endpointId, retryDelaysMs: delaysMs, retryJitter: jitter, retryMaxDelayMs: maxDelayMs, ...same } = row;
+  return { ...same, endpointId, retry: { delaysMs, jitter, maxDelayMs }, secrets: secrets.map(secretOf) };
+}
+
+const secretOf = ({ id, ciphertext, expiresAt }: EndpointSecretRow): EndpointSecret => ({
+  secretId: id,
+  ciphertext,
+  expiresAt,
+});
+
+function rowOf(endpoint: Endpoint): EndpointRow {
+  const { endpointId, tenantId, url, eventTypes, description, state, disabledReason, ordering, retry } = endpoint;
+  const { maxInFlight, timeoutMs, revision, createdAt, updatedAt } = endpoint;
+  return {
+    id: endpointId,
+    tenantId,
+    url,
+    eventTypes: [...eventTypes],
+    description,
+    state,
+    disabledReason,
+    ordering,
+    maxInFlight,
+    timeoutMs,
+    retryDelaysMs: [...retry.delaysMs],
+    retryJitter: retry.jitter,
+    retryMaxDelayMs: retry.maxDelayMs,
+    revision,
+    createdAt,
+    updatedAt,
+  };
+}

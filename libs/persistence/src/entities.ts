@@ -1,0 +1,99 @@
+import { EntitySchema, type ValueTransformer } from 'typeorm';
+import type { EndpointOrdering, EndpointState } from '#libs/contracts';
+
+export interface TenantRow {
+  id: string;
+  name: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface EndpointRow {
+  id: string;
+  tenantId: string;
+  url: string;
+  eventTypes: string[];
+  description: string;
+  state: EndpointState;
+  disabledReason: string | null;
+  ordering: EndpointOrdering;
+  maxInFlight: number;
+  timeoutMs: number;
+  retryDelaysMs: number[];
+  retryJitter: number;
+  retryMaxDelayMs: number;
+  revision: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface EndpointSecretRow {
+  endpointId: string;
+  id: string;
+  /** Order among the endpoint's secrets. */
+  place: number;
+  ciphertext: string;
+  expiresAt: number | null;
+}
+
+/** Unix milliseconds in the code, timestamptz in the table. */
+const millis: ValueTransformer = {
+  to: (value: number | null | undefined) => (typeof value === 'number' ? new Date(value) : value),
+  from: (value: Date | null) => value?.getTime() ?? null,
+};
+/** bigint arrives as text, because it may exceed 2^53; ours do not. */
+const bigint: ValueTransformer = {
+  to: (value: unknown) => value,
+  from: (value: string | null) => (value === null ? null : Number(value)),
+};
+const bigints: ValueTransformer = { to: (value: unknown) => value, from: (value: string[]) => value.map(Number) };
+
+const time = { type: 'timestamptz', precision: 3, transformer: millis } as const;
+
+export const tenantEntity = new EntitySchema<TenantRow>({
+  name: 'Tenant',
+  tableName: 'tenants',
+  columns: {
+    id: { type: 'text', primary: true },
+    name: { type: 'text' },
+    createdAt: { ...time, name: 'created_at' },
+    updatedAt: { ...time, name: 'updated_at' },
+  },
+});
+
+export const endpointEntity = new EntitySchema<EndpointRow>({
+  name: 'Endpoint',
+  tableName: 'endpoints',
+  columns: {
+    id: { type: 'text', primary: true },
+    tenantId: { type: 'text', name: 'tenant_id' },
+    url: { type: 'text' },
+    eventTypes: { type: 'text', array: true, name: 'event_types' },
+    description: { type: 'text' },
+    state: { type: 'text' },
+    disabledReason: { type: 'text', nullable: true, name: 'disabled_reason' },
+    ordering: { type: 'text' },
+    maxInFlight: { type: 'integer', name: 'max_in_flight' },
+    timeoutMs: { type: 'integer', name: 'timeout_ms' },
+    retryDelaysMs: { type: 'bigint', array: true, name: 'retry_delays_ms', transformer: bigints },
+    retryJitter: { type: 'double precision', name: 'retry_jitter' },
+    retryMaxDelayMs: { type: 'bigint', name: 'retry_max_delay_ms', transformer: bigint },
+    revision: { type: 'integer' },
+    createdAt: { ...time, name: 'created_at' },
+    updatedAt: { ...time, name: 'updated_at' },
+  },
+});
+
+export const endpointSecretEntity = new EntitySchema<EndpointSecretRow>({
+  name: 'EndpointSecret',
+  tableName: 'endpoint_secrets',
+  columns: {
+    endpointId: { type: 'text', primary: true, name: 'endpoint_id' },
+    id: { type: 'text', primary: true },
+    place: { type: 'integer' },
+    ciphertext: { type: 'text' },
+    expiresAt: { ...time, nullable: true, name: 'expires_at' },
+  },
+});
+
+export const entities = [tenantEntity, endpointEntity, endpointSecretEntity];

@@ -1,0 +1,26 @@
+export { InvalidCursor } from './cursor.js';
+export { connectDatabase, type Database } from './database.js';
+export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
+export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
+export {
+  EndpointRepository,
+  type Endpoint,
+  type EndpointChanges,
+  type NewEndpoint,
+  type UpdateResult,
+} from './endpoint-repository.js';
+export { migrate } from './migrate.js';
+export { Outbox, type ConfigurationChange } from './outbox.js';
+export type { Page, PageRequest } from './page.js';
+export {
+  PositionConflict,
+  Projection,
+  type Advance,
+  type DisableWish,
+  type LoggedAttempt,
+  type LoggedDeadLetter,
+  type ProjectionBatch,
+  type StoredPosition,
+  UnstorableRows,
+} from './projection.js';
+export { TenantRepository, type Tenant } from './tenant-repository.js';

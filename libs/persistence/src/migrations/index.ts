@@ -1,0 +1,14 @@
+import { configuration } from './0001-configuration.sql.js';
+import { deliveryLog } from './0002-delivery-log.sql.js';
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** In order. What is released is never changed: add the next number. */
+export const migrations: readonly Migration[] = [
+  { number: 1, name: 'configuration', sql: configuration },
+  { number: 2, name: 'delivery-log', sql: deliveryLog },
+];

@@ -1,0 +1,69 @@
+import { tenantKey } from '#libs/contracts';
+import { decodeCursor, toPage } from './cursor.js';
+import type { Database } from './database.js';
+import { endpointEntity, tenantEntity } from './entities.js';
+import { noteChange } from './note-change.js';
+import type { Page, PageRequest } from './page.js';
+
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  /** Unix milliseconds, as all times here. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Tenants. Each change and its outbox row are one transaction. */
+export class TenantRepository {
+  constructor(private readonly database: Database) {}
+
+  /** @returns null when there is one of that id. */
+  create(tenant: { readonly id: string; readonly name: string }, now: number): Promise<Tenant | null> {
+    return this.database.transaction(async (session) => {
+      const row = { id: tenant.id, name: tenant.name, createdAt: now, updatedAt: now };
+      // Waits for a deletion of the same id that is under way, so the outbox rows stand in the order of the commits.
+      const inserted = await session
+        .createQueryBuilder()
+        .insert()
+        .into(tenantEntity)
+        .values(row)
+        .orIgnore()
+        .returning('id')
+        .execute();
+      if ((inserted.raw as unknown[]).length === 0) return null;
+      await noteChange(session, tenantKey(tenant.id), now);
+      return row;
+    });
+  }
+
+  async get(id: string): Promise<Tenant | null> {
+    return this.database.session.findOneBy(tenantEntity, { id });
+  }
+
+  /** Oldest first. @throws InvalidCursor */
+  async list({ limit, cursor }: PageRequest): Promise<Page<Tenant>> {
+    const query = this.database.session
+      .createQueryBuilder(tenantEntity, 't')
+      .orderBy('t.createdAt')
+      .addOrderBy('t.id')
+      .limit(limit + 1);
+    if (cursor !== undefined) {
+      const { at, id } = decodeCursor(cursor);
+      query.where('(t.created_at, t.id) > (:at, :id)', { at: new Date(at), id });
+    }
+    return toPage(await query.getMany(), limit, (row) => ({ at: row.createdAt, id: row.id }));
+  }
+
+  /** A tenant that has endpoints is kept: delete those first. */
+  delete(id: string, now: number): Promise<'deleted' | 'not-found' | 'has-endpoints'> {
+    return this.database.transaction(async (session) => {
+      // Creating an endpoint takes a share lock on this row, so none appears between the count and the deletion.
+      const row = await session.findOne(tenantEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      if (row === null) return 'not-found';
+      if (await session.existsBy(endpointEntity, { tenantId: id })) return 'has-endpoints';
+      await session.delete(tenantEntity, { id });
+      await noteChange(session, tenantKey(id), now);
+      return 'deleted';
+    });
+  }
+}
