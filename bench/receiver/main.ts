@@ -1,0 +1,60 @@
+/**
+ * The bench's receiver, a process of its own: answers every POST with 204 at once and writes down when it came. It does
+ * not verify signatures: that is the cost of a receiver, not of what is measured.
+ */
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { machineMs } from '../clock.js';
+import { silentPrefix, type FromReceiver, type ToReceiver } from './messages.js';
+import { RequestStream } from './request-stream.js';
+import { Tally } from './tally.js';
+
+const noContent = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
+const idMark = Buffer.from('"id":"');
+
+let tally = new Tally('', Number.POSITIVE_INFINITY);
+
+/** The CloudEvent's id, which stands near the body's beginning. */
+function eventIdOf(body: Buffer): string {
+  const from = body.indexOf(idMark) + idMark.length;
+  return body.toString('latin1', from, body.indexOf(0x22, from));
+}
+
+function serve(socket: Socket): void {
+  socket.setNoDelay(true);
+  const stream = new RequestStream(({ path, webhookId, body }) => {
+    if (path.startsWith(silentPrefix)) return;
+    const at = machineMs();
+    socket.write(noContent);
+    if (tally.take(path, webhookId, eventIdOf(body), at, body.length)) tell({ type: 'complete' });
+  });
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      stream.take(chunk);
+    } catch (error) {
+      socket.destroy();
+      process.stderr.write(`receiver: ${String(error)}\n`);
+    }
+  });
+  // A client that closes or resets its connection has every right to.
+  socket.on('error', () => socket.destroy());
+}
+
+function tell(message: FromReceiver): void {
+  process.send?.(message);
+}
+
+process.on('message', (message: ToReceiver) => {
+  if (message.type === 'begin') {
+    tally = new Tally(message.tag, message.expected);
+    tell({ type: 'begun' });
+  } else {
+    tell({ type: 'report', report: tally.report() });
+  }
+});
+// The bench is gone, or has no more need of us; it alone handles Ctrl-C.
+process.on('disconnect', () => process.exit(0));
+process.on('SIGINT', () => undefined);
+
+const server = createServer(serve).listen(0, '127.0.0.1', 1_024, () => {
+  tell({ type: 'ready', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+});

@@ -1,0 +1,39 @@
+/** What the bench asks its receiver, over the IPC channel of its process. */
+export type ToReceiver =
+  | {
+      /** Forget what was counted. From now on count only events whose id is `<tag>.<sequence>`. */
+      readonly type: 'begin';
+      readonly tag: string;
+      /** Say `complete` at so many different receipts. */
+      readonly expected: number;
+    }
+  | { readonly type: 'report' };
+
+export type FromReceiver =
+  | { readonly type: 'ready'; readonly url: string }
+  | { readonly type: 'begun' }
+  | { readonly type: 'complete' }
+  | { readonly type: 'report'; readonly report: Report };
+
+/** Receipts at one path. */
+interface PathReport {
+  readonly path: string;
+  /** When the first receipt of each sequence number came, in machine time; 0: not received. */
+  readonly arrivals: readonly number[];
+}
+
+export interface Report {
+  readonly paths: readonly PathReport[];
+  /** Different events per path, over all paths. */
+  readonly received: number;
+  /** Receipts whose `webhook-id` had come to this path before. */
+  readonly duplicates: number;
+  /** First receipts that came after one of a higher sequence number at the same path. */
+  readonly outOfOrder: number;
+  /** Machine time of the last first receipt; 0 when there was none. */
+  readonly lastAt: number;
+  readonly meanBodyBytes: number;
+}
+
+/** Paths that begin so are never answered, and not counted. */
+export const silentPrefix = '/never';
