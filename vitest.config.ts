@@ -9,7 +9,12 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { ...node, name: 'unit', include: ['{apps,libs,examples,bench,scripts,test}/**/*.spec.ts'], testTimeout: 10_000 },
+        test: {
+          ...node,
+          name: 'unit',
+          include: ['{apps,libs,examples,bench,scripts,test}/**/*.spec.ts'],
+          testTimeout: 10_000,
+        },
       },
       {
         ...shared,
