@@ -1,5 +1,5 @@
 /** The bare loop, a process of its own: signs a body and POSTs it, as fast as the receiver answers. Nothing else. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { Pool, type Dispatcher } from 'undici';
 import { signWebhook, structuredJsonBodyType, webhookHeaders } from '#libs/core';
 import { machineMs } from '../clock.js';
@@ -14,7 +14,7 @@ process.on('message', (task: LimitTask) => {
 
 async function measure(task: LimitTask): Promise<LimitResult> {
   const pool = new Pool(task.url, { connections: task.inFlight, pipelining: 1, allowH2: false });
-  const keys = [randomBytes(32)];
+  const keys = [createSecretKey(randomBytes(32))];
   const body = Buffer.from(task.body);
   let done = 0;
   let sent = 0;

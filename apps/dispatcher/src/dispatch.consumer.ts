@@ -145,7 +145,7 @@ export class DispatchConsumer implements OwnershipListener {
     around.log.error(
       { topic, partition, detail },
       `${topic}-${partition} has stopped, nothing of it was skipped. Find out what became of the log, then decide where ` +
-        `to go on: \`posthorn incarnation open --partition ${partition} --from <offset>\`, and restart the dispatchers`,
+        `to go on: \`posthorn incarnation open --partition ${partition} --at <offset>\`, and restart the dispatchers`,
     );
   }
 }

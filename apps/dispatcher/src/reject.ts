@@ -1,3 +1,4 @@
+import { rejectedHeaders } from '#libs/contracts';
 import type { LogRecord, OutgoingRecord } from '#libs/kafka';
 import type { Rejection } from './read-events.js';
 
@@ -14,10 +15,10 @@ export function rejectedRecord(
   to: { readonly topic: string; readonly maxBytes: number },
 ): OutgoingRecord {
   const why = {
-    'posthorn-reason': reason,
-    'posthorn-detail': detail.slice(0, longestDetail),
-    'posthorn-source-partition': String(record.partition),
-    'posthorn-source-offset': String(record.offset),
+    [rejectedHeaders.reason]: reason,
+    [rejectedHeaders.detail]: detail.slice(0, longestDetail),
+    [rejectedHeaders.sourcePartition]: String(record.partition),
+    [rejectedHeaders.sourceOffset]: String(record.offset),
   };
   const whole = { topic: to.topic, partition: record.partition, key: record.key, value: record.value };
   const fits = (candidate: OutgoingRecord) => outgoingBytes(candidate) <= to.maxBytes;
@@ -26,7 +27,7 @@ export function rejectedRecord(
   const bare: OutgoingRecord = {
     ...whole,
     value: null,
-    headers: { ...record.headers, ...why, 'posthorn-omitted': 'value' },
+    headers: { ...record.headers, ...why, [rejectedHeaders.omitted]: 'value' },
   };
   if (fits(bare)) return bare;
   return {
@@ -34,7 +35,7 @@ export function rejectedRecord(
     partition: record.partition,
     key: null,
     value: null,
-    headers: { ...why, 'posthorn-omitted': 'key, value, headers' },
+    headers: { ...why, [rejectedHeaders.omitted]: 'key, value, headers' },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Attempt, AttemptOutcome } from '#libs/contracts';
 import { signWebhook, webhookHeaders, type PostResult } from '#libs/core';
 import type { ReadyEndpoint } from './endpoint-directory.js';
@@ -40,7 +41,7 @@ const keptBodyBytes = 4_096;
  * this attempt's.
  * @param now Unix milliseconds
  */
-export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly Buffer[], now: number): Post {
+export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly KeyObject[], now: number): Post {
   const { delivery } = entry;
   const body = delivery.body ?? noBody;
   const timestamp = Math.floor(now / 1_000);

@@ -1,5 +1,6 @@
+import type { KeyObject } from 'node:crypto';
 import type { EndpointConfig, EndpointSecret } from '#libs/contracts';
-import { openSecret, parseSecret, type MasterKeys } from '#libs/core';
+import { openSecret, signingKey, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
@@ -31,7 +32,7 @@ export interface DirectoryPorts extends DecodedFeedPorts {
 
 interface Known {
   readonly endpoint: ReadyEndpoint | null;
-  readonly secrets: readonly { readonly key: Buffer; readonly expiresAt: number | null }[];
+  readonly secrets: readonly { readonly key: KeyObject; readonly expiresAt: number | null }[];
 }
 
 const unread = { kind: 'unread' } as const;
@@ -83,8 +84,8 @@ export class EndpointDirectory {
   }
 
   /** Keys in force at `now` (Unix ms). */
-  signingKeysOf(endpointId: string, now: number): Buffer[] {
-    const keys: Buffer[] = [];
+  signingKeysOf(endpointId: string, now: number): KeyObject[] {
+    const keys: KeyObject[] = [];
     for (const { key, expiresAt } of this.#endpoints.get(endpointId)?.secrets ?? []) {
       if (expiresAt === null || expiresAt > now) keys.push(key);
     }
@@ -132,6 +133,6 @@ export class EndpointDirectory {
 
   #opened(endpointId: string, secret: EndpointSecret): Known['secrets'][number] {
     const opened = openSecret(this.#masterKeys, secret.ciphertext, endpointId);
-    return { key: parseSecret(opened), expiresAt: secret.expiresAt };
+    return { key: signingKey(opened), expiresAt: secret.expiresAt };
   }
 }

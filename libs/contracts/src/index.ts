@@ -1,4 +1,4 @@
-export * from './event-headers.js';
+export * from './headers.js';
 export * from './platform-schemas.generated.js';
 export type * from './records.generated.js';
 export * from './topics.js';

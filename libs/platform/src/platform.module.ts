@@ -41,7 +41,12 @@ export class PlatformModule implements OnApplicationShutdown {
         { provide: KAFKA_LOG, useFactory: (): KafkaLog => kafkaLog(app.name, config, logger) },
         {
           provide: SCHEMA_CODEC,
-          useFactory: (): Promise<SchemaCodec> => connectSchemaCodec({ registryUrl: config.schemaRegistryUrl }),
+          inject: [Readiness],
+          async useFactory(readiness: Readiness): Promise<SchemaCodec> {
+            const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+            readiness.add({ name: 'schema registry', check: () => codec.ping() });
+            return codec;
+          },
         },
         { provide: TOPICS, useValue: topicsOf(config) },
       ],

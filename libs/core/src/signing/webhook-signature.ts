@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /** Standard Webhooks 1.0.0: header names. */
 export const webhookHeaders = {
@@ -16,6 +16,9 @@ export function formatSecret(bytes: Uint8Array): string {
   }
   return secretPrefix + Buffer.from(bytes).toString('base64');
 }
+
+/** The key of a secret, made once: signing with it costs a fifth of signing with its bytes. Throws as `parseSecret`. */
+export const signingKey = (secret: string): KeyObject => createSecretKey(parseSecret(secret));
 
 /** The key's bytes. Accepts the secret with or without its prefix; throws a RangeError on anything else. */
 export function parseSecret(secret: string): Buffer {
@@ -36,7 +39,7 @@ export function parseSecret(secret: string): Buffer {
  * @param timestamp whole Unix seconds, of the attempt
  * @returns the `webhook-signature` header: space-delimited `v1,<base64>`, one for each key
  */
-export function signWebhook(keys: readonly Uint8Array[], id: string, timestamp: number, body: Uint8Array): string {
+export function signWebhook(keys: readonly KeyObject[], id: string, timestamp: number, body: Uint8Array): string {
   const head = `${id}.${timestamp}.`;
   return keys.map((key) => `v1,${createHmac('sha256', key).update(head).update(body).digest('base64')}`).join(' ');
 }
