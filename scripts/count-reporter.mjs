@@ -1,4 +1,4 @@
-/** A Vitest reporter that writes what test.mjs adds up to the file that POSTHORN_COUNTS_FILE names. */
+/** A Vitest reporter that writes what test.mjs adds up to the file that TEST_COUNTS_FILE names. */
 import { writeFileSync } from 'node:fs';
 
 export default class CountReporter {
@@ -16,7 +16,7 @@ export default class CountReporter {
           counts.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: reasonOf(test, note) });
       }
     }
-    writeFileSync(process.env.POSTHORN_COUNTS_FILE, JSON.stringify(counts));
+    writeFileSync(process.env.TEST_COUNTS_FILE, JSON.stringify(counts));
   }
 }
 

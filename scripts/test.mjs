@@ -37,7 +37,7 @@ async function runVitest(tiers, args) {
     const projects = tiers.flatMap((tier) => ['--project', tier]);
     const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'count-reporter.mjs')}`];
     const vitest = ['run', '--passWithNoTests', ...projects, ...reporters, ...args];
-    const code = await run(fromBin('vitest'), vitest, { env: { POSTHORN_COUNTS_FILE: file, TMPDIR: folder } });
+    const code = await run(fromBin('vitest'), vitest, { env: { TEST_COUNTS_FILE: file, TMPDIR: folder } });
     const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
     // A crash, an error between tests, a process that hangs at the end: no test failed, yet the run did.
     return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;

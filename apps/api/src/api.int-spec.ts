@@ -90,7 +90,7 @@ describe('the api on real services', () => {
     const answer = await fetch(`${apis[0]?.url}/readyz`);
     expect(await answer.json()).toEqual({
       ready: true,
-      checks: { kafka: 'ok', postgres: 'ok', outbox: 'ok', tenants: 'ok' },
+      checks: { kafka: 'ok', 'schema registry': 'ok', postgres: 'ok', outbox: 'ok', tenants: 'ok' },
     });
   });
 
