@@ -74,7 +74,7 @@ export interface TopicSpec {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** Every topic with its settings, as `topics:create` makes it. */
+/** Every topic with its settings, as `posthorn topics create` makes it. */
 export function topicSpecs(layout: TopicLayout): readonly TopicSpec[] {
   const names = topicNames(layout.prefix);
   const common = {
