@@ -31,16 +31,32 @@ describe('npm run demo', () => {
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
     return { child, output: () => output };
   };
-  const ended = async (child: ChildProcess): Promise<number | null> =>
-    child.exitCode ?? ((await once(child, 'exit')) as [number | null])[0];
-
   it('on the embedded runtime: ends with 0 and a table; every matched event reached its end state', async () => {
-    const { child, output } = start(['--events', '300', '--exit'], { POSTHORN_DATA_DIR: join(folder, 'data') });
+    const { child, output } = start(['--events', '300', '--exit'], {
+      ...embedded,
+      POSTHORN_DATA_DIR: join(folder, 'data'),
+    });
     const code = await ended(child);
     if (code !== 0) throw new Error(`the demo ended with ${code}:\n${output()}`);
     for (const word of ['matched', 'delivered', 'retried', 'p50', 'p95', 'steady', 'flaky', 'slow', 'failing']) {
       expect(output()).toContain(word);
     }
+  });
+
+  it('on the embedded runtime, without --exit: prints the addresses, and Ctrl-C ends all of it within 5 s', async () => {
+    const dataDir = join(folder, 'stays');
+    const { child, output } = start(['--events', '50'], { ...embedded, POSTHORN_DATA_DIR: dataDir });
+    await tableShown(child, output);
+    await expect.poll(output).toMatch(/http:\/\/127\.0\.0\.1:\d+/);
+    expect(processesNaming(dataDir).length).toBeGreaterThan(3);
+    await interruptedWithin(5_000, child);
+    await expect.poll(() => processesNaming(dataDir)).toEqual([]);
+  });
+
+  it('ends with 1 and the reason when it cannot start', async () => {
+    const { child, output } = start(['--events', '50', '--exit'], { ...embedded, POSTHORN_MAX_IN_FLIGHT: '0' });
+    expect(await ended(child)).toBe(1);
+    expect(output()).toContain('POSTHORN_MAX_IN_FLIGHT');
   });
 
   it('on services of the user: starts none of its own; Ctrl-C ends it within 5 s and leaves no process', async () => {
@@ -54,33 +70,46 @@ describe('npm run demo', () => {
       POSTHORN_REPLICATION_FACTOR: '1',
       POSTHORN_MIN_INSYNC_REPLICAS: '1',
     });
-    const deadline = performance.now() + 90_000;
-    while (!output().includes('p95') && child.exitCode === null && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    expect(output()).toContain('p95');
-    expect(child.exitCode).toBe(null);
-    const before = performance.now();
-    child.kill('SIGINT');
-    await ended(child);
-    expect(performance.now() - before).toBeLessThan(5_000);
+    await tableShown(child, output);
+    // The demo, standalone, producer, receiver: no Java, no PostgreSQL.
+    expect(processesNaming(dataDir).some((line) => /java|postgres/.test(line))).toBe(false);
+    await interruptedWithin(5_000, child);
     await expect.poll(() => processesNaming(dataDir)).toEqual([]);
   });
 });
 
-/** Command lines and environments of running processes that name this folder. */
+/** Nothing is named: the demo starts its own, also where the tests run on services of the user's. */
+const embedded = { KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '', DATABASE_URL: '' };
+
+async function tableShown(child: ChildProcess, output: () => string): Promise<void> {
+  const deadline = performance.now() + 90_000;
+  while (!output().includes('p95') && child.exitCode === null && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  if (!output().includes('p95') || child.exitCode !== null) throw new Error(`no table, or it ended:\n${output()}`);
+}
+
+async function interruptedWithin(ms: number, child: ChildProcess): Promise<void> {
+  const before = performance.now();
+  child.kill('SIGINT');
+  await ended(child);
+  expect(performance.now() - before).toBeLessThan(ms);
+}
+
+const ended = async (child: ChildProcess): Promise<number | null> =>
+  child.exitCode ?? ((await once(child, 'exit')) as [number | null])[0];
+
+/** Command lines of running processes that name this folder, there or in their environment. */
 function processesNaming(folder: string): readonly string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder) ||
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder)
-        );
-      } catch {
-        // It has ended meanwhile, or is not ours to look at.
-        return false;
-      }
-    });
+  const found: string[] = [];
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (line.includes(folder) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder)) found.push(line);
+    } catch {
+      // It has ended meanwhile, or is not ours to look at.
+    }
+  }
+  return found;
 }

@@ -36,7 +36,8 @@ describe('SIGTERM', () => {
     const verdict = await test.settledVerdict(60_000);
     expect(verdict.violations).toEqual([]);
     expect(verdict.delivered).toBe(600);
-    console.log(`drain: ${verdict.duplicates} duplicates at a join and a leave`);
+    // Answers take 100 ms, so that what is on its way lands before the join (drain) and before the leave.
+    expect(verdict.duplicates).toBe(0);
     for (const name of ['api', 'projector'] as const) expect(await platform.terminate(platform.of(name))).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Webhook } from 'standardwebhooks';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { readTopic } from './read-evidence.js';
@@ -117,6 +118,7 @@ describe('the pipeline, from ingest to delivered', () => {
 
   it('writes valid CloudEvents, as a stock Kafka client sees them', async () => {
     const records = await readTopic(test.services.kafkaBrokers, `${test.prefix}.events`);
+    const registry = new SchemaRegistry({ host: test.services.schemaRegistryUrl });
     const rest = records.filter(({ headers }) => String(headers?.['ce_id']).startsWith('rest-'));
     expect(rest).toHaveLength(4);
     for (const { headers, key, value } of rest) {
@@ -126,7 +128,12 @@ describe('the pipeline, from ingest to delivered', () => {
       expect(String(headers?.['ce_tenantid'])).toBe(test.tenantId);
       expect(String(headers?.['content-type'])).toBe('application/avro');
       expect(String(key)).toBe(test.tenantId);
-      expect(value?.[0]).toBe(0);
+      expect(String(headers?.['ce_time'] ?? '2026-01-02T03:04:05.678Z')).toMatch(
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
+      );
+      const sent = sampleEvents('rest', 4).find(({ id }) => id === String(headers?.['ce_id']));
+      const { projectId } = sent!.data as { projectId: string };
+      expect(await registry.decode(value!)).toMatchObject({ projectId });
     }
   });
 
@@ -235,11 +242,15 @@ describe('the pipeline, from ingest to delivered', () => {
     expect(
       await metric('worker', /posthorn_deliveries_dead_lettered_total\{[^}]*reason="exhausted"[^}]*\} (\d+)/),
     ).toBe('1');
+    expect(Number(await metric('worker', /posthorn_deliveries_retried_total\{[^}]*\} (\d+)/))).toBeGreaterThanOrEqual(
+      3,
+    );
+    expect(await metric('worker', /posthorn_in_flight\{[^}]*\} (\d+)/)).toBe('0');
     expect(await metric('worker', /posthorn_delivery_latency_seconds_count\{[^}]*\} (\d+)/)).toBeDefined();
     expect(await metric('dispatcher', /posthorn_lag_records\{[^}]*\} (\d+)/)).toBeDefined();
   });
 
-  it('never shows a secret again: not in an answer, not in the topic', async () => {
+  it('invariant 8: never shows a secret again: not in an answer, not in the topic', async () => {
     const bare = everything.secret.replace('whsec_', '');
     const read = await test.platform.request('GET', `/v1/endpoints/${everything.endpointId}`);
     expect(JSON.stringify(read.body)).not.toContain(bare);

@@ -133,7 +133,7 @@ describe('tenants', () => {
 });
 
 describe('endpoints', () => {
-  it('show their secret once; topic and database hold it sealed', async () => {
+  it('invariant 8: show their secret once; topic and database hold it sealed', async () => {
     const created = await api.call('POST', '/v1/endpoints', endpoint({ description: 'Billing' }));
     expect(created.status).toBe(201);
     const { id, secret } = created.body as unknown as { id: string; secret: string };

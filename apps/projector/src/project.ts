@@ -3,7 +3,7 @@
  * Writes: the rows of the delivery log, with the positions that they come from, in one transaction; disables endpoints.
  * Guarantees: each record is in the rows exactly once, whatever the batches; dropping the rows and reading again gives the same.
  * On a crash here: the transaction is lost as a whole, and the next owner reads from the stored position.
- * Tests: project.spec.ts, fold.spec.ts, project.int-spec.ts.
+ * Tests: project.consumer.spec.ts, fold.spec.ts, project.int-spec.ts.
  */
 import type { Attempt, DeadLetter } from '#libs/contracts';
 import type { LogRecord } from '#libs/kafka';

@@ -52,7 +52,7 @@ describe('the delivery worker', () => {
     expect(world.posts).toHaveLength(1);
   });
 
-  it('tries again when it is due, by an exact timer where the retry topic would be late, then delivers', async () => {
+  it('invariant 6: tries again when it is due, by an exact timer where the retry topic would be late, then delivers', async () => {
     const version = await world.endpoint('ep_1');
     await world.worker();
     world.random = 0.1; // 5 s - 16 % = 4.2 s, less than the shortest topic's delay; then 60 s - 16 % = 50.4 s.
@@ -133,7 +133,7 @@ describe('the delivery worker', () => {
     expect(retry!.at - first!.at).toBeLessThan(2 * minute + 200);
   });
 
-  it('waits for hours and days over the retry topics, to the second', async () => {
+  it('invariant 6: waits for hours and days over the retry topics, to the second', async () => {
     const hour = 60 * minute;
     const delaysMs = [7 * second, 45 * second, 4 * minute, 5 * hour, 72 * hour];
     const version = await world.endpoint('ep_1', { retry: { delaysMs, jitter: 0, maxDelayMs: hour } });
@@ -148,7 +148,7 @@ describe('the delivery worker', () => {
     expect(world.attempts().at(-1)?.outcome).toBe('delivered');
   }, 30_000);
 
-  it('spills a full lane to the shortest retry topic; its neighbour in the same partition does not notice', async () => {
+  it('invariant 5: spills a full lane to the shortest retry topic; its neighbour in the same partition does not notice', async () => {
     const [flooded, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];
     await world.endpoint(flooded);
     const version = await world.endpoint(neighbour);
@@ -168,6 +168,20 @@ describe('the delivery worker', () => {
     expect([...world.outcomes().values()].filter((outcome) => outcome === 'delivered')).toHaveLength(51);
     expect(world.postsTo(flooded)).toHaveLength(50 + 4);
     expect(await everythingCommitted()).toBe(true);
+  });
+
+  it('sends what it read on to at once, when an endpoint that it waited for turns out to hang', async () => {
+    const [hanging, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];
+    await world.endpoint(hanging);
+    const version = await world.endpoint(neighbour);
+    world.reactions.set(hanging, () => 'hang');
+    for (let i = 0; i < 12; i += 1) await world.deliver(hanging, version);
+    await world.deliver(neighbour, version);
+    await world.worker({ laneRecords: 10 });
+    const startedAt = world.time.now();
+    await world.time.run(10 * second);
+    expect(world.copies(0)).toEqual([]);
+    expect(world.postsTo(neighbour).map((one) => one.at - startedAt < second)).toEqual([true]);
   });
 
   it('reads more slowly, instead of spilling, what an endpoint takes as fast as it comes', async () => {

@@ -239,6 +239,8 @@ export class DeliveryWorker {
   #pump(): void {
     this.#lanes.pump();
     this.#partitions.readOn();
+    // What was just read may be the end of the log: then nobody else starts it.
+    this.#lanes.pump();
     if (this.#partitions.isWaiting || (this.#lanes.hasWork && !this.#isHeld())) this.#pumpLater();
   }
 

@@ -19,7 +19,8 @@ export function connectTuned(connection: KafkaConnection, tuning: Partial<LinkTu
     new Cluster({ ...connection, clientId: `${connection.clientId}-${purpose}` }, { ...tuned, ...over });
   const sessionTimeoutMs = connection.sessionTimeoutMs ?? 10_000;
   return {
-    sender: ({ name = 'sender' } = {}) => new KafkaSender(cluster(name), tuned.requestTimeoutMs * 0.8),
+    sender: ({ name = 'sender', lingerMs = 0 } = {}) =>
+      new KafkaSender(cluster(name), tuned.requestTimeoutMs * 0.8, lingerMs),
     reader: () => new KafkaReader(cluster('reader')),
     feed: () => new KafkaFeed(cluster('feed')),
     // A heartbeat that hangs must fail in time for another one within the session.

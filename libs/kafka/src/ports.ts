@@ -234,7 +234,14 @@ export interface TopicAdministration {
 
 /** Everything together: what an app receives. Each call opens connections of its own. */
 export interface KafkaLog {
-  sender(options?: { readonly name?: string }): RecordSender;
+  sender(options?: {
+    readonly name?: string;
+    /**
+     * How long the first record of a request waits for company, in milliseconds. Default 0: until the end of this turn of
+     * the event loop. For a caller with many small calls, each of which costs the broker a request otherwise.
+     */
+    readonly lingerMs?: number;
+  }): RecordSender;
   reader(): LogReader;
   feed(): LogFeed;
   membership(options: {

@@ -42,31 +42,36 @@ function agree(a: JsonValue, b: JsonValue): boolean {
   return Object.keys(left).every((key) => !(key in right) || agree(left[key]!, right[key]!));
 }
 
-describe.each(goldens)('$subject $version', ({ subject, schema, values }) => {
+describe.each(goldens)('$subject $version', ({ schema, values }) => {
   it('decodes to the values that were encoded', () => {
     const codec = new EventSchema(1, JSON.stringify(schema));
     for (const { json, base64 } of values) expect(codec.decode(Buffer.from(base64, 'base64'))).toEqual(json);
   });
-
-  it.runIf(subject in platformSchemas)('is read by the present version', async () => {
-    const registry = new InMemoryRegistry();
-    for (const [name, present] of Object.entries(platformSchemas)) registry.register(name, present);
-    const { platform } = await openSchemaCodec(registry);
-    const codec = platform[codecNames[subject as PlatformSubject]] as RecordCodec<unknown>;
-    const id = registry.register(subject, schema);
-    for (const { json, base64 } of values) {
-      const bytes = Buffer.from(base64, 'base64');
-      bytes.writeUInt32BE(id, 1);
-      await platform.prepare([bytes]);
-      const again = codec.encode(codec.decode(bytes));
-      const present = new EventSchema(
-        again.readUInt32BE(1),
-        JSON.stringify(platformSchemas[subject as PlatformSubject]),
-      );
-      expect(agree(present.decode(again), json)).toBe(true);
-    }
-  });
 });
+
+describe.each(goldens.filter(({ subject }) => subject in platformSchemas))(
+  '$subject $version',
+  ({ subject, schema, values }) => {
+    it('invariant 10: is read by the present version', async () => {
+      const registry = new InMemoryRegistry();
+      for (const [name, present] of Object.entries(platformSchemas)) registry.register(name, present);
+      const { platform } = await openSchemaCodec(registry);
+      const codec = platform[codecNames[subject as PlatformSubject]] as RecordCodec<unknown>;
+      const id = registry.register(subject, schema);
+      for (const { json, base64 } of values) {
+        const bytes = Buffer.from(base64, 'base64');
+        bytes.writeUInt32BE(id, 1);
+        await platform.prepare([bytes]);
+        const again = codec.encode(codec.decode(bytes));
+        const present = new EventSchema(
+          again.readUInt32BE(1),
+          JSON.stringify(platformSchemas[subject as PlatformSubject]),
+        );
+        expect(agree(present.decode(again), json)).toBe(true);
+      }
+    });
+  },
+);
 
 describe('the golden files', () => {
   const present = ['platform', 'events'].flatMap((kind) =>

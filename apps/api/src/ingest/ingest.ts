@@ -3,7 +3,7 @@
  * Writes: posthorn.events, CloudEvents binary mode with Avro data.
  * Guarantees: resolves only after all in-sync replicas have every event; a batch with any fault appends nothing.
  * On a crash: whoever got no answer sends again; the dispatcher finds the repeat (DESIGN §4).
- * Test: ingest.spec.ts, ingest.int-spec.ts.
+ * Tests: ingest.spec.ts, ../api-routes.int-spec.ts, ../api.int-spec.ts.
  */
 import { partitionFor, toKafkaRecord, type EventEnvelope, type EventFault, type ParsedHttpEvents } from '#libs/core';
 import { SendError, type OutgoingRecord, type RecordSender } from '#libs/kafka';
