@@ -40,9 +40,9 @@ export function rejectedRecord(
 }
 
 const perRecord = 96;
-const perHeader = 8;
+const perHeader = 10;
 
-/** An upper bound of what a record takes in a batch. */
+/** An upper bound of what a record takes in a batch, not below the sender's own: what fits here is never refused there. */
 export function outgoingBytes({ key, value, headers }: OutgoingRecord): number {
   let bytes = perRecord + (key === null ? 0 : Buffer.byteLength(key)) + (value?.length ?? 0);
   for (const name in headers) {

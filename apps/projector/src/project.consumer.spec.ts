@@ -188,6 +188,18 @@ describe('ProjectConsumer', () => {
     expect(store.written).toEqual([...all(0, 10), ...all(25, 40)]);
   });
 
+  it('reads on after it dropped all that filled its memory, because another process had written it', async () => {
+    let away = 4;
+    store.before = () => {
+      if (away-- > 0) throw new Error('connection refused');
+      if (away === -1) store.positions.set('attempts-0', 8_900);
+    };
+    await append(0, 9_000);
+    consume();
+    await written(100);
+    expect(store.written).toEqual(all(8_900, 9_000));
+  });
+
   it('shares partitions, hands them over, doubles nothing', async () => {
     const first = consume();
     await append(0, 100);

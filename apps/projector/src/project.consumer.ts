@@ -235,6 +235,8 @@ export class ProjectConsumer implements OwnershipListener {
         this.#queue.records >= this.#batchRecords() ||
         (this.#queue.records > 0 && (!this.#lingering || this.#stopping));
       if (!ready) {
+        // What was dropped (lost, or written by another) makes room too, and a feed that is paused wakes nobody.
+        this.#regulate();
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }

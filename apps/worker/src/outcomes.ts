@@ -34,6 +34,9 @@ export interface OutcomesOptions {
   readonly workerId: string;
 }
 
+/** Of what a dead letter repeats of its last error, in characters: the delivery beside it may nearly fill a record. */
+const longestError = 500;
+
 /** An endpoint that is paused or disabled is looked at again after this long. */
 const waitingDelayMs = 300_000;
 
@@ -149,7 +152,7 @@ export class Outcomes {
         reason: facts.deadLetterReason,
         at: clock.now(),
         lastStatus: result?.kind === 'response' ? result.status : null,
-        lastError: error === undefined ? null : `${error.kind}: ${error.message}`,
+        lastError: error === undefined ? null : `${error.kind}: ${error.message}`.slice(0, longestError),
       }),
     };
     const final = this.#attempt(entry, trial, result, { ...facts, final: true });

@@ -151,11 +151,13 @@ export class PartitionOutbox {
     );
   }
 
-  /** The broker said that it has not written the batch and never will. */
+  /** The broker said that it does not write the batch and never will. */
   refused(code: SendErrorCode, message: string): void {
     const batch = this.pending;
     if (batch === null) return;
     this.pending = null;
+    // An earlier try, whose answer was lost, may stand in the log: other records under its sequence would pass for it.
+    if (batch.tries > 1) this.retire();
     for (const { call } of batch.items) call.fail(code, message);
   }
 

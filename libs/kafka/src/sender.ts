@@ -52,6 +52,7 @@ export class KafkaSender implements RecordSender {
   constructor(
     private readonly cluster: Cluster,
     private readonly brokerTimeoutMs: number,
+    private readonly lingerMs = 0,
   ) {
     this.maxRecordBytes = cluster.kafka.maxRecordBytes ?? defaultMaxRecordBytes;
   }
@@ -105,14 +106,16 @@ export class KafkaSender implements RecordSender {
     return outbox;
   }
 
-  /** Once per turn of the event loop, so that all calls of the turn share a request. */
+  /** Once per turn of the event loop (or per linger), so that all calls of that time share a request. */
   private schedule(): void {
     if (this.scheduled || this.closing.signal.aborted) return;
     this.scheduled = true;
-    setImmediate(() => {
+    const dispatch = (): void => {
       this.scheduled = false;
       this.dispatch();
-    });
+    };
+    if (this.lingerMs > 0 && !this.closed) setTimeout(dispatch, this.lingerMs);
+    else setImmediate(dispatch);
   }
 
   private dispatch(): void {

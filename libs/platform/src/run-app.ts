@@ -73,13 +73,20 @@ export function reportStartFailure(name: string, error: unknown): void {
   process.stderr.write(`${name} cannot start: ${text}\n`, () => process.exit(1));
 }
 
-/** Runs `stop` at the first SIGTERM or SIGINT, then exits; a second signal exits at once. */
+/** A stop that takes longer, with the brokers away perhaps, ends unclean: what was acknowledged is in the log. */
+const stopWithinMs = 30_000;
+
+/** Runs `stop` at the first SIGTERM or SIGINT, then exits; a second signal exits at once, and so does a stop that hangs. */
 export function onStopSignal(logger: Logger, stop: () => Promise<void>): void {
   let stopping = false;
   const handle = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(130);
     stopping = true;
     logger.info({ signal }, 'draining');
+    setTimeout(() => {
+      logger.error({ stopWithinMs }, 'did not stop in time');
+      process.exit(1);
+    }, stopWithinMs).unref();
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
