@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '#libs/config';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { readTopic } from './read-evidence.js';
-import { comment, sampleEvents, structured, UpstreamService } from './sample-events.js';
+import { comment, sampleEvents, structured, type UpstreamService } from './sample-events.js';
 
 interface Problem {
   readonly code: string;
@@ -23,12 +23,7 @@ describe('bad input', () => {
 
   beforeAll(async () => {
     test = await PlatformUnderTest.start();
-    upstream = await UpstreamService.connect({
-      brokers: test.services.kafkaBrokers,
-      registryUrl: test.services.schemaRegistryUrl,
-      topic: `${test.prefix}.events`,
-      tenantId: test.tenantId,
-    });
+    upstream = await test.upstream();
     endpoint = await test.addEndpoint(['*']);
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlatformUnderTest } from './platform-under-test.js';
-import { sampleEvents, UpstreamService } from './sample-events.js';
+import { sampleEvents, type UpstreamService } from './sample-events.js';
 
 describe('SIGTERM', () => {
   let test: PlatformUnderTest;
@@ -8,12 +8,7 @@ describe('SIGTERM', () => {
 
   beforeAll(async () => {
     test = await PlatformUnderTest.start();
-    upstream = await UpstreamService.connect({
-      brokers: test.services.kafkaBrokers,
-      registryUrl: test.services.schemaRegistryUrl,
-      topic: `${test.prefix}.events`,
-      tenantId: test.tenantId,
-    });
+    upstream = await test.upstream();
   });
   afterAll(async () => {
     await upstream?.close();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appNames } from '#libs/app-processes';
 import { PlatformUnderTest } from './platform-under-test.js';
-import { sampleEvents, structured, UpstreamService, type CloudEvent } from './sample-events.js';
+import { sampleEvents, structured, type UpstreamService, type CloudEvent } from './sample-events.js';
 
 /**
  * Invariant 1 under kill -9. Real: all. Asserted from the log and the receivers' records; duplicates are counted, not
@@ -13,12 +13,7 @@ describe('kill -9 in the middle of 2,000 events', () => {
 
   beforeAll(async () => {
     test = await PlatformUnderTest.start({ settings: { POSTHORN_SESSION_TIMEOUT_MS: '6000' } });
-    upstream = await UpstreamService.connect({
-      brokers: test.services.kafkaBrokers,
-      registryUrl: test.services.schemaRegistryUrl,
-      topic: `${test.prefix}.events`,
-      tenantId: test.tenantId,
-    });
+    upstream = await test.upstream();
   });
   afterAll(async () => {
     await upstream?.close();

@@ -8,7 +8,7 @@ import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Webhook } from 'standardwebhooks';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { readTopic } from './read-evidence.js';
-import { comment, sampleEvents, structured, UpstreamService } from './sample-events.js';
+import { comment, sampleEvents, structured, type UpstreamService } from './sample-events.js';
 
 const run = promisify(execFile);
 
@@ -21,12 +21,7 @@ describe('the pipeline, from ingest to delivered', () => {
 
   beforeAll(async () => {
     test = await PlatformUnderTest.start();
-    upstream = await UpstreamService.connect({
-      brokers: test.services.kafkaBrokers,
-      registryUrl: test.services.schemaRegistryUrl,
-      topic: `${test.prefix}.events`,
-      tenantId: test.tenantId,
-    });
+    upstream = await test.upstream();
     everything = await test.addEndpoint(['*']);
     tasks = await test.addEndpoint(['task.*']);
     // The configuration reaches the dispatcher over the outbox and the log; give it the moment that it takes.

@@ -13,6 +13,7 @@ import {
 import { parseSecret, verifyWebhook } from '#libs/core';
 import { judge, type Receipt, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
 import { readEvents, readEvidence } from './read-evidence.js';
+import { UpstreamService } from './sample-events.js';
 
 /** An endpoint that the test registered, with its receiver. */
 export interface EndpointUnderTest extends SubscribedEndpoint {
@@ -88,6 +89,16 @@ export class PlatformUnderTest {
     };
     this.endpoints.push(endpoint);
     return endpoint;
+  }
+
+  /** A service that appends to this platform's events topic with stock packages; close it. */
+  upstream(): Promise<UpstreamService> {
+    return UpstreamService.connect({
+      brokers: this.services.kafkaBrokers,
+      registryUrl: this.services.schemaRegistryUrl,
+      topic: `${this.prefix}.events`,
+      tenantId: this.tenantId,
+    });
   }
 
   receipts(): readonly Receipt[] {

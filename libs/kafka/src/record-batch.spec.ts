@@ -69,6 +69,19 @@ describe('record batches', () => {
     );
   });
 
+  it('keep a header whose name is that of an object’s prototype', () => {
+    const headers = Object.fromEntries([
+      ['__proto__', 'x'],
+      ['a', 'y'],
+    ]);
+    const batch = stored(encodeBatch([{ ...at, key: null, value: null, headers }], stamp, now, 'none'), 0);
+    const [record] = decodeBatches(batch, at, 0).records;
+    expect(Object.entries(record?.headers ?? {}).map(([name, value]) => `${name}=${String(value)}`)).toEqual([
+      '__proto__=x',
+      'a=y',
+    ]);
+  });
+
   it('are never larger than was reckoned', () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 50 }), (records) => {

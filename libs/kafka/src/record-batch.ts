@@ -159,12 +159,19 @@ function readRecords(
     if (headerCount > 0) {
       const named: Record<string, Buffer> = {};
       // A name that comes twice: the last one counts.
-      for (; headerCount > 0; headerCount--) named[reader.varintString()] = reader.varintBytes() ?? Buffer.alloc(0);
+      for (; headerCount > 0; headerCount--) put(named, reader.varintString(), reader.varintBytes() ?? Buffer.alloc(0));
       headers = named;
     }
     onRecord(offsetDelta, timestampDelta, key, value, headers);
     reader.at = end;
   }
+}
+
+function put(headers: Record<string, Buffer>, name: string, value: Buffer): void {
+  // Names come from others: an assignment of this one would make the value the prototype of all headers.
+  if (name === '__proto__')
+    Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
+  else headers[name] = value;
 }
 
 function decompress(bytes: Buffer, codec: number, topic: string): Buffer {
