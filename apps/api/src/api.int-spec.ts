@@ -87,8 +87,8 @@ const structured = 'application/cloudevents+json';
 
 describe('the api on real services', () => {
   it('becomes ready', async () => {
-    const answer = await fetch(`${apis[0]?.url}/readyz`);
-    expect(await answer.json()).toEqual({
+    const report = async (): Promise<unknown> => (await fetch(`${apis[0]?.url}/readyz`)).json();
+    await expect.poll(report, { timeout: 15_000 }).toEqual({
       ready: true,
       checks: { kafka: 'ok', 'schema registry': 'ok', postgres: 'ok', outbox: 'ok', tenants: 'ok' },
     });
