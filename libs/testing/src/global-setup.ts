@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { childEnvironment } from '../../config/src/index.js';
 import type { Runtime } from '../../runtime/src/index.js';
 import { startServices } from './services.js';
 
@@ -23,7 +24,7 @@ const place: typeof globalThis & { [SHARED]?: Shared } = globalThis;
 
 /** Vitest's global setup of the tiers that need real services; tests get the addresses by `inject('kafkaBrokers')`. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const shared = (place[SHARED] ??= { users: 0, services: startServices(process.env) });
+  const shared = (place[SHARED] ??= { users: 0, services: startServices(childEnvironment({})) });
   shared.users += 1;
   const services = await shared.services;
   project.provide('kafkaBrokers', services.kafkaBrokers);
