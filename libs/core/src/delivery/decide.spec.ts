@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide, parseRetryAfter } from './decide.js';
 import type { AttemptErrorKind, PostResult } from './post-result.js';
+import { scheduleOf } from './retry-policy.js';
 
-const policy = { delaysMs: [5_000, 60_000], jitter: 0.2, maxDelayMs: 3_600_000 };
+const policy = scheduleOf([5_000, 60_000], { jitter: 0.2, maxDelayMs: 3_600_000 });
 const now = Date.UTC(2026, 0, 1);
 const answer = (status: number, headers: Record<string, string> = {}): PostResult => ({
   kind: 'response',
@@ -33,6 +34,12 @@ describe('decide', () => {
     expect(decide(answer(status), 1, policy, now, 0.5)).toEqual({ kind: 'retry', dueAt: now + 5_000 });
     expect(decide(answer(status), 2, policy, now, 0)).toEqual({ kind: 'retry', dueAt: now + 48_000 });
     expect(decide(answer(status), 3, policy, now, 0.5)).toEqual({ kind: 'deadLetter', reason: 'exhausted' });
+  });
+
+  it('gives up where the next try would come after the total time', () => {
+    expect(decide(answer(500), 1, policy, now, 0.5, now + 5_000)).toEqual({ kind: 'retry', dueAt: now + 5_000 });
+    expect(decide(answer(500), 1, policy, now, 0.5, now + 4_999)).toEqual({ kind: 'deadLetter', reason: 'expired' });
+    expect(decide(answer(200), 1, policy, now, 0.5, now - 1)).toEqual({ kind: 'delivered' });
   });
 
   it('asks to disable the endpoint at 410, gives up what cannot be sent, tries again after other errors', () => {

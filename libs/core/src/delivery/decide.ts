@@ -5,16 +5,17 @@ import { nextDelayMs, type RetryPolicy } from './retry-policy.js';
 export type Decision =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'retry'; readonly dueAt: number }
-  | { readonly kind: 'deadLetter'; readonly reason: 'exhausted' | 'undeliverable' }
+  | { readonly kind: 'deadLetter'; readonly reason: 'exhausted' | 'expired' | 'undeliverable' }
   | { readonly kind: 'disable'; readonly reason: 'gone' };
 
 /**
  * Decides what follows (DESIGN §3, Outcome; Standard Webhooks 1.0.0): 2xx is success and nothing else is; a redirect is
  * a failure; 410 asks to be disabled; 429 and 503 may ask for a longer wait by Retry-After, up to the policy's
  * `maxDelayMs`, never for a shorter one.
- * @param attempt number of this POST, from 1
+ * @param attempt number of this POST in its schedule, from 1
  * @param now Unix milliseconds
  * @param random in [0, 1)
+ * @param until no POST is made later than this, Unix milliseconds; null: no limit
  */
 export function decide(
   result: PostResult,
@@ -22,6 +23,7 @@ export function decide(
   policy: RetryPolicy,
   now: number,
   random: number,
+  until: number | null = null,
 ): Decision {
   if (result.kind === 'response') {
     if (result.status >= 200 && result.status < 300) return { kind: 'delivered' };
@@ -32,7 +34,8 @@ export function decide(
   }
   const delay = nextDelayMs(policy, attempt, random);
   if (delay === null) return { kind: 'deadLetter', reason: 'exhausted' };
-  return { kind: 'retry', dueAt: now + Math.max(delay, Math.min(askedDelayMs(result, now), policy.maxDelayMs)) };
+  const dueAt = now + Math.max(delay, Math.min(askedDelayMs(result, now), policy.maxDelayMs));
+  return until !== null && dueAt > until ? { kind: 'deadLetter', reason: 'expired' } : { kind: 'retry', dueAt };
 }
 
 /** What Retry-After asks for, in ms; 0 where there is none that counts. */

@@ -34,4 +34,42 @@ describe('LaneQueue', () => {
       ),
     );
   });
+
+  it('gives the lowest rank first, equal ones in the order they came, and takes out any (model: a sorted array)', () => {
+    const step = fc.oneof(
+      fc.record({ add: fc.nat(20), bytes: fc.nat(40), forced: fc.boolean() }),
+      fc.constant('shift' as const),
+      fc.constant('pop' as const),
+      fc.record({ remove: fc.nat() }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+        const bounds = { maxRecords: 30, maxBytes: 500 };
+        const queue = new LaneQueue<number>(bounds);
+        let model: { item: number; bytes: number; rank: number }[] = [];
+        const held = () => model.reduce((sum, one) => sum + one.bytes, 0);
+        for (const [item, what] of steps.entries()) {
+          if (what === 'shift') expect(queue.shift()).toBe(model.shift()?.item);
+          else if (what === 'pop') expect(queue.pop()).toBe(model.pop()?.item);
+          else if ('remove' in what) {
+            const one = model[what.remove % Math.max(1, model.length)];
+            expect(queue.remove(one?.item ?? -1, one?.rank ?? 3)).toBe(one !== undefined);
+            model = model.filter((other) => other !== one);
+            expect(queue.remove(-1, 5)).toBe(false);
+          } else {
+            const { add: rank, bytes, forced } = what;
+            const fits = model.length === 0 || (model.length < bounds.maxRecords && held() + bytes <= bounds.maxBytes);
+            if (forced) queue.force(item, bytes, rank);
+            else expect(queue.offer(item, bytes, rank)).toBe(fits);
+            if (forced || fits) model = [...model, { item, bytes, rank }].sort((a, b) => a.rank - b.rank);
+          }
+          expect(queue.size).toBe(model.length);
+          expect(queue.bytes).toBe(held());
+          expect(queue.peek()).toBe(model[0]?.item);
+          const isOver = model.length > bounds.maxRecords || held() > bounds.maxBytes;
+          expect(queue.overflows).toBe(model.length > 1 && isOver);
+        }
+      }),
+    );
+  });
 });

@@ -1,2 +1,3 @@
+export * from './fence.js';
 export * from './lease.js';
 export * from './partitioner.js';

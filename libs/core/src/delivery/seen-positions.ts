@@ -1,0 +1,199 @@
+/** A dedupe space (DESIGN §3, Effectively once): where deliveries of one stream come from. */
+export interface DedupeSpace {
+  readonly stream: string;
+  readonly incarnation: number;
+  readonly sourcePartition: number;
+}
+
+/** A floor of a live space that no record carries: learnt from the dispatchers' commit. */
+export interface LearntFloor {
+  readonly incarnation: number;
+  readonly sourcePartition: number;
+  /** Source offsets below it are repeats. */
+  readonly floor: number;
+}
+
+export interface SeenRecord extends DedupeSpace {
+  readonly endpointId: string;
+  readonly sourceOffset: number;
+  /** Last commit of the source partition that its sender knew as acknowledged. */
+  readonly floor: number;
+}
+
+/** The live stream's name: its spaces are the ones that dispatchers commit. */
+export const liveStream = 'live';
+/** Test sends are told apart by their stream alone. */
+const testStream = 'test:';
+/** Stretches of ids below a floor that are told apart. */
+const mostNeeded = 256;
+
+interface Group {
+  /** Of the first of them. */
+  readonly pos: number;
+  /** Endpoints of this source offset, with their `pos`. */
+  readonly endpoints: Map<string, number>;
+}
+
+/** What a reader must read from `pos` on, as long as the record at `until`, which makes it needless, is not committed. */
+interface Needed {
+  readonly pos: number;
+  readonly until: number;
+}
+
+interface Space {
+  floor: number;
+  /** By source offset; in order of the first `pos`. */
+  readonly groups: Map<number, Group>;
+  /** Ids below the floor, which is carried by records that may not be committed yet; in order. */
+  needed: Needed[];
+  /** The floor was learnt. */
+  learnt: LearntFloor | null;
+  /** Where a record carries one as high as was learnt. */
+  carriedAt: number;
+}
+
+interface Pending {
+  readonly space: Space;
+  readonly floor: LearntFloor;
+  readonly end: number;
+}
+
+/**
+ * Tells repeats among the records of one partition of `deliveries`: by the set of ids seen in each space above its floor.
+ * Never by a high-water mark: it would lose what a slower sender brings later. The set is bounded, because a dispatcher
+ * never sends more than W records beyond its commit. A record at a `pos` that was seen already, after a restore, is none.
+ */
+export class SeenPositions {
+  readonly #spaces = new Map<string, Space>();
+  #pending: Pending[] = [];
+  /** Of the last record: records come in runs of one space. */
+  #last: { readonly of: DedupeSpace; readonly space: Space } | null = null;
+
+  /** @param learnt from the commit's metadata */
+  constructor(learnt: readonly LearntFloor[] = []) {
+    for (const floor of learnt) {
+      const space = this.#space({ stream: liveStream, ...floor });
+      space.floor = floor.floor;
+      space.learnt = floor;
+    }
+  }
+
+  /** The record at `pos` was read. @returns whether it is a repeat: then it settles at once */
+  isRepeat(record: SeenRecord, pos: number): boolean {
+    const { stream, endpointId, sourceOffset, floor } = record;
+    if (stream.startsWith(testStream)) return false;
+    const space = this.#space(record);
+    if (floor > space.floor) raise(space, floor, pos);
+    if (space.learnt !== null && floor >= space.learnt.floor) space.carriedAt = Math.min(space.carriedAt, pos);
+    if (sourceOffset < space.floor) return true;
+    const group = space.groups.get(sourceOffset);
+    if (group === undefined) {
+      space.groups.set(sourceOffset, { pos, endpoints: new Map([[endpointId, pos]]) });
+      return false;
+    }
+    const seenAt = group.endpoints.get(endpointId);
+    if (seenAt === undefined) group.endpoints.set(endpointId, pos);
+    return seenAt !== undefined && seenAt !== pos;
+  }
+
+  /**
+   * The dispatchers' commit of a live space was `floor`, and the partition's end was read afterwards: from `end` on, source
+   * offsets below the floor are repeats. It counts once everything below `end` is settled.
+   */
+  learn(floor: LearntFloor, end: number): void {
+    const space = this.#spaces.get(nameOf({ stream: liveStream, ...floor }));
+    if (space === undefined || space.groups.size === 0 || floor.floor <= space.floor) return;
+    this.#pending = this.#pending.filter((one) => one.space !== space);
+    this.#pending.push({ space, floor, end });
+  }
+
+  /**
+   * Live spaces whose set holds ids, with the lowest `pos` of them: what `b` waits for. For whoever looks up the
+   * dispatchers' commits.
+   */
+  *liveSpaces(): Iterable<{ readonly incarnation: number; readonly sourcePartition: number; readonly pos: number }> {
+    for (const [name, { groups }] of this.#spaces) {
+      const [stream, incarnation, sourcePartition] = JSON.parse(name) as [string, number, number];
+      const pos = lowestOf(groups);
+      if (stream === liveStream && pos !== null) yield { incarnation, sourcePartition, pos };
+    }
+  }
+
+  /** Ids that are remembered. */
+  get size(): number {
+    let size = 0;
+    for (const { groups } of this.#spaces.values()) for (const { endpoints } of groups.values()) size += endpoints.size;
+    return size;
+  }
+
+  /**
+   * What a commit must carry, so that a reader from `b` on knows what is known here.
+   * @param committable offset up to which everything is settled
+   * @param maxFloors as many fit: with more of them, `b` stays where it is
+   */
+  restorePoint(committable: number, maxFloors = 200): { readonly b: number; readonly floors: readonly LearntFloor[] } {
+    let room = maxFloors;
+    for (const space of this.#spaces.values()) {
+      space.needed = space.needed.filter(({ until }) => until >= committable);
+      if (space.carriedAt < committable) space.learnt = null;
+      if (space.learnt !== null) room -= 1;
+    }
+    this.#pending = this.#pending.filter((pending) => {
+      const { space, floor, end } = pending;
+      // Before that, a reader from the commit on would take records below `end` for repeats that are not settled.
+      if (committable < end || (space.learnt === null && room <= 0)) return true;
+      if (space.learnt === null) room -= 1;
+      if (floor.floor > space.floor) {
+        raise(space, floor.floor, -1);
+        space.learnt = floor;
+        space.carriedAt = Infinity;
+      }
+      return false;
+    });
+    let b = committable;
+    const floors: LearntFloor[] = [];
+    for (const { groups, learnt, needed } of this.#spaces.values()) {
+      b = Math.min(b, lowestOf(groups) ?? b, needed[0]?.pos ?? b);
+      if (learnt !== null) floors.push(learnt);
+    }
+    return { b, floors };
+  }
+
+  #space(of: DedupeSpace): Space {
+    if (this.#last !== null && isSame(this.#last.of, of)) return this.#last.space;
+    const name = nameOf(of);
+    let space = this.#spaces.get(name);
+    if (space === undefined) {
+      space = { floor: 0, groups: new Map(), needed: [], learnt: null, carriedAt: Infinity };
+      this.#spaces.set(name, space);
+    }
+    const { stream, incarnation, sourcePartition } = of;
+    this.#last = { of: { stream, incarnation, sourcePartition }, space };
+    return space;
+  }
+}
+
+const isSame = (a: DedupeSpace, b: DedupeSpace): boolean =>
+  a.sourcePartition === b.sourcePartition && a.stream === b.stream && a.incarnation === b.incarnation;
+
+const nameOf = ({ stream, incarnation, sourcePartition }: DedupeSpace): string =>
+  JSON.stringify([stream, incarnation, sourcePartition]);
+
+function lowestOf(groups: ReadonlyMap<number, Group>): number | null {
+  for (const { pos } of groups.values()) return pos;
+  return null;
+}
+
+/** @param carriedAt `pos` of the record that carries the floor; -1 when it was learnt, and stands in the commit */
+function raise(space: Space, floor: number, carriedAt: number): void {
+  const lowest = lowestOf(space.groups);
+  space.floor = floor;
+  for (const sourceOffset of space.groups.keys()) if (sourceOffset < floor) space.groups.delete(sourceOffset);
+  if (lowest === null || carriedAt < 0) return;
+  space.needed.push({ pos: lowest, until: carriedAt });
+  if (space.needed.length <= mostNeeded) return;
+  // With a commit that stands for long: two neighbours become one, which is needed for as long as both.
+  space.needed = space.needed.flatMap((one, i, all) =>
+    i % 2 === 1 ? [{ pos: all[i - 1]?.pos ?? one.pos, until: one.until }] : i === all.length - 1 ? [one] : [],
+  );
+}
