@@ -171,13 +171,15 @@ export const attemptSchema = {
       "type": {
         "type": "enum",
         "name": "AttemptOutcome",
-        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled.",
+        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
         "symbols": [
           "delivered",
           "retry",
           "deadLetter",
           "disable",
-          "dropped"
+          "dropped",
+          "halted",
+          "started"
         ]
       },
       "doc": "What was decided."
@@ -212,6 +214,15 @@ export const attemptSchema = {
       "name": "workerId",
       "type": "string",
       "doc": "Process that made it."
+    },
+    {
+      "name": "orderingKey",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Ordering key of the delivery.",
+      "default": null
     }
   ]
 } as const;
@@ -421,6 +432,36 @@ export const deadLetterSchema = {
               }
             ],
             "doc": "Not to be sent before; null: at once.",
+            "default": null
+          },
+          {
+            "name": "scheduleFrom",
+            "type": "int",
+            "doc": "POSTs made before the retry schedule began anew: 0, or `attempt` when a halted delivery was released.",
+            "default": 0
+          },
+          {
+            "name": "scheduledSince",
+            "type": [
+              "null",
+              {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              }
+            ],
+            "doc": "Begin of the policy's total time; null: dispatchedAt.",
+            "default": null
+          },
+          {
+            "name": "haltedAt",
+            "type": [
+              "null",
+              {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              }
+            ],
+            "doc": "When it was exhausted at an endpoint that halts; null: it goes on.",
             "default": null
           }
         ]
@@ -654,6 +695,36 @@ export const deliverySchema = {
       ],
       "doc": "Not to be sent before; null: at once.",
       "default": null
+    },
+    {
+      "name": "scheduleFrom",
+      "type": "int",
+      "doc": "POSTs made before the retry schedule began anew: 0, or `attempt` when a halted delivery was released.",
+      "default": 0
+    },
+    {
+      "name": "scheduledSince",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "doc": "Begin of the policy's total time; null: dispatchedAt.",
+      "default": null
+    },
+    {
+      "name": "haltedAt",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "doc": "When it was exhausted at an endpoint that halts; null: it goes on.",
+      "default": null
     }
   ]
 } as const;
@@ -771,17 +842,71 @@ export const endpointConfigSchema = {
               "type": "array",
               "items": "long"
             },
-            "doc": "Wait before the 2nd, 3rd, … attempt. Their number plus one is the number of attempts."
+            "doc": "`schedule`: wait before the 2nd, 3rd, … attempt; their number plus one is the number of attempts. Empty for `exponential`."
           },
           {
             "name": "jitter",
             "type": "double",
-            "doc": "Share by which each delay varies at random, both ways: 0.2 is ±20 %."
+            "doc": "`proportional`: share by which each delay varies at random, both ways: 0.2 is ±20 %."
           },
           {
             "name": "maxDelayMs",
             "type": "long",
-            "doc": "Longest wait that a Retry-After may ask for."
+            "doc": "Longest wait that growth may reach or a Retry-After may ask for."
+          },
+          {
+            "name": "kind",
+            "type": {
+              "type": "enum",
+              "name": "RetryKind",
+              "symbols": [
+                "schedule",
+                "exponential"
+              ]
+            },
+            "doc": "Explicit delays, or growth from baseMs by factor.",
+            "default": "schedule"
+          },
+          {
+            "name": "baseMs",
+            "type": "long",
+            "doc": "`exponential`: wait before the 2nd attempt.",
+            "default": 0
+          },
+          {
+            "name": "factor",
+            "type": "double",
+            "doc": "`exponential`: by what each wait exceeds the one before.",
+            "default": 1
+          },
+          {
+            "name": "maxAttempts",
+            "type": "int",
+            "doc": "`exponential`: number of attempts. 0 for `schedule`.",
+            "default": 0
+          },
+          {
+            "name": "jitterKind",
+            "type": {
+              "type": "enum",
+              "name": "RetryJitter",
+              "symbols": [
+                "proportional",
+                "full",
+                "equal"
+              ]
+            },
+            "doc": "proportional: ± `jitter`. full: from 0 to the delay. equal: from half of it to all of it.",
+            "default": "proportional"
+          },
+          {
+            "name": "maxTotalMs",
+            "type": [
+              "null",
+              "long"
+            ],
+            "doc": "Time after which no further attempt is made, counted from the dispatch; null: no limit.",
+            "default": null
           }
         ]
       },
@@ -799,6 +924,187 @@ export const endpointConfigSchema = {
         "logicalType": "timestamp-millis"
       },
       "doc": "When it was changed."
+    },
+    {
+      "name": "onExhausted",
+      "type": {
+        "type": "enum",
+        "name": "OnExhausted",
+        "symbols": [
+          "skip",
+          "halt"
+        ]
+      },
+      "doc": "With order: whether the next of a key follows a dead letter, or waits until someone decides.",
+      "default": "skip"
+    },
+    {
+      "name": "rateLimit",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "RateLimit",
+          "fields": [
+            {
+              "name": "limit",
+              "type": "int",
+              "doc": "POSTs for each `per`."
+            },
+            {
+              "name": "per",
+              "type": {
+                "type": "enum",
+                "name": "RatePeriod",
+                "symbols": [
+                  "second",
+                  "minute",
+                  "hour"
+                ]
+              },
+              "doc": "Unit of time."
+            },
+            {
+              "name": "burst",
+              "type": "int",
+              "doc": "POSTs that may go out at once after a rest."
+            }
+          ]
+        }
+      ],
+      "doc": "Null: none.",
+      "default": null
+    },
+    {
+      "name": "adaptiveConcurrency",
+      "type": "boolean",
+      "doc": "Whether the in-flight limit halves on 429, 503 and timeouts, and creeps up again.",
+      "default": true
+    },
+    {
+      "name": "circuit",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "CircuitConfig",
+          "fields": [
+            {
+              "name": "consecutiveFailures",
+              "type": "int",
+              "doc": "Opens after so many in a row."
+            },
+            {
+              "name": "failureShare",
+              "type": "double",
+              "doc": "Opens at this share of failures, 0 to 1, …"
+            },
+            {
+              "name": "minRequests",
+              "type": "int",
+              "doc": "… of at least so many POSTs within windowMs."
+            },
+            {
+              "name": "windowMs",
+              "type": "long",
+              "doc": "Time over which the share is counted."
+            },
+            {
+              "name": "openMs",
+              "type": "long",
+              "doc": "Wait before the first probe; doubles with each probe that fails, up to maxOpenMs."
+            },
+            {
+              "name": "maxOpenMs",
+              "type": "long",
+              "doc": "Longest wait before a probe."
+            }
+          ]
+        }
+      ],
+      "doc": "Null: the defaults of libs/core.",
+      "default": null
+    },
+    {
+      "name": "resolutions",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "HaltResolution",
+          "fields": [
+            {
+              "name": "deliveryId",
+              "type": "string",
+              "doc": "The halted delivery."
+            },
+            {
+              "name": "action",
+              "type": {
+                "type": "enum",
+                "name": "HaltAction",
+                "symbols": [
+                  "release",
+                  "skip"
+                ]
+              },
+              "doc": "release: its schedule begins anew. skip: it becomes a dead letter, and the next follows."
+            },
+            {
+              "name": "at",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it was decided."
+            }
+          ]
+        }
+      },
+      "doc": "What was decided of halted deliveries; kept until their outcome is known.",
+      "default": []
+    }
+  ]
+} as const;
+
+export const fenceSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "Fence",
+  "doc": "Stands in a retry partition: its writer has gained the partition. Copies at a higher offset from writers of a lower epoch are void (DESIGN §3, Ownership).",
+  "fields": [
+    {
+      "name": "era",
+      "type": "int",
+      "doc": "Of the writer's epoch."
+    },
+    {
+      "name": "generation",
+      "type": "int",
+      "doc": "Of the writer's epoch."
+    },
+    {
+      "name": "committed",
+      "type": "long",
+      "doc": "Commit of posthorn.deliveries that the writer found."
+    },
+    {
+      "name": "attemptsEnd",
+      "type": "long",
+      "doc": "End of posthorn.attempts when the writer took over."
+    },
+    {
+      "name": "workerId",
+      "type": "string",
+      "doc": "The writer, for people."
+    },
+    {
+      "name": "at",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When."
     }
   ]
 } as const;

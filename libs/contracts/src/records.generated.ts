@@ -50,6 +50,8 @@ export interface Attempt {
   readonly dueAt: number | null;
   /** Process that made it. */
   readonly workerId: string;
+  /** Ordering key of the delivery. */
+  readonly orderingKey: string | null;
 }
 
 /** What the endpoint answered. */
@@ -72,8 +74,8 @@ export interface AttemptError {
   readonly message: string;
 }
 
-/** delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. */
-export type AttemptOutcome = 'delivered' | 'retry' | 'deadLetter' | 'disable' | 'dropped';
+/** delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker). */
+export type AttemptOutcome = 'delivered' | 'retry' | 'deadLetter' | 'disable' | 'dropped' | 'halted' | 'started';
 
 /** A delivery that was given up. Counts only with the final Attempt that names it. */
 export interface DeadLetter {
@@ -143,6 +145,12 @@ export interface Delivery {
   readonly writer: Epoch | null;
   /** Not to be sent before; null: at once. */
   readonly dueAt: number | null;
+  /** POSTs made before the retry schedule began anew: 0, or `attempt` when a halted delivery was released. */
+  readonly scheduleFrom: number;
+  /** Begin of the policy's total time; null: dispatchedAt. */
+  readonly scheduledSince: number | null;
+  /** When it was exhausted at an endpoint that halts; null: it goes on. */
+  readonly haltedAt: number | null;
 }
 
 /** Order asked for when this was made. */
@@ -182,6 +190,16 @@ export interface EndpointConfig {
   readonly revision: number;
   /** When it was changed. */
   readonly updatedAt: number;
+  /** With order: whether the next of a key follows a dead letter, or waits until someone decides. */
+  readonly onExhausted: OnExhausted;
+  /** Null: none. */
+  readonly rateLimit: RateLimit | null;
+  /** Whether the in-flight limit halves on 429, 503 and timeouts, and creeps up again. */
+  readonly adaptiveConcurrency: boolean;
+  /** Null: the defaults of libs/core. */
+  readonly circuit: CircuitConfig | null;
+  /** What was decided of halted deliveries; kept until their outcome is known. */
+  readonly resolutions: readonly HaltResolution[];
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';
@@ -198,12 +216,83 @@ export interface EndpointSecret {
 }
 
 export interface RetryPolicyConfig {
-  /** Wait before the 2nd, 3rd, … attempt. Their number plus one is the number of attempts. */
+  /** `schedule`: wait before the 2nd, 3rd, … attempt; their number plus one is the number of attempts. Empty for `exponential`. */
   readonly delaysMs: readonly number[];
-  /** Share by which each delay varies at random, both ways: 0.2 is ±20 %. */
+  /** `proportional`: share by which each delay varies at random, both ways: 0.2 is ±20 %. */
   readonly jitter: number;
-  /** Longest wait that a Retry-After may ask for. */
+  /** Longest wait that growth may reach or a Retry-After may ask for. */
   readonly maxDelayMs: number;
+  /** Explicit delays, or growth from baseMs by factor. */
+  readonly kind: RetryKind;
+  /** `exponential`: wait before the 2nd attempt. */
+  readonly baseMs: number;
+  /** `exponential`: by what each wait exceeds the one before. */
+  readonly factor: number;
+  /** `exponential`: number of attempts. 0 for `schedule`. */
+  readonly maxAttempts: number;
+  /** proportional: ± `jitter`. full: from 0 to the delay. equal: from half of it to all of it. */
+  readonly jitterKind: RetryJitter;
+  /** Time after which no further attempt is made, counted from the dispatch; null: no limit. */
+  readonly maxTotalMs: number | null;
+}
+
+export type RetryKind = 'schedule' | 'exponential';
+
+export type RetryJitter = 'proportional' | 'full' | 'equal';
+
+export type OnExhausted = 'skip' | 'halt';
+
+export interface RateLimit {
+  /** POSTs for each `per`. */
+  readonly limit: number;
+  /** Unit of time. */
+  readonly per: RatePeriod;
+  /** POSTs that may go out at once after a rest. */
+  readonly burst: number;
+}
+
+export type RatePeriod = 'second' | 'minute' | 'hour';
+
+export interface CircuitConfig {
+  /** Opens after so many in a row. */
+  readonly consecutiveFailures: number;
+  /** Opens at this share of failures, 0 to 1, … */
+  readonly failureShare: number;
+  /** … of at least so many POSTs within windowMs. */
+  readonly minRequests: number;
+  /** Time over which the share is counted. */
+  readonly windowMs: number;
+  /** Wait before the first probe; doubles with each probe that fails, up to maxOpenMs. */
+  readonly openMs: number;
+  /** Longest wait before a probe. */
+  readonly maxOpenMs: number;
+}
+
+export interface HaltResolution {
+  /** The halted delivery. */
+  readonly deliveryId: string;
+  /** release: its schedule begins anew. skip: it becomes a dead letter, and the next follows. */
+  readonly action: HaltAction;
+  /** When it was decided. */
+  readonly at: number;
+}
+
+export type HaltAction = 'release' | 'skip';
+
+/** Stands in a retry partition: its writer has gained the partition. Copies at a higher offset from writers of a lower epoch are void (DESIGN §3, Ownership). */
+export interface Fence {
+  /** Of the writer's epoch. */
+  readonly era: number;
+  /** Of the writer's epoch. */
+  readonly generation: number;
+  /** Commit of posthorn.deliveries that the writer found. */
+  readonly committed: number;
+  /** End of posthorn.attempts when the writer took over. */
+  readonly attemptsEnd: number;
+  /** The writer, for people. */
+  readonly workerId: string;
+  /** When. */
+  readonly at: number;
 }
 
 /** A tenant that exists; key `tenant:<id>` in posthorn.endpoints. A deletion is a tombstone. */

@@ -25,11 +25,12 @@ const goldens: Golden[] = readdirSync(join(root, 'golden'), { withFileTypes: tru
       ...(JSON.parse(readFileSync(join(root, 'golden', subject, file), 'utf8')) as Pick<Golden, 'schema' | 'values'>),
     })),
   );
-const codecNames: Record<PlatformSubject, Exclude<keyof PlatformCodecs, 'prepare' | 'isPrepared'>> = {
+const codecNames: Record<PlatformSubject, Exclude<keyof PlatformCodecs, 'prepare' | 'isPrepared' | 'isFence'>> = {
   'posthorn.Delivery': 'delivery',
   'posthorn.Attempt': 'attempt',
   'posthorn.DeadLetter': 'deadLetter',
   'posthorn.EndpointConfig': 'endpointConfig',
+  'posthorn.Fence': 'fence',
   'posthorn.TenantConfig': 'tenantConfig',
 };
 

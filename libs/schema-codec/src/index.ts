@@ -3,4 +3,4 @@ export { connectSchemaCodec, openSchemaCodec, type SchemaCodec } from './connect
 export { CodecError, RegistryUnavailable } from './errors.js';
 export type { EventCatalogue } from './event-catalogue.js';
 export { InMemoryRegistry } from './in-memory-registry.js';
-export type { PlatformCodecs, RecordCodec } from './platform-codecs.js';
+export { platformSchemas, type PlatformCodecs, type RecordCodec } from './platform-codecs.js';

@@ -4,11 +4,13 @@ import {
   deadLetterSchema,
   deliverySchema,
   endpointConfigSchema,
+  fenceSchema,
   tenantConfigSchema,
   type Attempt,
   type DeadLetter,
   type Delivery,
   type EndpointConfig,
+  type Fence,
   type TenantConfig,
 } from '#libs/contracts';
 import { CodecError } from './errors.js';
@@ -29,6 +31,10 @@ export interface PlatformCodecs {
   readonly deadLetter: RecordCodec<DeadLetter>;
   readonly endpointConfig: RecordCodec<EndpointConfig>;
   readonly tenantConfig: RecordCodec<TenantConfig>;
+  /** Stands among the deliveries of a retry topic: `isFence` tells them apart. */
+  readonly fence: RecordCodec<Fence>;
+  /** Whether a prepared record is a Fence. */
+  isFence(value: Buffer): boolean;
   /**
    * Loads the schemas of these records that are not known yet, so that `decode` can do without the registry. Resolves at
    * once when there are none. Rejects with `RegistryUnavailable`; null values and unframed ones are passed over.
@@ -44,6 +50,7 @@ export const platformSchemas = {
   'posthorn.Attempt': attemptSchema,
   'posthorn.DeadLetter': deadLetterSchema,
   'posthorn.EndpointConfig': endpointConfigSchema,
+  'posthorn.Fence': fenceSchema,
   'posthorn.TenantConfig': tenantConfigSchema,
 } as const;
 
@@ -65,6 +72,12 @@ class Writers {
 
   add(id: number, type: avsc.Type): void {
     this.#types.set(id, type);
+  }
+
+  /** Full name of the type that a prepared record was written with. */
+  nameOf(value: Buffer): string | undefined {
+    const id = schemaIdOf(value);
+    return id === null ? undefined : this.#types.get(id)?.name;
   }
 
   isPrepared(value: Buffer | null): boolean {
@@ -174,6 +187,8 @@ export async function openPlatformCodecs(registry: Registry): Promise<PlatformCo
     deadLetter: codec<DeadLetter>('posthorn.DeadLetter'),
     endpointConfig: codec<EndpointConfig>('posthorn.EndpointConfig'),
     tenantConfig: codec<TenantConfig>('posthorn.TenantConfig'),
+    fence: codec<Fence>('posthorn.Fence'),
+    isFence: (value) => writers.nameOf(value) === 'posthorn.Fence',
     prepare: (values) => writers.prepare(values),
     isPrepared: (value) => writers.isPrepared(value),
   };
