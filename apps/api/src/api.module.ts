@@ -3,10 +3,17 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
-import { parseMasterKeys } from '#libs/core';
+import { parseMasterKeys, scheduleOf } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
-import { DeliveryLog, EndpointRepository, Outbox, TenantRepository, type Database } from '#libs/persistence';
+import {
+  DeliveryLog,
+  EndpointRepository,
+  HaltedKeys,
+  Outbox,
+  TenantRepository,
+  type Database,
+} from '#libs/persistence';
 import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { ApiLife } from './api-life.js';
@@ -17,6 +24,9 @@ import { Deliveries } from './deliveries/deliveries.js';
 import type { EndpointRules } from './endpoints/endpoint.dto.js';
 import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
 import { Endpoints } from './endpoints/endpoints.js';
+import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
+import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
+import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -42,7 +52,14 @@ const newId = (): string => v7().replaceAll('-', '');
 /** The REST API: ingest, configuration, delivery log. Expects the PlatformModule around it. */
 @Module({
   imports: [DatabaseModule],
-  controllers: [TenantsController, EndpointsController, DeliveriesController, StatsController],
+  controllers: [
+    TenantsController,
+    EndpointsController,
+    RetryPreviewController,
+    HaltedKeysController,
+    DeliveriesController,
+    StatsController,
+  ],
   providers: [
     RequestsInFlight,
     ApiServer,
@@ -131,13 +148,23 @@ const newId = (): string => v7().replaceAll('-', '');
           {
             maxInFlight: config.endpointMaxInFlight,
             timeoutMs: config.endpointTimeoutMs,
-            retry: {
-              delaysMs: config.retryDelaysMs.map(Number),
+            retry: scheduleOf(config.retryDelaysMs.map(Number), {
               jitter: config.retryJitter,
               maxDelayMs: longestRetryAfterMs,
-            },
+            }),
           },
         ),
+    },
+    {
+      provide: EndpointHaltedKeys,
+      inject: [DATABASE, OutboxPublisher],
+      useFactory: (database: Database, publication: OutboxPublisher) =>
+        new EndpointHaltedKeys({
+          keys: new HaltedKeys(database),
+          endpoints: new EndpointRepository(database),
+          publication,
+          now: Date.now,
+        }),
     },
     {
       provide: Deliveries,

@@ -2,11 +2,14 @@
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { childEnvironment, parseConfig, projectRoot, type Config } from '#libs/config';
+import { decodeCommitMetadata } from '#libs/core';
 import { connectKafka } from '#libs/kafka';
+import { connectSchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
 import { createTopics } from './create-topics.js';
 import { deploy } from './deploy.js';
 import { openIncarnation } from './open-incarnation.js';
+import { openPositions } from './open-positions.js';
 
 const prefix = `${uniquePrefix()}cli`;
 let database: TestDatabase;
@@ -36,10 +39,11 @@ describe('deploy', () => {
     const first: string[] = [];
     await deploy(config, (line) => first.push(line));
     expect(first).toContain(`topic ${prefix}.events: created with 2 partitions`);
+    expect(first).toContain(`${prefix}.deliveries: first positions for 1 partitions`);
     expect(first.at(-1)).toMatch(/^database: applied/);
     const second: string[] = [];
     await deploy(config, (line) => second.push(line));
-    expect(second.filter((line) => /: (created|registered|applied)/.test(line))).toEqual([]);
+    expect(second.filter((line) => /: (created|registered|applied|first)/.test(line))).toEqual([]);
   });
 
   it('names every mismatch that it cannot mend', async () => {
@@ -97,5 +101,41 @@ describe('incarnation open', () => {
       `${prefix}.events-1: was without a position, goes on at 1 as incarnation 1`,
       `${prefix}.events-1: was at 1, goes on at 0 as incarnation 2`,
     ]);
+  });
+});
+
+describe('positions open', () => {
+  it('sets the position of one partition, in a new era each time, while no worker is there', async () => {
+    const topic = `${prefix}.deliveries`;
+    const groupId = `${prefix}.worker`;
+    const kafka = connectKafka({ brokers: config.kafkaBrokers, clientId: 'test' });
+    const administration = kafka.administration();
+    const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+    const fence = { era: 4, generation: 2, committed: 0, attemptsEnd: 0, workerId: 'w', at: 0 };
+    const sender = kafka.sender();
+    await sender.send([
+      { topic, partition: 0, key: 'a', value: Buffer.from('b') },
+      { topic: `${prefix}.retry.5m`, partition: 0, key: null, value: codec.platform.fence.encode(fence) },
+    ]);
+    await sender.close();
+    const lines: string[] = [];
+    const report = (line: string): number => lines.push(line);
+    await openPositions(config, { partition: 0, at: 'earliest' }, report);
+    await openPositions(config, { partition: 0, at: 'latest' }, report);
+    expect(lines.slice(0, 2)).toEqual([
+      `${topic}-0: was at 0, goes on at 0 in era 5`,
+      `${topic}-0: was at 0, goes on at 1 in era 6`,
+    ]);
+    const [commit] = await administration.committed(groupId, [{ topic, partition: 0 }]);
+    expect(commit?.offset).toBe(1);
+    expect(decodeCommitMetadata(commit?.metadata ?? '')).toMatchObject({ era: 6, a: 0, b: 0 });
+
+    const nothing = { onGained: () => undefined, onLost: () => undefined, onFatal: () => undefined };
+    const listener = { ...nothing, beforeJoin: () => Promise.resolve() };
+    const worker = kafka.membership({ groupId, topics: [topic], listener });
+    await worker.join();
+    await expect(openPositions(config, { partition: 0, at: 'latest' }, report)).rejects.toThrow(/stop every worker/);
+    await worker.leave();
+    await administration.close();
   });
 });

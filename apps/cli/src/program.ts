@@ -3,6 +3,7 @@ import { loadConfig, type Config } from '#libs/config';
 import { createTopics } from './create-topics.js';
 import { applyAllSchemas, deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
+import { openPositions, type PositionsRequest } from './open-positions.js';
 import type { Report } from './report.js';
 
 const report: Report = (line) => {
@@ -63,6 +64,16 @@ function program(): Command {
     .requiredOption('--at <position>', 'earliest, latest or an offset', position)
     .option('--incarnation <number>', 'number of the new incarnation, where the old one cannot be read', wholeNumber)
     .action((request: IncarnationRequest) => openIncarnation(load('kafkaBrokers'), request, report));
+
+  posthorn
+    .command('positions')
+    .description('where workers go on')
+    .command('open')
+    .description('decide where a partition of deliveries goes on after an alarm; stop all workers first')
+    .requiredOption('--partition <number>', 'partition of the deliveries topic', wholeNumber)
+    .requiredOption('--at <position>', 'earliest, latest or an offset', position)
+    .option('--era <number>', 'number of the new era, where an old one cannot be read', wholeNumber)
+    .action((request: PositionsRequest) => openPositions(load('kafkaBrokers', 'schemaRegistryUrl'), request, report));
 
   return posthorn;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { tenantKey, topicNames, topicSpecs, type Delivery } from '#libs/contracts';
-import { deliveryIdOf } from '#libs/core';
+import { deliveryIdOf, scheduleOf } from '#libs/core';
 import { connectKafka, type LogRecord } from '#libs/kafka';
 import { applySchemas, connectSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
 import { uniquePrefix } from '#libs/testing';
@@ -146,9 +146,14 @@ it('dispatches each binding, rejects what is wrong, and goes on after a hand-ove
         secrets: [],
         maxInFlight: 16,
         timeoutMs: 15_000,
-        retry: { delaysMs: [], jitter: 0, maxDelayMs: 0 },
+        retry: scheduleOf([]),
         revision: 1,
         updatedAt: 0,
+        onExhausted: 'skip',
+        rateLimit: null,
+        adaptiveConcurrency: true,
+        circuit: null,
+        resolutions: [],
       }),
     },
   ]);

@@ -165,6 +165,9 @@ export class Dispatch {
         pos: null,
         writer: null,
         dueAt: null,
+        scheduleFrom: 0,
+        scheduledSince: null,
+        haltedAt: null,
       });
       if (first && value.length + slackBytes > this.#targets.maxRecordBytes) {
         const detail = `a delivery of it would have ${value.length} bytes; at most ${this.#targets.maxRecordBytes} fit`;

@@ -1,17 +1,7 @@
-import { deliveryIdOf } from '#libs/core';
+import { deliveryIdOf, scheduleOf } from '#libs/core';
 import { InMemoryLog, type LogRecord } from '#libs/kafka';
-import { InMemoryRegistry, openSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
-import {
-  attemptSchema,
-  deadLetterSchema,
-  deliverySchema,
-  endpointConfigSchema,
-  tenantConfigSchema,
-  tenantKey,
-  topicNames,
-  type Delivery,
-  type EndpointConfig,
-} from '#libs/contracts';
+import { platformSchemas, InMemoryRegistry, openSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
+import { tenantKey, topicNames, type Delivery, type EndpointConfig } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
 import { ProcessView } from './process-view.js';
 import { VirtualTime } from './virtual-time.js';
@@ -65,11 +55,7 @@ export class Harness {
 
   static async open(): Promise<Harness> {
     const registry = new InMemoryRegistry();
-    registry.register('posthorn.Delivery', deliverySchema);
-    registry.register('posthorn.Attempt', attemptSchema);
-    registry.register('posthorn.DeadLetter', deadLetterSchema);
-    registry.register('posthorn.EndpointConfig', endpointConfigSchema);
-    registry.register('posthorn.TenantConfig', tenantConfigSchema);
+    for (const [subject, schema] of Object.entries(platformSchemas)) registry.register(subject, schema);
     const schemaId = registry.register('task.updated', taskUpdated);
     const time = new VirtualTime();
     return new Harness(time, registry, await openSchemaCodec(registry, time.monotonic), schemaId);
@@ -125,9 +111,14 @@ export class Harness {
       secrets: [],
       maxInFlight: 16,
       timeoutMs: 15_000,
-      retry: { delaysMs: [1_000], jitter: 0, maxDelayMs: 60_000 },
+      retry: scheduleOf([1_000]),
       revision: 1,
       updatedAt: 0,
+      onExhausted: 'skip',
+      rateLimit: null,
+      adaptiveConcurrency: true,
+      circuit: null,
+      resolutions: [],
       ...change,
     });
     return this.append(topics.endpoints, 0, endpointId, value);

@@ -28,6 +28,7 @@ export function anAttempt(changes: Partial<Attempt> = {}): Attempt {
     deadLetterReason: null,
     dueAt: null,
     workerId: 'worker-1',
+    orderingKey: null,
     ...changes,
   };
 }
@@ -42,11 +43,13 @@ export const someAttempts = fc.array(
       number: fc.nat({ max: 4 }),
       startedAt: fc.integer({ min: 1_800_000_000_000, max: 1_800_000_100_000 }),
       durationMs: fc.nat({ max: 5_000 }),
-      kind: fc.constantFrom('delivered', 'retry', 'retry', 'timeout', 'deadLetter', 'dropped'),
+      kind: fc.constantFrom('delivered', 'retry', 'retry', 'timeout', 'deadLetter', 'dropped', 'halted', 'started'),
+      orderingKey: fc.constantFrom(null, 'task-1', 'task\0 2'),
     })
-    .map(({ delivery, number, startedAt, durationMs, kind }): Attempt => {
+    .map(({ delivery, kind, ...drawn }): Attempt => {
+      const { startedAt } = drawn;
       const endpointId = `ep_${delivery % 2}`;
-      const made = { deliveryId: `${endpointId}.live.0.0.${delivery}`, endpointId, number, startedAt, durationMs };
+      const made = { deliveryId: `${endpointId}.live.0.0.${delivery}`, endpointId, ...drawn };
       switch (kind) {
         case 'delivered':
           return anAttempt(made);
@@ -63,6 +66,10 @@ export const someAttempts = fc.array(
             dueAt: startedAt + 9_000,
           });
         }
+        case 'halted':
+          return anAttempt({ ...made, outcome: 'halted', final: false, response: refused });
+        case 'started':
+          return anAttempt({ ...made, outcome: 'started', final: false, response: null });
         case 'deadLetter':
           return anAttempt({ ...made, outcome: 'deadLetter', response: refused, deadLetterReason: 'exhausted' });
         default:

@@ -64,6 +64,37 @@ describe('foldAttempts', () => {
     });
   });
 
+  it('shows an exhausted one that is kept as halted, until a later attempt of it', () => {
+    const halted = anAttempt({
+      outcome: 'halted',
+      final: false,
+      number: 3,
+      orderingKey: 'task-1',
+      response: null,
+      error: { kind: 'refused', message: 'nobody there' },
+    });
+    const haltedAt = halted.startedAt + halted.durationMs;
+    const { orderingKey } = halted;
+    const kept = { status: 'halted', attempts: 3, haltedAt, completedAt: null, nextAttemptAt: null, orderingKey };
+    expect(only([failed, halted])).toMatchObject({ ...kept, lastError: { kind: 'refused' } });
+    const released = anAttempt({ ...failed, number: 4, orderingKey });
+    expect(only([halted, released])).toMatchObject({ status: 'pending', attempts: 4, haltedAt: null, orderingKey });
+    expect(only([halted, released, halted])).toMatchObject({ status: 'halted', attempts: 4, haltedAt });
+    const skipped = anAttempt({ outcome: 'deadLetter', deadLetterReason: 'exhausted', number: 3 });
+    expect(only([halted, skipped])).toMatchObject({ status: 'dead-lettered', haltedAt: null, orderingKey });
+    expect(only([skipped, halted])).toMatchObject({ status: 'dead-lettered', haltedAt: null });
+  });
+
+  it('learns nothing from an attempt that has only started', () => {
+    const started = anAttempt({ outcome: 'started', final: false, number: 4, response: null, startedAt: 1 });
+    for (const outcome of ['halted', 'retry'] as const) {
+      const known = anAttempt({ outcome, final: false, number: 3 });
+      expect(only([known, started, started])).toEqual(only([known]));
+      expect(only([started, known])).toEqual(only([known]));
+    }
+    expect(foldAttempts([started]).deliveries).toEqual([]);
+  });
+
   it('wishes to disable each endpoint that answered 410 once, as of its latest attempt', () => {
     const gone = (startedAt: number) => anAttempt({ outcome: 'disable', deadLetterReason: 'gone', startedAt });
     expect(foldAttempts([gone(10), gone(30), gone(20)]).disables).toEqual([

@@ -17,6 +17,8 @@ export function foldAttempts(attempts: readonly Attempt[]): Folded {
   const deliveries = new Map<string, DeliveryRecord>();
   const disables = new Map<string, DisableWish>();
   for (const attempt of attempts) {
+    // Says only that a POST is about to be made: of its outcome, another one will tell.
+    if (attempt.outcome === 'started') continue;
     const before = deliveries.get(attempt.deliveryId);
     const record = recordOf(attempt);
     deliveries.set(attempt.deliveryId, before === undefined ? record : merge(before, record));
@@ -41,18 +43,22 @@ export function merge(before: DeliveryRecord, later: DeliveryRecord): DeliveryRe
     attempts: Math.max(before.attempts, later.attempts),
     firstAttemptAt: extreme(Math.min, before.firstAttemptAt, later.firstAttemptAt),
     lastAttemptAt: extreme(Math.max, before.lastAttemptAt, later.lastAttemptAt),
+    // Attempts of an older version do not say it.
+    orderingKey: later.orderingKey ?? before.orderingKey,
   };
 }
 
 /** The first final outcome stands, except that a success counts whenever it comes: the receiver has the event. */
 function supersedes(before: DeliveryRecord, later: DeliveryRecord): boolean {
-  return before.status === 'pending' || (later.status === 'delivered' && before.status !== 'delivered');
+  const open = before.status === 'pending' || before.status === 'halted';
+  return open || (later.status === 'delivered' && before.status !== 'delivered');
 }
 
 function recordOf(attempt: Attempt): DeliveryRecord {
   const { deliveryId, webhookId, tenantId, endpointId, stream, eventId, eventSource, eventType } = attempt;
   const status = statusOf(attempt.outcome, attempt.final);
-  const open = status === 'pending';
+  const open = status === 'pending' || status === 'halted';
+  const endedAt = attempt.startedAt + attempt.durationMs;
   const postedAt = attempt.number > 0 ? attempt.startedAt : null;
   return {
     deliveryId,
@@ -69,15 +75,18 @@ function recordOf(attempt: Attempt): DeliveryRecord {
     dispatchedAt: attempt.dispatchedAt,
     firstAttemptAt: postedAt,
     lastAttemptAt: postedAt,
-    completedAt: open ? null : attempt.startedAt + attempt.durationMs,
+    completedAt: open ? null : endedAt,
     nextAttemptAt: open ? attempt.dueAt : null,
+    haltedAt: status === 'halted' ? endedAt : null,
     lastStatus: attempt.response?.status ?? null,
     lastError: attempt.error === null ? null : { kind: attempt.error.kind, message: attempt.error.message },
     deadLetterReason: attempt.deadLetterReason,
+    orderingKey: attempt.orderingKey,
   };
 }
 
 function statusOf(outcome: AttemptOutcome, final: boolean): DeliveryStatus {
+  if (outcome === 'halted') return 'halted';
   if (!final) return 'pending';
   switch (outcome) {
     case 'delivered':
@@ -88,6 +97,7 @@ function statusOf(outcome: AttemptOutcome, final: boolean): DeliveryStatus {
     case 'disable':
       return 'dead-lettered';
     case 'retry':
+    case 'started':
       return 'pending';
   }
 }

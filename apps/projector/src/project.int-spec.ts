@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { attemptSchema, deadLetterSchema, type Attempt, type DeadLetter } from '#libs/contracts';
+import { scheduleOf } from '#libs/core';
 import { connectKafka, InMemoryLog, type KafkaLog } from '#libs/kafka';
 import {
   connectDatabase,
@@ -78,6 +79,9 @@ function aDeadLetter(deliveryId: string): DeadLetter {
       pos: 1,
       writer: null,
       dueAt: null,
+      scheduleFrom: 0,
+      scheduledSince: null,
+      haltedAt: null,
     },
     reason: 'exhausted',
     at: 1_800_000_001_000,
@@ -252,15 +256,17 @@ describe('the projection', () => {
       anAttempt({ deliveryId: `d${i}`, startedAt: 1_800_000_000_000 + ms - 20, number: i === 2 ? 2 : 1 }),
     );
     const pending = anAttempt({ deliveryId: 'd4', outcome: 'retry', final: false });
+    const halted = anAttempt({ deliveryId: 'd7', outcome: 'halted', final: false });
     const dead = anAttempt({ deliveryId: 'd5', outcome: 'deadLetter', number: 3, endpointId: 'ep_2' });
     const foreign = anAttempt({ deliveryId: 'd6', tenantId: 'other', endpointId: 'ep_3' });
-    await writeAttempts([...delivered, pending, dead, foreign]);
+    await writeAttempts([...delivered, pending, halted, dead, foreign]);
     const none = {
       delivered: 0,
       retried: 0,
       deadLettered: 0,
       dropped: 0,
       pending: 0,
+      halted: 0,
       latencyP50Ms: null,
       latencyP95Ms: null,
     };
@@ -268,10 +274,11 @@ describe('the projection', () => {
       {
         ...none,
         endpointId: 'ep_1',
-        matched: 4,
+        matched: 5,
         delivered: 3,
         retried: 1,
         pending: 1,
+        halted: 1,
         latencyP50Ms: 200,
         latencyP95Ms: 290,
       },
@@ -302,11 +309,12 @@ describe('the projection', () => {
       description: '',
       state: 'active',
       ordering: 'none',
+      onExhausted: 'skip',
+      adaptiveConcurrency: true,
+      rateLimit: null,
+      circuit: null,
     } as const;
-    await endpoints.create(
-      { ...fresh, secrets: [], maxInFlight: 1, timeoutMs: 1, retry: { delaysMs: [], jitter: 0, maxDelayMs: 1 } },
-      1,
-    );
+    await endpoints.create({ ...fresh, secrets: [], maxInFlight: 1, timeoutMs: 1, retry: scheduleOf([]) }, 1);
     const gone = anAttempt({ outcome: 'disable', deadLetterReason: 'gone' });
     await writeAttempts([gone, gone]);
     expect(await endpoints.get('ep_1')).toMatchObject({ state: 'disabled', disabledReason: 'gone', revision: 2 });

@@ -1,7 +1,17 @@
 import { BrokerRefusal, pause, type Cluster, type TopicMetadata } from './cluster.js';
+import { GroupCoordinator } from './group-coordinator.js';
 import { patiently } from './log-bounds.js';
 import { messageOf } from './broker-link.js';
-import { partitionName, type RecordPosition, type TopicAdministration, type TopicSettings } from './ports.js';
+import {
+  CommitRefused,
+  partitionName,
+  type Committed,
+  type PartitionCommit,
+  type RecordPosition,
+  type TopicAdministration,
+  type TopicPartition,
+  type TopicSettings,
+} from './ports.js';
 
 const patienceMs = 60_000;
 const leadersWithinMs = 60_000;
@@ -9,6 +19,10 @@ const topicResource = 2;
 const brokerResource = 4;
 const topicExists = 36;
 const offsetOutOfRange = 1;
+// illegal generation, unknown member, rebalance in progress: what a group with members says to who is none of them.
+const hasMembersCodes = new Set([22, 25, 27]);
+/** Of somebody who is in no group. */
+const noMember = { memberId: '', generation: -1 };
 
 interface ConfigAnswer {
   readonly resources: readonly {
@@ -53,9 +67,30 @@ export class KafkaAdministration implements TopicAdministration {
     });
   }
 
+  async committed(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly (Committed | null)[]> {
+    if (partitions.length === 0) return [];
+    const found = await this.patiently(`commits of ${groupId}`, () => this.coordinator(groupId).committed(partitions));
+    return partitions.map((one) => found.get(partitionName(one)) ?? null);
+  }
+
+  async setCommits(groupId: string, commits: readonly PartitionCommit[]): Promise<void> {
+    if (commits.length === 0) return;
+    await this.patiently(`positions of ${groupId}`, async () => {
+      const code = (await this.coordinator(groupId).commit(noMember, commits, () => true)) ?? 0;
+      if (hasMembersCodes.has(code))
+        throw new CommitRefused('not-owner', `the group ${groupId} has members, and they alone set its positions`);
+      if (code !== 0) throw new BrokerRefusal(code, `positions of ${groupId}`);
+    });
+  }
+
   close(): Promise<void> {
     this.cluster.close();
     return Promise.resolve();
+  }
+
+  /** Found anew for each try. Joins nothing, so the time-outs of members don't matter. */
+  private coordinator(groupId: string): GroupCoordinator {
+    return new GroupCoordinator(this.cluster, groupId, 0, 0);
   }
 
   private async topics(names: readonly string[]): Promise<Map<string, TopicMetadata>> {

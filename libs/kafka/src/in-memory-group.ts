@@ -21,6 +21,14 @@ export class InMemoryGroup {
 
   constructor(private readonly log: InMemoryStore) {}
 
+  /** By somebody who is no member. */
+  set(groupId: string, commits: readonly PartitionCommit[]): void {
+    if (commits.length > 0 && this.members.size > 0)
+      throw new CommitRefused('not-owner', `the group ${groupId} has members, and they alone set its positions`);
+    for (const one of commits)
+      this.commits.set(partitionName(one), { offset: one.offset, metadata: one.metadata ?? '' });
+  }
+
   newMemberId(): string {
     return `member-${this.nextMember++}`;
   }

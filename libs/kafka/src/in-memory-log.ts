@@ -6,6 +6,7 @@ import {
   OffsetOutOfRange,
   partitionName,
   SendError,
+  type Committed,
   type KafkaLog,
   type LogBounds,
   type LogReader,
@@ -81,6 +82,16 @@ export class InMemoryLog implements KafkaLog, InMemoryStore {
     for (const feed of this.feeds) feed.wake();
   }
 
+  /** Appends at once, as the broker does when a request has come to it: for a simulation with a network of its own. */
+  write(records: readonly OutgoingRecord[]): readonly RecordPosition[] {
+    return records.map((record) => this.store(record));
+  }
+
+  /** What a group has committed, by `partitionName`: the broker's own, to be read and set. */
+  commitsOf(groupId: string): Map<string, Committed> {
+    return this.groupOf(groupId).commits;
+  }
+
   stored({ topic, partition }: TopicPartition): StoredPartition | undefined {
     return this.topics.get(topic)?.partitions[partition];
   }
@@ -143,9 +154,7 @@ export class InMemoryLog implements KafkaLog, InMemoryStore {
   }
 
   membership(options: { groupId: string; topics: readonly string[]; listener: OwnershipListener }): InMemoryMembership {
-    const group = this.groups.get(options.groupId) ?? new InMemoryGroup(this);
-    this.groups.set(options.groupId, group);
-    return new InMemoryMembership(this, group, options.topics, options.listener);
+    return new InMemoryMembership(this, this.groupOf(options.groupId), options.topics, options.listener);
   }
 
   administration(): TopicAdministration {
@@ -158,6 +167,14 @@ export class InMemoryLog implements KafkaLog, InMemoryStore {
         await Promise.resolve();
       },
       brokerSetting: async (name) => Promise.resolve(this.options.brokerSettings?.[name] ?? null),
+      committed: async (groupId, partitions) => {
+        const { commits } = this.groupOf(groupId);
+        return Promise.resolve(partitions.map((one) => commits.get(partitionName(one)) ?? null));
+      },
+      setCommits: async (groupId, commits) => {
+        await Promise.resolve();
+        this.groupOf(groupId).set(groupId, commits);
+      },
       close: () => Promise.resolve(),
     };
   }
@@ -165,6 +182,12 @@ export class InMemoryLog implements KafkaLog, InMemoryStore {
   async ping(): Promise<void> {
     if (!this.available) throw new Error('no broker answers');
     await Promise.resolve();
+  }
+
+  private groupOf(groupId: string): InMemoryGroup {
+    const group = this.groups.get(groupId) ?? new InMemoryGroup(this);
+    this.groups.set(groupId, group);
+    return group;
   }
 
   private append(

@@ -335,6 +335,35 @@ export function describeKafkaLog(name: string, subject: () => ContractSubject): 
         );
       });
 
+      it('reads a group’s commits in the order asked for, and sets those of a group without members', async () => {
+        const { admin, topic, log } = await open();
+        const groupId = `${topic}.group`;
+        const at = [3, 0, 1].map((partition) => ({ topic, partition }));
+        expect(await admin.committed(groupId, at)).toEqual([null, null, null]);
+        await admin.setCommits(groupId, [
+          { topic, partition: 1, offset: 7, metadata: 'é=1' },
+          { topic, partition: 3, offset: 0 },
+        ]);
+        const set = [{ offset: 0, metadata: '' }, null, { offset: 7, metadata: 'é=1' }];
+        expect(await admin.committed(groupId, at)).toEqual(set);
+        expect(await admin.committed(`${topic}.other`, at)).toEqual([null, null, null]);
+        expect(await admin.committed(groupId, [])).toEqual([]);
+
+        // A member begins where it was set, and from then on positions are the members' alone.
+        const one = member(log, topic);
+        await one.group.join();
+        await one.until(() => one.gained.length === 4);
+        expect(one.gained.find(({ partition }) => partition === 1)?.committed).toEqual(set[2]);
+        await expect(admin.setCommits(groupId, [{ topic, partition: 1, offset: 9 }])).rejects.toSatisfy(
+          (error: unknown) => error instanceof CommitRefused && error.code === 'not-owner',
+        );
+        await one.group.commit([{ topic, partition: 0, offset: 2, metadata: 'mine' }]);
+        expect(await admin.committed(groupId, at)).toEqual([set[0], { offset: 2, metadata: 'mine' }, set[2]]);
+        await one.group.leave();
+        await admin.setCommits(groupId, [{ topic, partition: 0, offset: 1 }]);
+        expect(await admin.committed(groupId, at)).toEqual([set[0], { offset: 1, metadata: '' }, set[2]]);
+      });
+
       it('answers a ping', async () => {
         const { log } = await open();
         await expect(log.ping()).resolves.toBeUndefined();

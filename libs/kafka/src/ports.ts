@@ -229,6 +229,13 @@ export interface TopicAdministration {
   deleteRecordsBefore(positions: readonly RecordPosition[]): Promise<void>;
   /** A setting of the brokers, such as `offsets.retention.minutes`; null when unknown. */
   brokerSetting(name: string): Promise<string | null>;
+  /** What a group has committed for each partition, in the given order; null where there is nothing. */
+  committed(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly (Committed | null)[]>;
+  /**
+   * Sets positions of a group that has no members: an operator's decision, or the first ones. Throws `CommitRefused`
+   * `not-owner` while it has any, and changes nothing then.
+   */
+  setCommits(groupId: string, commits: readonly PartitionCommit[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,9 @@ export class Metrics {
   readonly #inFlight: Gauge;
   readonly #lag: Gauge<'topic' | 'partition'>;
   readonly #stopped: Gauge<'topic' | 'partition'>;
+  readonly #outstanding: Gauge<'partition'>;
+  readonly #overBound: Gauge<'partition'>;
+  readonly #lanes: Gauge<'state'>;
   readonly #latency: Histogram;
   readonly #attempt: Histogram;
 
@@ -22,6 +25,24 @@ export class Metrics {
       name: 'posthorn_lag_records',
       help: 'Records of a partition that are not settled yet',
       labelNames: ['topic', 'partition'],
+      registers,
+    });
+    this.#outstanding = new Gauge({
+      name: 'posthorn_outstanding_deliveries',
+      help: 'Deliveries of a partition without a final outcome that its worker knows of, most of them in retry topics',
+      labelNames: ['partition'],
+      registers,
+    });
+    this.#overBound = new Gauge({
+      name: 'posthorn_endpoints_over_bound',
+      help: 'Endpoints of a partition with more outstanding than their bound: the excess waits in longer turns',
+      labelNames: ['partition'],
+      registers,
+    });
+    this.#lanes = new Gauge({
+      name: 'posthorn_lanes',
+      help: 'What lanes hold: ready and blocked (waiting for their order) deliveries; lanes with an open circuit; lanes held by their rate',
+      labelNames: ['state'],
       registers,
     });
     this.#stopped = new Gauge({
@@ -79,8 +100,25 @@ export class Metrics {
   lag(topic: string, partition: number, records: number): void {
     this.#lag.set({ topic, partition }, records);
   }
+  outstanding(partition: number, deliveries: number, endpointsOverBound: number): void {
+    this.#outstanding.set({ partition }, deliveries);
+    this.#overBound.set({ partition }, endpointsOverBound);
+  }
+  lanes(counts: {
+    readonly ready: number;
+    readonly blocked: number;
+    readonly circuitsOpen: number;
+    readonly rateLimited: number;
+  }): void {
+    this.#lanes.set({ state: 'ready' }, counts.ready);
+    this.#lanes.set({ state: 'blocked' }, counts.blocked);
+    this.#lanes.set({ state: 'circuit-open' }, counts.circuitsOpen);
+    this.#lanes.set({ state: 'rate-limited' }, counts.rateLimited);
+  }
   /** The partition is no longer ours: its series end. */
   partitionLost(topic: string, partition: number): void {
+    this.#outstanding.remove({ partition });
+    this.#overBound.remove({ partition });
     this.#lag.remove({ topic, partition });
     this.#stopped.remove({ topic, partition });
   }

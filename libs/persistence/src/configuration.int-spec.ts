@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
@@ -29,7 +30,7 @@ afterAll(async () => {
   await test?.drop();
 });
 beforeEach(async () => {
-  await database.session.query('TRUNCATE tenants, endpoints, endpoint_secrets, outbox');
+  await database.session.query('TRUNCATE tenants, endpoints, endpoint_secrets, halt_resolutions, outbox');
   await tenants.create({ id: 'acme', name: 'Acme' }, 1_000);
 });
 
@@ -47,7 +48,21 @@ const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   ],
   maxInFlight: 16,
   timeoutMs: 15_000,
-  retry: { delaysMs: [5_000, 86_400_000_000], jitter: 0.2, maxDelayMs: 86_400_000 },
+  retry: {
+    kind: 'schedule',
+    delaysMs: [5_000, 86_400_000_000],
+    baseMs: 0,
+    factor: 1,
+    maxAttempts: 0,
+    jitterKind: 'proportional',
+    jitter: 0.2,
+    maxDelayMs: 86_400_000,
+    maxTotalMs: null,
+  },
+  onExhausted: 'skip',
+  rateLimit: null,
+  adaptiveConcurrency: true,
+  circuit: null,
   ...changes,
 });
 
@@ -62,7 +77,7 @@ const publishAll = async (): Promise<ConfigurationChange[]> => {
 
 describe('migrate', () => {
   it('applies each migration once, however many processes start at once', async () => {
-    expect(applied.flat().sort()).toEqual(['0001-configuration', '0002-delivery-log']);
+    expect(applied.flat().sort()).toEqual(['0001-configuration', '0002-delivery-log', '0003-flow-and-halts']);
     expect(await migrate(test.url)).toEqual([]);
   });
 
@@ -96,6 +111,27 @@ describe('EndpointRepository', () => {
     expect(created).toEqual({ ...anEndpoint(), revision: 1, createdAt: 2_000, updatedAt: 2_000, disabledReason: null });
     expect(await endpoints.get('ep_1')).toEqual(created);
     expect(await endpoints.create(anEndpoint({ endpointId: 'ep_2', tenantId: 'nobody' }), 2_000)).toBeNull();
+  });
+
+  it('gives back flow control and a growing retry policy, and takes them away again', async () => {
+    await endpoints.create(anEndpoint(), 2_000);
+    const changes = {
+      onExhausted: 'halt',
+      adaptiveConcurrency: false,
+      rateLimit: { limit: 5, per: 'minute', burst: 2 },
+      circuit: { ...defaultCircuit, failureShare: 0.25 },
+      retry: {
+        ...scheduleOf([]),
+        kind: 'exponential',
+        ...defaultGrowth,
+        jitterKind: 'full',
+        maxTotalMs: 5_184_000_000,
+      },
+    } as const;
+    await endpoints.update('ep_1', changes, { now: 3_000 });
+    expect(await endpoints.get('ep_1')).toMatchObject(changes);
+    await endpoints.update('ep_1', { rateLimit: null, circuit: null }, { now: 4_000 });
+    expect(await endpoints.get('ep_1')).toMatchObject({ ...changes, rateLimit: null, circuit: null, revision: 3 });
   });
 
   it('lists by tenant in pages', async () => {
@@ -171,7 +207,7 @@ describe('Outbox', () => {
     const { description: _, ...config } = anEndpoint({ url: 'http://x/' });
     expect(published).toEqual([
       { kind: 'tenant', key: 'tenant:acme', config: { tenantId: 'acme', name: 'Acme', updatedAt: 1_000 } },
-      { kind: 'endpoint', key: 'ep_1', config: { ...config, revision: 2, updatedAt: 3_000 } },
+      { kind: 'endpoint', key: 'ep_1', config: { ...config, resolutions: [], revision: 2, updatedAt: 3_000 } },
     ]);
     expect(await publishAll()).toEqual([]);
     await endpoints.delete('ep_1', 4_000);

@@ -24,6 +24,7 @@ export interface EndpointStats {
   readonly deadLettered: number;
   readonly dropped: number;
   readonly pending: number;
+  readonly halted: number;
   /** From the acceptance of the event to the first 2xx; null when there was none. */
   readonly latencyP50Ms: number | null;
   readonly latencyP95Ms: number | null;

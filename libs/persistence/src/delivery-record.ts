@@ -1,7 +1,10 @@
 import type { AttemptError, AttemptOutcome, AttemptResponse } from '#libs/contracts';
 
-/** `pending`: tried at least once, another try follows. */
-export type DeliveryStatus = 'pending' | 'delivered' | 'dead-lettered' | 'dropped';
+/**
+ * `pending`: tried at least once, another try follows. `halted`: exhausted, and kept, with what follows it in order, until
+ * someone releases or skips it.
+ */
+export type DeliveryStatus = 'pending' | 'halted' | 'delivered' | 'dead-lettered' | 'dropped';
 
 /** A delivery as its attempts have left it. All times are Unix milliseconds. */
 export interface DeliveryRecord {
@@ -22,10 +25,14 @@ export interface DeliveryRecord {
   readonly lastAttemptAt: number | null;
   readonly completedAt: number | null;
   readonly nextAttemptAt: number | null;
+  /** When it was exhausted; null unless it is halted. */
+  readonly haltedAt: number | null;
   /** HTTP status of the last answer; null when the last attempt had none. */
   readonly lastStatus: number | null;
   readonly lastError: AttemptError | null;
   readonly deadLetterReason: string | null;
+  /** Null: the key shared by all that have none (or tried by an older version only). */
+  readonly orderingKey: string | null;
 }
 
 export interface AttemptRecord {

@@ -23,6 +23,8 @@ export interface DeliveryRow {
   last_error_kind: string | null;
   last_error_message: string | null;
   dead_letter_reason: string | null;
+  ordering_key: string | null;
+  halted_at: Date | null;
 }
 
 /** A row of `attempts`. */
@@ -55,6 +57,7 @@ export interface StatsRow {
   dead_lettered: number;
   dropped: number;
   pending: number;
+  halted: number;
   latency: [number, number] | null;
 }
 
@@ -80,9 +83,11 @@ export function deliveryOf(row: DeliveryRow): DeliveryRecord {
     lastAttemptAt: millis(row.last_attempt_at),
     completedAt: millis(row.completed_at),
     nextAttemptAt: millis(row.next_attempt_at),
+    haltedAt: millis(row.halted_at),
     lastStatus: row.last_status,
     lastError: errorOf(row.last_error_kind, row.last_error_message),
     deadLetterReason: row.dead_letter_reason,
+    orderingKey: row.ordering_key,
   };
 }
 

@@ -1,25 +1,11 @@
 import { In } from 'typeorm';
-import type { EndpointConfig, EndpointSecret } from '#libs/contracts';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
-import {
-  endpointEntity,
-  endpointSecretEntity,
-  tenantEntity,
-  type EndpointRow,
-  type EndpointSecretRow,
-} from './entities.js';
+import type { Endpoint } from './endpoint.js';
+import { endpointOf, rowOf } from './endpoint-rows.js';
+import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
-
-/** What workers are told of an endpoint, and what only people see. Secrets are ciphertext here, always. */
-export interface Endpoint extends EndpointConfig {
-  /** Empty when there is none. */
-  readonly description: string;
-  /** Why it was disabled by Posthorn; null otherwise. */
-  readonly disabledReason: string | null;
-  readonly createdAt: number;
-}
 
 export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason'>;
 
@@ -136,6 +122,17 @@ export async function disableEndpoint(
   return true;
 }
 
+/**
+ * For a change that stands beside the endpoint's row but in its published record. Holds the row, as every change does.
+ * @returns false when there is no such endpoint.
+ */
+export async function raiseRevision(session: Session, endpointId: string, now: number): Promise<boolean> {
+  const { affected } = await session.increment(endpointEntity, { id: endpointId }, 'revision', 1);
+  if (affected !== 1) return false;
+  await noteChange(session, endpointId, now);
+  return true;
+}
+
 /** The endpoint as committed last, with its secrets in order. */
 export async function findEndpoint(session: Session, endpointId: string): Promise<Endpoint | null> {
   const row = await session.findOneBy(endpointEntity, { id: endpointId });
@@ -189,38 +186,4 @@ async function withSecrets(session: Session, rows: readonly EndpointRow[]): Prom
   });
   const byEndpoint = Map.groupBy(secrets, ({ endpointId }) => endpointId);
   return rows.map((row) => endpointOf(row, byEndpoint.get(row.id) ?? []));
-}
-
-function endpointOf(row: EndpointRow, secrets: readonly EndpointSecretRow[]): Endpoint {
-  const { id: endpointId, retryDelaysMs: delaysMs, retryJitter: jitter, retryMaxDelayMs: maxDelayMs, ...same } = row;
-  return { ...same, endpointId, retry: { delaysMs, jitter, maxDelayMs }, secrets: secrets.map(secretOf) };
-}
-
-const secretOf = ({ id, ciphertext, expiresAt }: EndpointSecretRow): EndpointSecret => ({
-  secretId: id,
-  ciphertext,
-  expiresAt,
-});
-
-function rowOf(endpoint: Endpoint): EndpointRow {
-  const { endpointId, tenantId, url, eventTypes, description, state, disabledReason, ordering, retry } = endpoint;
-  const { maxInFlight, timeoutMs, revision, createdAt, updatedAt } = endpoint;
-  return {
-    id: endpointId,
-    tenantId,
-    url,
-    eventTypes: [...eventTypes],
-    description,
-    state,
-    disabledReason,
-    ordering,
-    maxInFlight,
-    timeoutMs,
-    retryDelaysMs: [...retry.delaysMs],
-    retryJitter: retry.jitter,
-    retryMaxDelayMs: retry.maxDelayMs,
-    revision,
-    createdAt,
-    updatedAt,
-  };
 }

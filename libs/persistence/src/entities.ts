@@ -1,5 +1,13 @@
 import { EntitySchema, type ValueTransformer } from 'typeorm';
-import type { EndpointOrdering, EndpointState } from '#libs/contracts';
+import type {
+  CircuitConfig,
+  EndpointOrdering,
+  EndpointState,
+  OnExhausted,
+  RateLimit,
+  RetryJitter,
+  RetryKind,
+} from '#libs/contracts';
 
 export interface TenantRow {
   id: string;
@@ -17,11 +25,21 @@ export interface EndpointRow {
   state: EndpointState;
   disabledReason: string | null;
   ordering: EndpointOrdering;
+  onExhausted: OnExhausted;
   maxInFlight: number;
+  adaptiveConcurrency: boolean;
+  rateLimit: RateLimit | null;
+  circuit: CircuitConfig | null;
   timeoutMs: number;
+  retryKind: RetryKind;
   retryDelaysMs: number[];
+  retryBaseMs: number;
+  retryFactor: number;
+  retryMaxAttempts: number;
+  retryJitterKind: RetryJitter;
   retryJitter: number;
   retryMaxDelayMs: number;
+  retryMaxTotalMs: number | null;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -73,11 +91,21 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     state: { type: 'text' },
     disabledReason: { type: 'text', nullable: true, name: 'disabled_reason' },
     ordering: { type: 'text' },
+    onExhausted: { type: 'text', name: 'on_exhausted' },
     maxInFlight: { type: 'integer', name: 'max_in_flight' },
+    adaptiveConcurrency: { type: 'boolean', name: 'adaptive_concurrency' },
+    rateLimit: { type: 'jsonb', nullable: true, name: 'rate_limit' },
+    circuit: { type: 'jsonb', nullable: true },
     timeoutMs: { type: 'integer', name: 'timeout_ms' },
+    retryKind: { type: 'text', name: 'retry_kind' },
     retryDelaysMs: { type: 'bigint', array: true, name: 'retry_delays_ms', transformer: bigints },
+    retryBaseMs: { type: 'bigint', name: 'retry_base_ms', transformer: bigint },
+    retryFactor: { type: 'double precision', name: 'retry_factor' },
+    retryMaxAttempts: { type: 'integer', name: 'retry_max_attempts' },
+    retryJitterKind: { type: 'text', name: 'retry_jitter_kind' },
     retryJitter: { type: 'double precision', name: 'retry_jitter' },
     retryMaxDelayMs: { type: 'bigint', name: 'retry_max_delay_ms', transformer: bigint },
+    retryMaxTotalMs: { type: 'bigint', nullable: true, name: 'retry_max_total_ms', transformer: bigint },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

@@ -1,7 +1,8 @@
 import { tenantKey, type EndpointConfig, type TenantConfig } from '#libs/contracts';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
-import { findEndpoint, type Endpoint } from './endpoint-repository.js';
+import { findEndpoint } from './endpoint-repository.js';
+import { resolutionsOf } from './halt-resolutions.js';
 
 /** The newest state of one record of the endpoints topic; `config` null: deleted, append a tombstone. */
 export type ConfigurationChange =
@@ -33,6 +34,7 @@ export class Outbox {
   constructor(
     private readonly database: Database,
     private readonly monotonic: () => number = () => performance.now(),
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** Publishes up to `limit` changes, if no other process is at it. Rejects when `publish` does; nothing is lost by that. */
@@ -55,7 +57,7 @@ export class Outbox {
         const keys = [...new Set(rows.map(({ key }) => key))];
         // Read after the rows: so the state is at least as new as every row that is deleted below.
         const changes: ConfigurationChange[] = [];
-        for (const key of keys) changes.push(await newestState(session, key));
+        for (const key of keys) changes.push(await newestState(session, key, this.now()));
         begun = keys;
         if (changes.length > 0) await publish(changes, () => this.monotonic() < until);
         await session.query('DELETE FROM outbox WHERE id = ANY($1::bigint[])', [rows.map(({ id }) => id)]);
@@ -99,32 +101,15 @@ WHERE NOT EXISTS (SELECT FROM outbox WHERE outbox.key = again.key)
 
 const tenantPrefix = tenantKey('');
 
-async function newestState(session: Session, key: string): Promise<ConfigurationChange> {
+async function newestState(session: Session, key: string, now: number): Promise<ConfigurationChange> {
   if (key.startsWith(tenantPrefix)) {
     const tenant = await session.findOneBy(tenantEntity, { id: key.slice(tenantPrefix.length) });
     const config = tenant && { tenantId: tenant.id, name: tenant.name, updatedAt: tenant.updatedAt };
     return { kind: 'tenant', key, config };
   }
   const endpoint = await findEndpoint(session, key);
-  return { kind: 'endpoint', key, config: endpoint && configOf(endpoint) };
-}
-
-/** Without what is for people only. */
-function configOf(endpoint: Endpoint): EndpointConfig {
-  const { endpointId, tenantId, url, eventTypes, state, ordering, secrets, maxInFlight, timeoutMs, retry } = endpoint;
-  const { revision, updatedAt } = endpoint;
-  return {
-    endpointId,
-    tenantId,
-    url,
-    eventTypes,
-    state,
-    ordering,
-    secrets,
-    maxInFlight,
-    timeoutMs,
-    retry,
-    revision,
-    updatedAt,
-  };
+  if (endpoint === null) return { kind: 'endpoint', key, config: null };
+  // Without what is for people only.
+  const { description: _d, disabledReason: _r, createdAt: _c, ...config } = endpoint;
+  return { kind: 'endpoint', key, config: { ...config, resolutions: await resolutionsOf(session, key, now) } };
 }

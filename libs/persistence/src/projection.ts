@@ -220,6 +220,8 @@ const deliveryCells: readonly Cell<DeliveryRecord>[] = [
   (d) => text(d.lastError?.kind),
   (d) => text(d.lastError?.message),
   (d) => text(d.deadLetterReason),
+  (d) => text(d.orderingKey),
+  (d) => d.haltedAt,
 ];
 
 const deadLetterCells: readonly Cell<LoggedDeadLetter>[] = [

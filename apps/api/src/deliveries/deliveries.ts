@@ -19,9 +19,11 @@ export interface DeliveryAnswer {
   readonly lastAttemptAt: string | null;
   readonly completedAt: string | null;
   readonly nextAttemptAt: string | null;
+  readonly haltedAt: string | null;
   readonly lastStatus: number | null;
   readonly lastError: { readonly kind: string; readonly message: string } | null;
   readonly deadLetterReason: string | null;
+  readonly orderingKey: string | null;
 }
 
 interface AttemptAnswer {
@@ -88,9 +90,11 @@ const answerOf = (d: DeliveryRecord): DeliveryAnswer => ({
   lastAttemptAt: dateTimeOrNull(d.lastAttemptAt),
   completedAt: dateTimeOrNull(d.completedAt),
   nextAttemptAt: dateTimeOrNull(d.nextAttemptAt),
+  haltedAt: dateTimeOrNull(d.haltedAt),
   lastStatus: d.lastStatus,
   lastError: d.lastError,
   deadLetterReason: d.deadLetterReason,
+  orderingKey: d.orderingKey,
 });
 
 const attemptOf = ({ startedAt, dueAt, response, ...same }: AttemptRecord): AttemptAnswer => ({

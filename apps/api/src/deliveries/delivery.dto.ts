@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { identifier, listQuery } from '../http/list-query.js';
 
-const deliveryStatus = z
-  .enum(['pending', 'delivered', 'dead-lettered', 'dropped'])
-  .meta({ description: 'pending: it will be tried again.', example: 'delivered' });
+const deliveryStatus = z.enum(['pending', 'halted', 'delivered', 'dead-lettered', 'dropped']).meta({
+  description: 'pending: it will be tried again. halted: it waits until someone decides.',
+  example: 'delivered',
+});
 
 export const listDeliveriesQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { eventPatternFault, retryPolicyFaults } from '#libs/core';
+import { eventPatternFault } from '#libs/core';
 import { identifier, listQuery, plainText } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
+import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
+import { retryAnswer, retryPatch } from './retry.dto.js';
 
 /** What depends on the deployment. */
 export interface EndpointRules {
@@ -46,31 +48,17 @@ const eventTypes = z
     example: ['task.*', 'project.created'],
   });
 
-const retryFields = {
-  delaysMs: z
-    .array(z.number())
-    .max(100)
-    .meta({ description: 'Waits before the 2nd, 3rd, … attempt, in milliseconds.', example: [5_000, 300_000] }),
-  jitter: z.number().meta({ description: 'Share by which a wait varies, both ways.', example: 0.2 }),
-  maxDelayMs: z
-    .number()
-    .meta({ description: 'Longest wait that a Retry-After may ask for, in milliseconds.', example: 86_400_000 }),
-};
-
-const retryPolicy = z.object(retryFields).superRefine((policy, context) => {
-  for (const message of retryPolicyFaults(policy)) {
-    const [, field, index] = /^(\w+)(?:\[(\d+)\])?/.exec(message) ?? [];
-    context.addIssue({ code: 'custom', message, path: [field ?? '', ...(index === undefined ? [] : [Number(index)])] });
-  }
-});
-
-/** A whole policy, as it will be stored, where it stands in the body. */
-export const retryBody = z.object({ retry: retryPolicy });
-
 const description = plainText(500).meta({ description: 'For people.', example: 'Billing' });
 const ordering = z
   .enum(['none', 'key', 'endpoint'])
   .meta({ description: 'Order asked for: none, per ordering key, or strictly one after the other.', example: 'none' });
+const onExhausted = z.enum(['skip', 'halt']).meta({
+  description: 'With order: whether the next of a key follows a dead letter, or waits until someone decides.',
+  example: 'skip',
+});
+const adaptiveConcurrency = z
+  .boolean()
+  .meta({ description: 'Whether maxInFlight halves on 429, 503 and timeouts, and creeps up again.', example: true });
 const state = z
   .enum(['active', 'paused', 'disabled'])
   .meta({ description: 'Only an active endpoint gets new deliveries.', example: 'active' });
@@ -89,15 +77,13 @@ export const createEndpointBody = (rules: EndpointRules) =>
       eventTypes,
       description: description.nullable().optional(),
       ordering: ordering.optional(),
+      onExhausted: onExhausted.optional(),
       maxInFlight: maxInFlight.optional(),
+      adaptiveConcurrency: adaptiveConcurrency.optional(),
+      rateLimit: rateLimitPatch.nullable().optional(),
+      circuit: circuitPatch.nullable().optional(),
       timeoutMs: timeoutMs.optional(),
-      retry: z
-        .strictObject({
-          ...retryFields,
-          jitter: retryFields.jitter.optional(),
-          maxDelayMs: retryFields.maxDelayMs.optional(),
-        })
-        .optional(),
+      retry: retryPatch.optional(),
       state: state.optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
@@ -110,16 +96,13 @@ export const patchEndpointBody = (rules: EndpointRules) =>
       eventTypes: eventTypes.optional(),
       description: description.nullable().optional(),
       ordering: ordering.nullable().optional(),
+      onExhausted: onExhausted.nullable().optional(),
       maxInFlight: maxInFlight.nullable().optional(),
+      adaptiveConcurrency: adaptiveConcurrency.nullable().optional(),
+      rateLimit: rateLimitPatch.nullable().optional(),
+      circuit: circuitPatch.nullable().optional(),
       timeoutMs: timeoutMs.nullable().optional(),
-      retry: z
-        .strictObject({
-          delaysMs: retryFields.delaysMs.nullable().optional(),
-          jitter: retryFields.jitter.nullable().optional(),
-          maxDelayMs: retryFields.maxDelayMs.nullable().optional(),
-        })
-        .nullable()
-        .optional(),
+      retry: retryPatch.nullable().optional(),
       state: state.nullable().optional(),
     })
     .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
@@ -142,9 +125,13 @@ const endpointAnswer = z
     state,
     disabledReason: z.string().nullable().meta({ description: 'Why Posthorn disabled it; null otherwise.' }),
     ordering,
+    onExhausted,
     maxInFlight,
+    adaptiveConcurrency,
+    rateLimit: rateLimitAnswer.nullable(),
+    circuit: circuitAnswer.nullable().meta({ description: 'Null: the default.' }),
     timeoutMs,
-    retry: z.object(retryFields),
+    retry: retryAnswer,
     revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

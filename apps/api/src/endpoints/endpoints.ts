@@ -1,18 +1,15 @@
 import type { RetryPolicyConfig } from '#libs/contracts';
 import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
 import type { Endpoint, EndpointChanges, EndpointRepository } from '#libs/persistence';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
 import { checkBody } from '../problem/check-input.js';
-import {
-  retryBody,
-  type CreateEndpointBody,
-  type EndpointAnswer,
-  type listEndpointsQuery,
-  type PatchEndpointBody,
-} from './endpoint.dto.js';
+import type { CreateEndpointBody, EndpointAnswer, listEndpointsQuery, PatchEndpointBody } from './endpoint.dto.js';
+import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js';
+import { mergeRetry, type RetryPatch } from './retry-merge.js';
+import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
 
 export interface EndpointDefaults {
   readonly maxInFlight: number;
@@ -29,7 +26,7 @@ export interface EndpointPorts {
   readonly randomBytes: (count: number) => Buffer;
 }
 
-/** A part of a retry policy is merged with the one that was read; if someone changed it meanwhile, it is read again. */
+/** A part of a policy is merged with the one that was read; if someone changed it meanwhile, it is read again. */
 const patchTries = 20;
 const secretBytes = 32;
 
@@ -41,7 +38,11 @@ export class Endpoints {
 
   async create(body: CreateEndpointBody): Promise<EndpointAnswer & { readonly secret: string }> {
     const { newId, randomBytes, masterKeys, repository, now } = this.ports;
-    const retry = checkedRetry({ ...this.defaults.retry, ...defined(body.retry ?? {}) });
+    const flow = checkBody(wholeFlow, {
+      retry: mergeRetry(this.defaults.retry, body.retry ?? {}, this.defaults.retry),
+      rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
+      circuit: mergeCircuit(null, body.circuit ?? null),
+    });
     const endpointId = `ep_${newId()}`;
     const secret = formatSecret(randomBytes(secretBytes));
     const ciphertext = sealSecret(masterKeys, secret, endpointId, randomBytes(12));
@@ -53,9 +54,11 @@ export class Endpoints {
         eventTypes: body.eventTypes,
         description: body.description ?? '',
         ordering: body.ordering ?? 'none',
+        onExhausted: body.onExhausted ?? 'skip',
         maxInFlight: body.maxInFlight ?? this.defaults.maxInFlight,
+        adaptiveConcurrency: body.adaptiveConcurrency ?? true,
         timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
-        retry,
+        ...flow,
         state: body.state ?? 'active',
         secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
       },
@@ -83,14 +86,27 @@ export class Endpoints {
     return answerOf(endpoint);
   }
 
-  /** JSON merge patch (RFC 7396): the retry policy is merged member by member with the one that is there. */
+  async retryPreview(id: string): Promise<RetryPreviewAnswer> {
+    const { retry } = await this.get(id);
+    return previewAnswer(retry);
+  }
+
+  /** Of a policy that is not stored, as `create` would take it. */
+  previewOf(retry: RetryPatch): RetryPreviewAnswer {
+    const merged = mergeRetry(this.defaults.retry, retry, this.defaults.retry);
+    return previewAnswer(checkBody(wholeFlow.pick({ retry: true }), { retry: merged }).retry);
+  }
+
+  /** JSON merge patch (RFC 7396): policies are merged member by member with those that are there. */
   async patch(id: string, body: PatchEndpointBody): Promise<EndpointAnswer> {
     const { repository, now } = this.ports;
     for (let tries = 1; ; tries += 1) {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
       const changes = this.#changes(before, body);
-      const expectedRevision = changes.retry === undefined ? undefined : before.revision;
+      const { retry, rateLimit: rate, circuit: ofCircuit } = body;
+      const isMerged = [retry, rate, ofCircuit].some((one) => one !== undefined);
+      const expectedRevision = isMerged ? before.revision : undefined;
       const result = await repository.update(id, changes, { now: now(), expectedRevision });
       if (result.outcome === 'updated') {
         await this.ports.publication.published();
@@ -116,33 +132,29 @@ export class Endpoints {
       eventTypes: body.eventTypes,
       description: orDefault(body.description, ''),
       ordering: orDefault(body.ordering, 'none'),
+      onExhausted: orDefault(body.onExhausted, 'skip'),
       maxInFlight: orDefault(body.maxInFlight, this.defaults.maxInFlight),
+      adaptiveConcurrency: orDefault(body.adaptiveConcurrency, true),
       timeoutMs: orDefault(body.timeoutMs, this.defaults.timeoutMs),
       state: orDefault(body.state, 'active'),
-      retry: this.#retry(before.retry, body.retry),
+      ...this.#flowChanges(before, body),
     };
   }
 
-  #retry(before: RetryPolicyConfig, patch: PatchEndpointBody['retry']): RetryPolicyConfig | undefined {
-    const { retry } = this.defaults;
-    if (patch === undefined) return undefined;
-    if (patch === null) return retry;
-    return checkedRetry({
-      delaysMs: patch.delaysMs === null ? retry.delaysMs : (patch.delaysMs ?? before.delaysMs),
-      jitter: patch.jitter === null ? retry.jitter : (patch.jitter ?? before.jitter),
-      maxDelayMs: patch.maxDelayMs === null ? retry.maxDelayMs : (patch.maxDelayMs ?? before.maxDelayMs),
+  /** What the patch does not name stays undefined. */
+  #flowChanges(before: Endpoint, patch: PatchEndpointBody): Pick<EndpointChanges, 'retry' | 'rateLimit' | 'circuit'> {
+    const { retry, rateLimit: rate, circuit: ofCircuit } = patch;
+    const { retry: standard } = this.defaults;
+    return checkBody(wholeFlow.partial(), {
+      retry: retry === null ? standard : retry && mergeRetry(before.retry, retry, standard),
+      rateLimit: rate === undefined ? undefined : mergeRateLimit(before.rateLimit, rate),
+      circuit: ofCircuit === undefined ? undefined : mergeCircuit(before.circuit, ofCircuit),
     });
   }
 }
 
-/** The merged policy is checked as a whole; faults point to where it stands in the body. */
-const checkedRetry = (retry: RetryPolicyConfig): RetryPolicyConfig =>
-  checkBody(retryBody, { retry: { ...retry, delaysMs: [...retry.delaysMs] } }).retry;
-
-const defined = <T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+/** What was merged is checked as a whole; faults point to where it stands in the body. */
+const wholeFlow = z.object({ retry: retryPolicy, rateLimit, circuit });
 
 /** Without secrets, sealed or not: an endpoint as everybody with the key may see it. */
 const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
@@ -154,13 +166,13 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   state: endpoint.state,
   disabledReason: endpoint.disabledReason,
   ordering: endpoint.ordering,
+  onExhausted: endpoint.onExhausted,
   maxInFlight: endpoint.maxInFlight,
+  adaptiveConcurrency: endpoint.adaptiveConcurrency,
+  rateLimit: endpoint.rateLimit,
+  circuit: endpoint.circuit,
   timeoutMs: endpoint.timeoutMs,
-  retry: {
-    delaysMs: [...endpoint.retry.delaysMs],
-    jitter: endpoint.retry.jitter,
-    maxDelayMs: endpoint.retry.maxDelayMs,
-  },
+  retry: { ...endpoint.retry, delaysMs: [...endpoint.retry.delaysMs] },
   revision: endpoint.revision,
   createdAt: dateTime(endpoint.createdAt),
   updatedAt: dateTime(endpoint.updatedAt),

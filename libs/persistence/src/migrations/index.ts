@@ -1,5 +1,6 @@
 import { configuration } from './0001-configuration.sql.js';
 import { deliveryLog } from './0002-delivery-log.sql.js';
+import { flowAndHalts } from './0003-flow-and-halts.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -11,4 +12,5 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'configuration', sql: configuration },
   { number: 2, name: 'delivery-log', sql: deliveryLog },
+  { number: 3, name: 'flow-and-halts', sql: flowAndHalts },
 ];

@@ -1,0 +1,31 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { checkQuery } from '../problem/check-input.js';
+import { listHaltedKeysQuery } from './halted-key.dto.js';
+import { EndpointHaltedKeys, type HaltedKeyAnswer, type ResolutionAnswer } from './halted-keys.js';
+
+@Controller('v1/endpoints/:id/halted-keys')
+export class HaltedKeysController {
+  constructor(@Inject(EndpointHaltedKeys) private readonly halted: EndpointHaltedKeys) {}
+
+  @Get()
+  list(
+    @Param('id') id: string,
+    @Query() query: unknown,
+  ): Promise<{ data: readonly HaltedKeyAnswer[]; nextCursor: string | null }> {
+    return this.halted.list(id, checkQuery(listHaltedKeysQuery, query));
+  }
+
+  /** Its retry schedule begins anew. */
+  @Post(':deliveryId/release')
+  @HttpCode(202)
+  release(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
+    return this.halted.resolve(id, deliveryId, 'release');
+  }
+
+  /** It becomes a dead letter, and the next of its key follows. */
+  @Post(':deliveryId/skip')
+  @HttpCode(202)
+  skip(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
+    return this.halted.resolve(id, deliveryId, 'skip');
+  }
+}
