@@ -1,12 +1,24 @@
 // Doubled: the sender (scripted), time (virtual). Facts: what was given to the sender, which callbacks ran.
 import { describe, expect, it } from 'vitest';
+import { FenceLevels, OffsetTracker, SeenPositions } from '#libs/core';
 import { SendError, type OutgoingRecord, type RecordPosition, type SendErrorCode } from '#libs/kafka';
 import { Appender } from './appender.js';
 import { OwnedPartition } from './owned-partition.js';
 import { VirtualTime } from './testing/virtual-time.js';
 
 const partitionOf = (number: number): OwnedPartition =>
-  new OwnedPartition(number, { era: 0, generation: 1 }, { deliveries: 0, retries: [0] });
+  new OwnedPartition({
+    number,
+    writer: { era: 1, generation: 1 },
+    deliveries: new OffsetTracker(0),
+    retries: [new OffsetTracker(0)],
+    retryPositions: [0],
+    fences: [new FenceLevels(null)],
+    seen: new SeenPositions(),
+    a: 0,
+    attemptsEnd: 0,
+    deliveriesEnd: 0,
+  });
 const record = (name: string): OutgoingRecord => ({ topic: name, partition: 0, key: null, value: Buffer.from(name) });
 
 function world(refuses: (topics: readonly string[]) => SendErrorCode | null = () => null) {
@@ -16,6 +28,7 @@ function world(refuses: (topics: readonly string[]) => SendErrorCode | null = ()
   const stopped: number[] = [];
   const lease = { held: true };
   const appender = new Appender({
+    attempts: 'attempts',
     sender: {
       async send(records, { held } = {}): Promise<readonly RecordPosition[]> {
         const topics = records.map((one) => one.topic);

@@ -18,6 +18,8 @@ interface Outbox {
 }
 
 export interface AppenderPorts {
+  /** Topic of Attempts: how far it reaches is the stamp of copies (libs/core OffsetTracker). */
+  readonly attempts: string;
   readonly sender: RecordSender;
   readonly clock: Clock;
   /** The lease: whether this process may append now. */
@@ -104,6 +106,8 @@ export class Appender {
       acknowledged(positions.slice(at, at + records.length));
       at += records.length;
     }
+    // Afterwards: a stamp may be too low, never too high.
+    for (const { topic, offset } of positions) if (topic === this.#ports.attempts) partition.attemptAt(offset);
     this.#ports.batchDone();
   }
 

@@ -85,7 +85,7 @@ export function attemptOf(
     dispatchedAt: delivery.dispatchedAt,
     number: trial.post === null ? 0 : delivery.attempt + 1,
     startedAt: trial.startedAt,
-    durationMs: result?.durationMs ?? 0,
+    durationMs: Math.round(result?.durationMs ?? 0),
     url: trial.post === null ? '' : trial.post.origin + trial.post.path,
     requestHeaders: trial.post?.headers ?? noHeaders,
     response:
@@ -103,6 +103,7 @@ export function attemptOf(
     deadLetterReason: facts.deadLetterReason ?? null,
     dueAt: facts.dueAt ?? null,
     workerId,
+    orderingKey: delivery.orderingKey,
   };
 }
 

@@ -1,12 +1,18 @@
+import type { Delivery } from '#libs/contracts';
+import type { Entry } from './owned-partition.js';
+
 export interface BacklogBounds {
   readonly maxRecords: number;
   readonly maxBytes: number;
 }
 
+/** What a delivery in memory takes beside its record's bytes, roughly. */
+const overheadBytes = 600;
+
 /**
- * How much a worker holds in memory, over all its partitions: queued, waiting for a timer, in flight, not acknowledged.
- * Beyond the bounds (`isHigh`) lanes that cannot keep up spill early; at twice the bounds (`isFull`) reading pauses, so
- * that a worker holds at most that and one fetch for each partition.
+ * How many payloads a worker holds in memory, over all its partitions: queued, waiting for a timer, in flight, not
+ * acknowledged. Beyond the bounds (`isHigh`) lanes that cannot keep up spill early; at twice the bounds (`isFull`) reading
+ * pauses, so that a worker holds at most that and what the feeds have read ahead.
  */
 export class Backlog {
   #records = 0;
@@ -14,12 +20,30 @@ export class Backlog {
 
   constructor(readonly bounds: BacklogBounds) {}
 
-  add(records: number, bytes: number): void {
-    this.#records += records;
-    this.#bytes += bytes;
+  /** The payload of a delivery came into memory. */
+  load(entry: Entry, delivery: Delivery, recordBytes: number): void {
+    entry.load(delivery);
+    entry.place = 'here';
+    entry.held = null;
+    entry.bytes = recordBytes + overheadBytes;
+    entry.partition.records += 1;
+    entry.partition.bytes += entry.bytes;
+    this.#records += 1;
+    this.#bytes += entry.bytes;
   }
 
-  remove(records: number, bytes: number): void {
+  /** It stands in the log alone, or is done. */
+  unload(entry: Entry): void {
+    entry.partition.records -= 1;
+    entry.partition.bytes -= entry.bytes;
+    this.#records -= 1;
+    this.#bytes -= entry.bytes;
+    entry.bytes = 0;
+    entry.unload();
+  }
+
+  /** All payloads of a lost partition are let go of. */
+  drop({ records, bytes }: { readonly records: number; readonly bytes: number }): void {
     this.#records -= records;
     this.#bytes -= bytes;
   }

@@ -1,6 +1,8 @@
 import { CommitRefused, type GroupMembership, type PartitionCommit } from '#libs/kafka';
 import type { Clock } from './clock.js';
+import { commitPointOf, type CommitPoint } from './commit-point.js';
 import type { OwnedPartition } from './owned-partition.js';
+import type { Without } from './rules.js';
 
 export interface CommitsOptions {
   readonly topic: string;
@@ -9,6 +11,7 @@ export interface CommitsOptions {
   readonly everyMs: number;
   /** Commits earlier when so many copies have settled. */
   readonly everyRecords: number;
+  readonly without: Without;
 }
 
 export interface CommitsPorts {
@@ -28,11 +31,15 @@ interface Last {
   readonly at: number;
 }
 
+/** An owner that has settled nothing is no better than those before it: see Restore, poison. */
+const heldFenceMs = 600_000;
+
 /** Commits what has settled, contiguously, for all held partitions at once; one commit on its way at a time. */
 export class Commits {
   readonly #options: CommitsOptions;
   readonly #ports: CommitsPorts;
   readonly #last = new Map<OwnedPartition, Last>();
+  readonly #acknowledged = new Map<OwnedPartition, CommitPoint>();
   #running: Promise<void> | null = null;
   #disarm: () => void = () => undefined;
 
@@ -60,11 +67,17 @@ export class Commits {
 
   remove(partition: OwnedPartition): void {
     this.#last.delete(partition);
+    this.#acknowledged.delete(partition);
+  }
+
+  /** What the group has of each partition since it was gained, acknowledged: nothing below it will be read again. */
+  acknowledged(): ReadonlyMap<OwnedPartition, CommitPoint> {
+    return this.#acknowledged;
   }
 
   /** Something has settled. */
   settled(partition: OwnedPartition): void {
-    if (partition.settled >= this.#options.everyRecords && this.#running === null) void this.#commitOnce();
+    if (partition.ledger.settledCopies >= this.#options.everyRecords && this.#running === null) void this.#commitOnce();
   }
 
   /** Commits all that has settled until now, the present commit awaited. Never rejects. */
@@ -83,14 +96,17 @@ export class Commits {
   async #commit(): Promise<void> {
     const now = this.#ports.clock.now();
     const commits: PartitionCommit[] = [];
-    const moved: [OwnedPartition, Last][] = [];
+    const moved: [OwnedPartition, Last, CommitPoint][] = [];
     for (const [partition, last] of this.#last) {
-      partition.settled = 0;
-      const next = partition.committable(this.#options.delaysMs);
+      const { ledger } = partition;
+      if (ledger.settledCopies > 0 || now - partition.heldSince > heldFenceMs) partition.heldFence = null;
+      ledger.settledCopies = 0;
+      const point = commitPointOf(partition, this.#options.delaysMs, this.#options.without);
+      const next = { offset: point.offset, metadata: point.metadata };
       const same = next.offset === last.offset && next.metadata === last.metadata;
       if (same && now - last.at < renewAfterMs) continue;
       commits.push({ topic: this.#options.topic, partition: partition.number, ...next });
-      moved.push([partition, { ...next, at: now }]);
+      moved.push([partition, { ...next, at: now }, point]);
     }
     if (commits.length === 0 || !this.#ports.mayCommit()) return;
     try {
@@ -101,8 +117,11 @@ export class Commits {
       this.#ports.log.warn({ code: error.code, err: error }, 'positions were not committed');
       return;
     }
-    for (const [partition, last] of moved) {
-      if (this.#last.has(partition)) this.#last.set(partition, last);
+    for (const [partition, last, point] of moved) {
+      if (!this.#last.has(partition)) continue;
+      this.#last.set(partition, last);
+      this.#acknowledged.set(partition, point);
+      for (const [index, position] of point.retries.entries()) partition.fences[index]?.forget(position);
     }
   }
 }

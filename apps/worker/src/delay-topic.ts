@@ -2,23 +2,14 @@ import type { Delivery } from '#libs/contracts';
 import { LaneQueue, takeUpAt } from '#libs/core';
 import type { LogFeed, LogRecord, TopicPartition } from '#libs/kafka';
 import type { Clock } from './clock.js';
-import type { Copy, OwnedPartition } from './owned-partition.js';
-
-/** A copy that waits for the time at which its topic gives it back. */
-export interface DelayedCopy {
-  readonly id: string;
-  readonly delivery: Delivery;
-  readonly copy: Copy;
-  readonly bytes: number;
-  readonly takeUpAt: number;
-}
+import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
 
 export interface DelayTopicPorts {
   readonly feed: LogFeed;
   readonly clock: Clock;
-  /** False while the worker's memory is full, or it is to wait for a lane: then even what is due waits. */
-  mayTakeUp(partition: OwnedPartition): boolean;
-  takeUp(partition: OwnedPartition, due: DelayedCopy): void;
+  /** False while the worker's memory is full, or it is to wait for a lane or for fresh deliveries: then even what is due waits. */
+  mayTakeUp(due: DelayedCopy): boolean;
+  takeUp(due: DelayedCopy): void;
   /** What was due has been taken up. */
   done(): void;
 }
@@ -55,11 +46,13 @@ export class DelayTopic {
     this.#ports = ports;
   }
 
-  /** A copy was read that stands for itself. */
-  hold(record: LogRecord, id: string, delivery: Delivery, copy: Copy): void {
+  /** The copy that stands for `entry`, or will when its append is acknowledged, was read. */
+  hold(record: LogRecord, entry: Entry, delivery: Delivery): void {
     const bytes = record.value?.length ?? 0;
     const at = takeUpAt(record.timestamp, this.#options.delayMs);
-    this.#waiting.offer({ id, delivery, copy, bytes, takeUpAt: at }, bytes);
+    const held: DelayedCopy = { entry, hop: delivery.hop, delivery, bytes, takeUpAt: at };
+    entry.held = held;
+    this.#waiting.offer(held, bytes);
     if (this.#fills(1) && !this.#paused) {
       this.#paused = true;
       this.#ports.feed.pause(this.#at);
@@ -95,9 +88,11 @@ export class DelayTopic {
     if (!this.#partition.alive) return;
     const now = this.#ports.clock.now();
     for (let head = this.#waiting.peek(); head !== undefined && head.takeUpAt <= now; head = this.#waiting.peek()) {
-      if (!this.#ports.mayTakeUp(this.#partition)) break;
+      // What was superseded, closed, or taken up by another way is passed over.
+      const stands = head.entry.held === head;
+      if (stands && !this.#ports.mayTakeUp(head)) break;
       this.#waiting.shift();
-      this.#ports.takeUp(this.#partition, head);
+      if (stands) this.#ports.takeUp(head);
     }
     this.#ports.done();
     const head = this.#waiting.peek();

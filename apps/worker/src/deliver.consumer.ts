@@ -1,5 +1,14 @@
 import type { MasterKeys } from '#libs/core';
-import type { GainedPartition, GroupMembership, KafkaLog, LogFeed, RecordSender, TopicPartition } from '#libs/kafka';
+import type {
+  GainedPartition,
+  GroupMembership,
+  KafkaLog,
+  LogFeed,
+  LogReader,
+  RecordSender,
+  TopicAdministration,
+  TopicPartition,
+} from '#libs/kafka';
 import { DeliveryWorker, type DeliverOptions, type DeliverPorts } from './deliver.js';
 
 export interface ConsumerOptions extends DeliverOptions {
@@ -9,7 +18,10 @@ export interface ConsumerOptions extends DeliverOptions {
   readonly drainMs?: number;
 }
 
-export interface ConsumerPorts extends Omit<DeliverPorts, 'sender' | 'feed' | 'membership'> {
+export interface ConsumerPorts extends Omit<
+  DeliverPorts,
+  'sender' | 'feed' | 'reader' | 'administration' | 'membership'
+> {
   readonly log: DeliverPorts['log'];
   /** The membership cannot go on: the process should end, and another take over. */
   fatal(error: Error): void;
@@ -23,6 +35,8 @@ export class DeliverConsumer {
   readonly #options: ConsumerOptions;
   readonly #ports: ConsumerPorts;
   readonly #feed: LogFeed;
+  readonly #reader: LogReader;
+  readonly #administration: TopicAdministration;
   readonly #sender: RecordSender;
   readonly #membership: GroupMembership;
   readonly #worker: DeliveryWorker;
@@ -33,6 +47,8 @@ export class DeliverConsumer {
     this.#options = options;
     this.#ports = ports;
     this.#feed = kafka.feed();
+    this.#reader = kafka.reader();
+    this.#administration = kafka.administration();
     this.#sender = kafka.sender({ name: 'worker' });
     this.#membership = kafka.membership({
       groupId: options.groupId,
@@ -48,6 +64,8 @@ export class DeliverConsumer {
     this.#worker = new DeliveryWorker(options, {
       ...ports,
       feed: this.#feed,
+      reader: this.#reader,
+      administration: this.#administration,
       sender: this.#sender,
       membership: this.#membership,
     });
@@ -65,6 +83,9 @@ export class DeliverConsumer {
   check(): void {
     if (!this.#worker.isReady) throw new Error('the endpoints are not read to their end yet');
     if (!this.#joined) throw new Error('no partitions assigned yet');
+    if (this.#worker.restoringPartitions > 0) {
+      throw new Error(`${this.#worker.restoringPartitions} partitions are being taken over`);
+    }
     if (this.#worker.stoppedPartitions > 0) {
       throw new Error(`${this.#worker.stoppedPartitions} partitions stopped with an alarm`);
     }
@@ -75,7 +96,7 @@ export class DeliverConsumer {
     this.#stopping = true;
     await this.#worker.drain(this.#options.drainMs ?? 20_000);
     await this.#membership.leave();
-    await Promise.all([this.#feed.close(), this.#sender.close()]);
+    await Promise.all([this.#feed.close(), this.#reader.close(), this.#sender.close(), this.#administration.close()]);
   }
 
   #gained(partitions: readonly GainedPartition[]): void {

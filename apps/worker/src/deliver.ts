@@ -1,29 +1,43 @@
-// Reads: posthorn.deliveries and the retry topics (partitions that this process owns), posthorn.endpoints.
-// Writes: POSTs to endpoints; posthorn.attempts, posthorn.retry.*, posthorn.dead-letters; commits of deliveries.
-// Guarantees: at least one POST for each delivery, or its dead letter, or its final Attempt `dropped`; nothing is
-//   started, appended or committed outside of the lease; one endpoint's slowness stops neither its partition nor others.
-// On a crash: the next owner reads on from the commit; what was in flight or not acknowledged is sent again.
-// Tests: deliver.spec.ts (in-memory log, virtual time), worker.int-spec.ts (real Kafka and HTTP).
+// Reads: posthorn.deliveries, the retry topics and posthorn.attempts (partitions that this process owns), posthorn.endpoints.
+// Writes: POSTs to endpoints; posthorn.attempts, posthorn.retry.*, posthorn.dead-letters; commits of deliveries; deletes
+//   what is settled.
+// Guarantees: at least one POST for each delivery, or its dead letter, or its final Attempt `dropped`; order where it was
+//   asked for; nothing is started, appended or committed outside of the lease; one endpoint's slowness stops no other.
+// On a crash: the next owner restores all from the log (restore.ts); what had no acknowledged outcome is sent again.
+// Tests: deliver.spec.ts, order.spec.ts, ownership.spec.ts (virtual time), worker.int-spec.ts, test/simulation, test/chaos.
 
-import type { TopicNames } from '#libs/contracts';
-import type { MasterKeys } from '#libs/core';
-import type { GainedPartition, GroupMembership, LogFeed, RecordSender, TopicPartition } from '#libs/kafka';
+import type { Delivery, TopicNames } from '#libs/contracts';
+import { liveStream, ShareBudget, type MasterKeys, type WorkKind } from '#libs/core';
+import type {
+  GainedPartition,
+  GroupMembership,
+  LogFeed,
+  LogReader,
+  RecordSender,
+  TopicAdministration,
+  TopicPartition,
+} from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { Appender } from './appender.js';
 import { Backlog, type BacklogBounds } from './backlog.js';
 import type { Clock } from './clock.js';
 import { Commits } from './commits.js';
 import { EndpointDirectory } from './endpoint-directory.js';
+import type { DelayedCopy, Entry } from './owned-partition.js';
+import { Halts } from './halts.js';
 import { HeldPartitions, type PartitionMetrics } from './held-partitions.js';
+import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
 import { Lanes } from './lanes.js';
 import { Outcomes, type OutcomeMetrics } from './outcomes.js';
-import type { Entry } from './owned-partition.js';
 import { Posting, type Http } from './posting.js';
 import { RetryTimers } from './retry-timers.js';
+import type { Without } from './rules.js';
+import { Trimming } from './trimming.js';
 
 interface DeliverMetrics extends OutcomeMetrics, PartitionMetrics {
   inFlight(count: number): void;
+  lanes(counts: ReturnType<Lanes['stats']>): void;
 }
 
 interface DeliverLog {
@@ -36,6 +50,8 @@ export interface DeliverPorts {
   readonly http: Http;
   readonly sender: RecordSender;
   readonly feed: LogFeed;
+  readonly reader: LogReader;
+  readonly administration: Pick<TopicAdministration, 'committed' | 'deleteRecordsBefore'>;
   readonly membership: Pick<GroupMembership, 'heldUntil' | 'commit'>;
   readonly codecs: PlatformCodecs;
   readonly clock: Clock;
@@ -48,34 +64,53 @@ export interface DeliverPorts {
 export interface DeliverOptions {
   readonly topics: TopicNames;
   readonly workerId: string;
+  /** Whose commits tell the floors of idle source partitions. */
+  readonly dispatcherGroupId: string;
   readonly masterKeys: MasterKeys;
   readonly maxInFlight: number;
   readonly laneRecords: number;
   readonly laneBytes: number;
   /** Default: 50,000 records, 96 MiB; reading pauses at twice as much. */
   readonly backlog?: BacklogBounds;
+  /** Outstanding deliveries that a worker knows of, most of them in retry topics: beyond it reading pauses. Default 400,000. */
+  readonly maxOutstanding?: number;
+  /** Of one endpoint, beyond which the rest waits in longer turns. Default 10,000. */
+  readonly endpointMaxOutstanding?: number;
   /** Default 250. */
   readonly commitEveryMs?: number;
+  /** Default 60,000. */
+  readonly trimEveryMs?: number;
+  /** Default 30,000. */
+  readonly idleSpacesEveryMs?: number;
+  /** Of metrics. Default 1,000. */
+  readonly reportEveryMs?: number;
+  /** For the simulation only. */
+  readonly without?: Without;
 }
 
 const commitEveryRecords = 2_000;
 const leaseCheckMs = 50;
-const reportEveryMs = 1_000;
 
 /** The delivery worker: composes its parts, and follows what the group gives to it. */
 export class DeliveryWorker {
   readonly #ports: DeliverPorts;
-  readonly #delaysMs: readonly number[];
   readonly #backlog: Backlog;
   readonly #directory: EndpointDirectory;
   readonly #lanes: Lanes;
   readonly #appender: Appender;
   readonly #outcomes: Outcomes;
   readonly #timers: RetryTimers;
+  readonly #halts: Halts;
   readonly #intake: Intake;
   readonly #posting: Posting;
   readonly #partitions: HeldPartitions;
   readonly #commits: Commits;
+  readonly #trimming: Trimming;
+  readonly #idleSpaces: IdleSpaces;
+  /** Retries among what this worker appends, while first attempts wait. */
+  readonly #appends = new ShareBudget();
+  readonly #without: Without;
+  readonly #reportEveryMs: number;
   /** No new POSTs: the group is about to rebalance, or the process to end. */
   #resting = false;
   #leaving = false;
@@ -84,27 +119,33 @@ export class DeliveryWorker {
 
   constructor(options: DeliverOptions, ports: DeliverPorts) {
     const { clock, codecs, log, feed } = ports;
+    const { topics, without = new Set() } = options;
+    const delaysMs = topics.retry.map((topic) => topic.delayMs);
+    const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
     this.#ports = ports;
-    this.#delaysMs = options.topics.retry.map((topic) => topic.delayMs);
+    this.#without = without;
+    this.#reportEveryMs = options.reportEveryMs ?? 1_000;
     this.#backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 });
-    this.#directory = new EndpointDirectory(options.topics.endpoints, options.masterKeys, {
+    this.#directory = new EndpointDirectory(topics.endpoints, options.masterKeys, {
       feed,
       clock,
       codecs,
       log,
-      changed: () => {
-        this.#lanes.configurationRead();
-        this.#pump();
-      },
+      changed: () => this.#configurationRead(),
     });
     const bounds = { maxRecords: options.laneRecords, maxBytes: options.laneBytes };
     this.#lanes = new Lanes({ maxInFlight: options.maxInFlight, bounds }, this.#backlog, {
       monotonic: () => clock.monotonic(),
+      schedule: (ms, task) => clock.schedule(ms, task),
       mayStart: () => !this.#resting && this.#isHeld(),
       start: (entry, lane) => this.#posting.start(entry, lane),
-      maxInFlightOf: (endpointId) => this.#directory.maxInFlightOf(endpointId),
+      settingsOf: (endpointId) => this.#directory.laneSettingsOf(endpointId),
+      mayGo: (entry) => entry.partition.mayGo(entry),
+      spill: (entry, wait) => this.#intake.turnAway(entry, wait),
+      pump: () => this.#pump(),
     });
     this.#appender = new Appender({
+      attempts: topics.attempts,
       sender: ports.sender,
       clock,
       mayAppend: () => this.#isHeld(),
@@ -112,7 +153,7 @@ export class DeliveryWorker {
       refused: (partition, error) => this.#partitions.stop(partition, { partition: partition.number }, error),
     });
     this.#outcomes = new Outcomes(
-      { topics: options.topics, workerId: options.workerId },
+      { topics, workerId: options.workerId },
       {
         appender: this.#appender,
         codecs,
@@ -120,12 +161,9 @@ export class DeliveryWorker {
         random: ports.random,
         metrics: ports.metrics,
         mayWait: () => !this.#backlog.isHigh,
-        finish: (entry) => this.#finish(entry),
-        waitInMemory: (entry, dueAt, copyOffset) => {
-          entry.partition.awaitCopy(entry, copyOffset);
-          this.#lanes.release(entry);
-          this.#timers.add(dueAt, entry);
-        },
+        received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
+        closed: (entry) => this.#closed(entry),
+        moved: (entry, dueAt) => this.#moved(entry, dueAt),
       },
     );
     this.#timers = new RetryTimers(clock, (entry) => {
@@ -138,46 +176,90 @@ export class DeliveryWorker {
       directory: this.#directory,
       outcomes: this.#outcomes,
       log,
+      mayStart: () => this.#isHeld(),
       putBack: (entry, dueAt) => {
         this.#lanes.release(entry);
         this.#timers.add(dueAt, entry);
       },
-      landed: (lane, success) => {
-        this.#lanes.landed(lane, success);
+      late: (lane, ms) => this.#lanes.postedLate(lane, ms),
+      landed: (lane, entry, result) => {
+        this.#lanes.landed(lane, entry, result);
         this.#pump();
       },
     });
-    this.#intake = new Intake(this.#delaysMs, {
-      clock,
-      backlog: this.#backlog,
-      lanes: this.#lanes,
-      timers: this.#timers,
-      outcomes: this.#outcomes,
+    this.#halts = new Halts({
       directory: this.#directory,
+      partitions: () => this.#partitions.partitions(),
+      takeUp: (held) => this.#intake.takeUp(held),
     });
+    this.#intake = new Intake(
+      { delaysMs, maxOutstanding: endpointMaxOutstanding },
+      {
+        clock,
+        backlog: this.#backlog,
+        lanes: this.#lanes,
+        timers: this.#timers,
+        outcomes: this.#outcomes,
+        directory: this.#directory,
+        halts: this.#halts,
+      },
+    );
     this.#commits = new Commits(
       {
-        topic: options.topics.deliveries,
-        delaysMs: this.#delaysMs,
+        topic: topics.deliveries,
+        delaysMs,
         everyMs: options.commitEveryMs ?? 250,
         everyRecords: commitEveryRecords,
+        without,
       },
       { membership: ports.membership, clock, mayCommit: () => this.#isHeld(), log },
     );
-    this.#partitions = new HeldPartitions(options.topics, {
-      ...ports,
-      backlog: this.#backlog,
-      lanes: this.#lanes,
-      commits: this.#commits,
-      intake: this.#intake,
-      pump: () => this.#pump(),
-    });
+    this.#partitions = new HeldPartitions(
+      {
+        topics,
+        workerId: options.workerId,
+        maxOutstanding: options.maxOutstanding ?? 400_000,
+        endpointMaxOutstanding,
+        without,
+      },
+      {
+        ...ports,
+        backlog: this.#backlog,
+        lanes: this.#lanes,
+        commits: this.#commits,
+        intake: this.#intake,
+        mayTakeUp: (due) => this.#mayTakeUp(due),
+        isHeld: () => this.#isHeld(),
+        pump: () => this.#pump(),
+      },
+    );
+    this.#trimming = new Trimming(
+      { topics, everyMs: options.trimEveryMs ?? 60_000 },
+      { administration: ports.administration, commits: this.#commits, clock, log },
+    );
+    this.#idleSpaces = new IdleSpaces(
+      {
+        deliveries: topics.deliveries,
+        events: topics.events,
+        dispatcherGroupId: options.dispatcherGroupId,
+        everyMs: options.idleSpacesEveryMs ?? 30_000,
+      },
+      {
+        administration: ports.administration,
+        reader: ports.reader,
+        clock,
+        partitions: () => this.#partitions.partitions(),
+        log,
+      },
+    );
   }
 
   /** Reads the endpoints' configuration; the group may be joined when this resolves. */
   async start(): Promise<void> {
     await this.#directory.start();
     this.#commits.start();
+    this.#trimming.start();
+    this.#idleSpaces.start();
     this.#report();
   }
 
@@ -188,6 +270,11 @@ export class DeliveryWorker {
   /** Held partitions that stopped with an alarm. */
   get stoppedPartitions(): number {
     return this.#partitions.stopped;
+  }
+
+  /** Held partitions that are being taken over. */
+  get restoringPartitions(): number {
+    return this.#partitions.restoring;
   }
 
   gained(partitions: readonly GainedPartition[]): void {
@@ -223,17 +310,55 @@ export class DeliveryWorker {
     this.#leaving = true;
     this.#partitions.stopReading();
     this.#timers.close();
+    this.#lanes.close();
     await this.settle(ms);
     this.#commits.stop();
+    this.#trimming.stop();
+    this.#idleSpaces.stop();
     this.#stopReporting();
     this.#directory.stop();
   }
 
-  #finish(entry: Entry): void {
-    entry.partition.finish(entry);
+  /** Its next copy is durable. */
+  #moved(entry: Entry, dueAt: number | null): void {
+    this.#appends.took(kindOf(entry.delivery));
     this.#lanes.release(entry);
-    this.#backlog.remove(1, entry.bytes);
-    this.#commits.settled(entry.partition);
+    if (dueAt === null) this.#backlog.unload(entry);
+    else this.#timers.add(dueAt, entry);
+    this.#settled(entry);
+  }
+
+  #closed(entry: Entry): void {
+    this.#appends.took(kindOf(entry.delivery));
+    this.#lanes.release(entry);
+    this.#backlog.unload(entry);
+    this.#unblock(entry.partition.close(entry));
+    this.#settled(entry);
+  }
+
+  #settled({ partition, id }: Entry): void {
+    this.#commits.settled(partition);
+    if (partition.announced?.id !== id) return;
+    partition.announced = null;
+    this.#lanes.configurationRead();
+  }
+
+  #unblock(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#lanes.unblocked(entry);
+  }
+
+  /** What is due in a retry topic may come back: its append is acknowledged, it may be sent, and there is room for it. */
+  #mayTakeUp({ entry, hop, delivery }: DelayedCopy): boolean {
+    const { partition } = entry;
+    if (hop !== entry.hop || this.#backlog.isFull || this.#lanes.isCrowded(partition.number)) return false;
+    if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
+    return kindOf(delivery) === 'fresh' || this.#appends.mayTakeOld(this.#lanes.freshWaits);
+  }
+
+  #configurationRead(): void {
+    this.#lanes.configurationRead();
+    this.#halts.configurationRead();
+    this.#pump();
   }
 
   #pump(): void {
@@ -256,11 +381,15 @@ export class DeliveryWorker {
   #report(): void {
     const { metrics, clock } = this.#ports;
     metrics.inFlight(this.#lanes.inFlight);
-    this.#partitions.reportLag();
-    this.#stopReporting = clock.schedule(reportEveryMs, () => this.#report());
+    metrics.lanes(this.#lanes.stats());
+    this.#partitions.report();
+    this.#stopReporting = clock.schedule(this.#reportEveryMs, () => this.#report());
   }
 
   #isHeld(): boolean {
     return this.#ports.membership.heldUntil() > this.#ports.clock.monotonic();
   }
 }
+
+/** First attempts of live events come before all else. */
+const kindOf = ({ attempt, stream }: Delivery): WorkKind => (attempt > 0 || stream !== liveStream ? 'old' : 'fresh');

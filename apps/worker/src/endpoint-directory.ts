@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
-import type { EndpointConfig, EndpointSecret } from '#libs/contracts';
+import type { Delivery, EndpointConfig, EndpointSecret, HaltAction } from '#libs/contracts';
 import { openSecret, signingKey, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
+import { laneSettingsOf, unknownLaneSettings, type LaneSettings } from './lane-settings.js';
 
 /** An endpoint that deliveries can be sent to. */
 export interface ReadyEndpoint {
@@ -32,6 +33,7 @@ export interface DirectoryPorts extends DecodedFeedPorts {
 
 interface Known {
   readonly endpoint: ReadyEndpoint | null;
+  readonly lane: LaneSettings;
   readonly secrets: readonly { readonly key: KeyObject; readonly expiresAt: number | null }[];
 }
 
@@ -79,8 +81,19 @@ export class EndpointDirectory {
     return endpoint === null || endpoint.config.state !== 'active' ? waiting : { kind: 'ready', endpoint };
   }
 
-  maxInFlightOf(endpointId: string): number {
-    return this.#endpoints.get(endpointId)?.endpoint?.config.maxInFlight ?? 1;
+  laneSettingsOf(endpointId: string): LaneSettings {
+    return this.#endpoints.get(endpointId)?.lane ?? unknownLaneSettings;
+  }
+
+  /** As it stands, whatever its state; undefined when it is not known or cannot be used. */
+  configOf(endpointId: string): EndpointConfig | undefined {
+    return this.#endpoints.get(endpointId)?.endpoint?.config;
+  }
+
+  /** What was decided of a delivery that was halted at `haltedAt` (Unix ms); null: nothing yet. */
+  resolutionOf(endpointId: string, deliveryId: string, haltedAt: number): HaltAction | null {
+    const resolutions = this.configOf(endpointId)?.resolutions ?? [];
+    return resolutions.find((one) => one.deliveryId === deliveryId && one.at >= haltedAt)?.action ?? null;
   }
 
   /** Keys in force at `now` (Unix ms). */
@@ -124,10 +137,11 @@ export class EndpointDirectory {
       const url = new URL(config.url);
       const secrets = config.secrets.map((secret) => this.#opened(endpointId, secret));
       if (secrets.length === 0) throw new RangeError('it has no secret');
-      return { endpoint: { config, version, origin: url.origin, path: url.pathname + url.search }, secrets };
+      const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search };
+      return { endpoint, lane: laneSettingsOf(config), secrets };
     } catch (error) {
       this.#ports.log.error({ endpointId, version, err: error }, 'configuration cannot be used: its deliveries wait');
-      return { endpoint: null, secrets: [] };
+      return { endpoint: null, lane: unknownLaneSettings, secrets: [] };
     }
   }
 
@@ -135,4 +149,12 @@ export class EndpointDirectory {
     const opened = openSecret(this.#masterKeys, secret.ciphertext, endpointId);
     return { key: signingKey(opened), expiresAt: secret.expiresAt };
   }
+}
+
+/** When the policy's total time is over for a delivery, Unix milliseconds; null: never. */
+export function expiryOf(
+  { scheduledSince, dispatchedAt }: Pick<Delivery, 'scheduledSince' | 'dispatchedAt'>,
+  { retry: { maxTotalMs } }: Pick<EndpointConfig, 'retry'>,
+): number | null {
+  return maxTotalMs === null ? null : (scheduledSince ?? dispatchedAt) + maxTotalMs;
 }

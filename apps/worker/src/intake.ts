@@ -3,11 +3,11 @@ import { deliveryIdOf, placementOf } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
-import type { DelayedCopy } from './delay-topic.js';
-import type { EndpointDirectory } from './endpoint-directory.js';
-import type { Lanes } from './lanes.js';
+import { expiryOf, type EndpointDirectory } from './endpoint-directory.js';
+import type { Halts } from './halts.js';
+import type { Lanes, Offered } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
-import type { Copy, Entry, OwnedPartition } from './owned-partition.js';
+import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
 import type { RetryTimers } from './retry-timers.js';
 
 export interface IntakePorts {
@@ -17,73 +17,81 @@ export interface IntakePorts {
   readonly timers: RetryTimers;
   readonly outcomes: Outcomes;
   readonly directory: EndpointDirectory;
+  readonly halts: Halts;
 }
 
-/** What a delivery in memory takes beside its record's bytes, roughly. */
-const overheadBytes = 600;
+export interface IntakeOptions {
+  /** Delays of the retry topics, shortest first. */
+  readonly delaysMs: readonly number[];
+  /** What an endpoint may have outstanding before the rest of it waits in longer turns. */
+  readonly maxOutstanding: number;
+}
+
+const spillDelayMs: Readonly<Record<Exclude<Offered, 'taken'>, number>> = {
+  brief: 5_000,
+  short: 30_000,
+  minutes: 300_000,
+};
 
 /** Where a copy goes when it was read: to the delivery that it belongs to, into a lane, a timer, or another topic. */
 export class Intake {
   readonly #ports: IntakePorts;
-  readonly #delaysMs: readonly number[];
+  readonly #options: IntakeOptions;
 
-  /** @param delaysMs delays of the retry topics, shortest first */
-  constructor(delaysMs: readonly number[], ports: IntakePorts) {
-    this.#delaysMs = delaysMs;
+  constructor(options: IntakeOptions, ports: IntakePorts) {
+    this.#options = options;
     this.#ports = ports;
   }
 
   /** A record of `deliveries` was read. */
-  fresh(partition: OwnedPartition, record: LogRecord, delivery: Delivery): void {
-    const copy: Copy = { tracker: partition.deliveries, offset: record.offset };
+  fresh(partition: OwnedPartition, { offset, value }: LogRecord, delivery: Delivery): void {
+    const copy = { tracker: partition.deliveries, offset };
     const id = deliveryIdOf(delivery);
-    if (partition.join(id, delivery.hop, copy)) return;
-    this.#enter(partition, id, delivery, record.offset, record.value?.length ?? 0, copy);
-  }
-
-  /** A copy has waited in its retry topic for as long as it had to. */
-  takeUp(partition: OwnedPartition, { id, delivery, copy, bytes }: DelayedCopy): void {
-    if (partition.join(id, delivery.hop, copy)) return;
-    this.#enter(partition, id, delivery, delivery.pos ?? 0, bytes, copy);
-  }
-
-  /** Into its lane, or, where that is full, back over the shortest retry topic: it never stops the partition. */
-  admit(entry: Entry): void {
-    if (!this.#ports.lanes.offer(entry)) this.#ports.outcomes.spill(entry);
-  }
-
-  #enter(
-    partition: OwnedPartition,
-    id: string,
-    delivery: Delivery,
-    pos: number,
-    recordBytes: number,
-    copy: Copy,
-  ): void {
-    const bytes = recordBytes + overheadBytes;
-    const entry: Entry = {
-      partition,
-      id,
-      pos,
-      bytes,
-      delivery,
-      hop: delivery.hop,
-      copies: [copy],
-      awaited: null,
-      lane: null,
-    };
-    partition.enter(entry);
-    this.#ports.backlog.add(1, bytes);
+    if (partition.seen.isRepeat(delivery, offset) || partition.closed.has(id)) {
+      partition.ledger.settle(copy);
+      return;
+    }
+    if (partition.ledger.met(id, delivery.hop, copy) !== 'stranger') return;
+    const entry = partition.enter(id, offset, delivery);
+    entry.copies.push(copy);
+    entry.started = partition.started.get(id) ?? 0;
+    this.#ports.backlog.load(entry, delivery, value?.length ?? 0);
     this.#place(entry);
   }
 
+  /** A copy has waited in its retry topic for as long as it had to. */
+  takeUp({ entry, delivery, bytes }: DelayedCopy): void {
+    this.#ports.backlog.load(entry, delivery, bytes);
+    this.#place(entry);
+  }
+
+  /** Into its lane, or, where that is full, back over a short retry topic: it never stops the partition. */
+  admit(entry: Entry): void {
+    const offered = this.#ports.lanes.offer(entry);
+    if (offered !== 'taken') this.turnAway(entry, offered);
+  }
+
+  /** There is no room for it in its lane. */
+  turnAway(entry: Entry, wait: Exclude<Offered, 'taken'>): void {
+    // Followers of a halted delivery, and what is beyond the bound of an endpoint, would only go round and round.
+    const isCrowd = entry.share.outstanding > this.#options.maxOutstanding || this.#ports.halts.holds(entry);
+    this.#ports.outcomes.spill(entry, spillDelayMs[isCrowd && wait !== 'brief' ? 'minutes' : wait]);
+  }
+
   #place(entry: Entry): void {
-    const { clock, timers, outcomes, directory, backlog } = this.#ports;
+    const { clock, timers, outcomes, directory, backlog, halts } = this.#ports;
     const { delivery } = entry;
-    const placement = placementOf(this.#delaysMs, delivery.dueAt, clock.now());
+    if (delivery.haltedAt !== null) {
+      this.#placeHalted(entry, halts.decisionOn(entry));
+      return;
+    }
+    const now = clock.now();
+    const placement = placementOf(this.#options.delaysMs, delivery.dueAt, now);
     switch (placement.kind) {
       case 'now':
-        this.admit(entry);
+        if (this.#isExpired(entry, now))
+          outcomes.giveUp(entry, 'expired', 'the total time of its retry policy is over');
+        else this.admit(entry);
         return;
       case 'timer':
         // With the memory nearly full it goes round once more, and comes late rather than never.
@@ -95,5 +103,37 @@ export class Intake {
         if (directory.lookup(delivery.endpointId, delivery.configVersion).kind === 'deleted') outcomes.drop(entry);
         else outcomes.hop(entry, placement.topic);
     }
+  }
+
+  #placeHalted(entry: Entry, decision: ReturnType<Halts['decisionOn']>): void {
+    const { outcomes, clock } = this.#ports;
+    switch (decision) {
+      case 'release':
+        entry.load({
+          ...entry.delivery,
+          haltedAt: null,
+          dueAt: null,
+          scheduleFrom: entry.delivery.attempt,
+          scheduledSince: clock.now(),
+        });
+        this.admit(entry);
+        return;
+      case 'skip':
+        outcomes.giveUp(entry, 'skipped', 'it was skipped by request');
+        return;
+      case 'drop':
+        outcomes.drop(entry);
+        return;
+      case 'wait':
+        outcomes.putOff(entry);
+    }
+  }
+
+  /** A first attempt is always made while the endpoint can take it: the policy bounds its retries and its waiting. */
+  #isExpired({ delivery }: Entry, now: number): boolean {
+    const config = this.#ports.directory.configOf(delivery.endpointId);
+    if (config?.state !== 'active') return false;
+    const until = expiryOf(delivery, config);
+    return until !== null && now > until;
   }
 }

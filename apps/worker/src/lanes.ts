@@ -1,13 +1,19 @@
-import type { LaneQueueBounds } from '#libs/core';
+import type { LaneQueueBounds, PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
+import { Crowding } from './crowding.js';
 import { Flow } from './flow.js';
-import { Lane } from './lane.js';
+import { mostWhenHigh, moves, shedding, waitElsewhere, type Spill } from './lane-room.js';
+import type { LaneSettings } from './lane-settings.js';
+import { laneStats, type LaneStats } from './lane-stats.js';
+import { isSuccess, Lane } from './lane.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
+import { RestingLanes } from './resting-lanes.js';
+import { Turns } from './turns.js';
 
 export interface LanesOptions {
   /** POSTs on their way at once, over all endpoints. */
   readonly maxInFlight: number;
-  /** Of each lane's queue. */
+  /** Of each lane's fresh, old and blocked work, apart. */
   readonly bounds: LaneQueueBounds;
 }
 
@@ -18,14 +24,26 @@ export interface LanesOptions {
  */
 export type Start = 'posted' | 'diverted' | 'unread';
 
+/** Taken, or to wait so long in a retry topic. */
+export type Offered = 'taken' | Spill;
+
 export interface LanesPorts {
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number;
+  /** Runs `task` once, in `ms` milliseconds. @returns how to call it off */
+  schedule(ms: number, task: () => void): () => void;
   /** Whether anything may be started now (the lease). */
   mayStart(): boolean;
   /** Starts the head of a lane. */
   start(entry: Entry, lane: Lane<Entry>): Start;
-  maxInFlightOf(endpointId: string): number;
+  /** As configured now. */
+  settingsOf(endpointId: string): LaneSettings;
+  /** The ordering window's word: false while a lower pos that it is ordered to is outstanding. */
+  mayGo(entry: Entry): boolean;
+  /** Something was taken that has to give way to another. */
+  spill(entry: Entry, wait: Spill): void;
+  /** A lane's time has come: something may be startable. */
+  pump(): void;
 }
 
 /**
@@ -33,31 +51,34 @@ export interface LanesPorts {
  * it has before a spilled copy would come back. A lane that does not move never lets anything wait.
  */
 const crowdedAt = 0.5;
-const crowdedMs = 5_000;
 const relievedAt = 0.25;
-/** With the memory nearly full, a lane at its limit keeps no more than this many waiting. */
-const queueWhenHigh = 16;
 
 /** The lanes of all endpoints that have work, served in turn under one limit: none waits for another's slowness. */
 export class Lanes {
   readonly #options: LanesOptions;
   readonly #ports: LanesPorts;
-  readonly #backlog: Backlog;
+  readonly #backlog: Pick<Backlog, 'isHigh'>;
   readonly #lanes = new Map<string, Lane<Entry>>();
   readonly #held = new Set<Lane<Entry>>();
-  /** By partition. */
-  readonly #crowded = new Map<number, Set<Lane<Entry>>>();
-  /** Lanes that can start something, in turn. */
-  #turns: Lane<Entry>[] = [];
-  #turn = 0;
+  /** Circuits that are open. */
+  readonly #open = new Set<Lane<Entry>>();
+  readonly #resting: RestingLanes<Entry>;
+  readonly #crowding = new Crowding<Lane<Entry>>();
+  readonly #turns = new Turns<Lane<Entry>>();
   readonly #flow: Flow;
+  #freshTurns = 0;
   #inFlight = 0;
+  #isClosed = false;
 
-  constructor(options: LanesOptions, backlog: Backlog, ports: LanesPorts) {
+  constructor(options: LanesOptions, backlog: Pick<Backlog, 'isHigh'>, ports: LanesPorts) {
     this.#options = options;
     this.#backlog = backlog;
     this.#ports = ports;
     this.#flow = new Flow(ports.monotonic());
+    this.#resting = new RestingLanes(
+      (endpointId) => ports.settingsOf(endpointId),
+      (lane) => this.#forget(lane),
+    );
   }
 
   get inFlight(): number {
@@ -66,150 +87,218 @@ export class Lanes {
 
   /** Whether a lane could start something, if it were allowed to. */
   get hasWork(): boolean {
-    return this.#turns.length > this.#turn;
+    return this.#turns.size > 0;
   }
 
-  /** Queues an entry in its endpoint's lane; false when that is full: it must spill. */
-  offer(entry: Entry): boolean {
-    const { endpointId } = entry.delivery;
-    let lane = this.#lanes.get(endpointId);
-    if (lane === undefined) {
-      lane = new Lane(endpointId, entry.partition.number, this.#options.bounds, this.#ports.monotonic());
-      this.#lanes.set(endpointId, lane);
+  /** Whether one of them is a first attempt of a live event. */
+  get freshWaits(): boolean {
+    return this.#freshTurns > 0;
+  }
+
+  /** How long an endpoint's circuit stays open at least; null when it is not open. */
+  circuitOpenMs(endpointId: string): number | null {
+    return this.#lanes.get(endpointId)?.circuitOpenMs(this.#ports.monotonic()) ?? null;
+  }
+
+  stats(): LaneStats & { readonly circuitsOpen: number } {
+    const now = this.#ports.monotonic();
+    return { ...laneStats(this.#lanes.values(), (lane) => this.#settingsOf(lane), now), circuitsOpen: this.#open.size };
+  }
+
+  /**
+   * Queues an entry in its endpoint's lane, or says how long it is to wait elsewhere.
+   * @param urgent it goes before everything else of its endpoint
+   */
+  offer(entry: Entry, urgent = false): Offered {
+    const lane = this.#laneOf(entry);
+    lane.offered(entry.pos, this.#ports.monotonic());
+    const most = this.#backlog.isHigh ? this.#mostWhenHigh(lane) : Infinity;
+    if (this.#ports.mayGo(entry)) {
+      if (!lane.work.offer(entry, urgent, most)) return this.#wait(lane, entry);
+      this.#giveTurn(lane);
+    } else {
+      const displaced = lane.work.offerBlocked(entry, most);
+      for (const one of displaced) if (one !== entry) this.#ports.spill(one, this.#wait(lane, one));
+      if (displaced.includes(entry)) return this.#wait(lane, entry);
     }
-    if (this.#backlog.isHigh && lane.queue.size >= this.#shareWhenHigh(lane)) return false;
-    if (!lane.queue.offer(entry, entry.bytes)) return false;
-    this.#giveTurn(lane);
-    if (this.#fills(lane, crowdedAt) && this.#moves(lane)) this.#crowd(lane);
-    return true;
+    if (lane.work.fills(crowdedAt) && this.#moves(lane)) this.#crowding.add(lane);
+    return 'taken';
+  }
+
+  /** Its order lets it go now. Those let go together stand in the order of their pos, whatever order this is called in. */
+  unblocked(entry: Entry): void {
+    const lane = this.#lanes.get(entry.endpointId);
+    if (lane?.work.unblock(entry) === true) this.#giveTurn(lane);
   }
 
   /** Starts what can be started. */
   pump(): void {
-    while (this.#inFlight < this.#options.maxInFlight && this.hasWork && this.#ports.mayStart()) {
-      const lane = this.#nextTurn();
-      const entry = lane?.queue.peek();
-      if (lane === undefined || entry === undefined || !this.#canStart(lane)) continue;
-      lane.outstanding += 1;
-      entry.lane = lane;
-      const start = this.#ports.start(entry, lane);
-      if (start === 'unread') {
-        lane.outstanding -= 1;
-        entry.lane = null;
-        lane.held = true;
-        this.#held.add(lane);
-        continue;
-      }
-      lane.queue.shift();
-      if (start === 'posted') {
-        lane.inFlight += 1;
-        this.#inFlight += 1;
-      }
-      this.#giveTurn(lane);
+    while (this.#inFlight < this.#options.maxInFlight && this.#turns.size > 0 && this.#ports.mayStart()) {
+      const lane = this.#turns.next();
+      if (lane === undefined) break;
+      this.#countFresh(lane);
+      this.#startNext(lane, this.#settingsOf(lane), this.#ports.monotonic());
     }
+    this.#resting.sweep(() => this.#ports.monotonic());
+  }
+
+  /** The POST that was started last goes out only now, `ms` later. */
+  postedLate(lane: Lane<Entry>, ms: number): void {
+    lane.postedLate(ms, this.#settingsOf(lane), this.#ports.monotonic());
   }
 
   /** The answer of a POST is there. */
-  landed(lane: Lane<Entry>, success: boolean): void {
-    if (success) {
-      const now = this.#ports.monotonic();
-      lane.flow.add(now);
-      this.#flow.add(now);
-    }
+  landed(lane: Lane<Entry>, entry: Entry, result: PostResult): void {
+    const now = this.#ports.monotonic();
+    if (isSuccess(result)) this.#flow.add(now);
     lane.inFlight -= 1;
     this.#inFlight -= 1;
+    if (this.#lanes.get(lane.endpointId) !== lane) return;
+    lane.landed(entry, result, this.#settingsOf(lane), now);
+    if (lane.circuitOpenMs(now) !== null) this.#open.add(lane);
+    else this.#open.delete(lane);
     this.#giveTurn(lane);
+    this.#rest(lane);
   }
 
   /** What followed from an entry is acknowledged. */
   release(entry: Entry): void {
     const { lane } = entry;
-    if (lane === null) return;
+    if (lane === null) {
+      const own = this.#lanes.get(entry.endpointId);
+      return own?.work.removeBlocked(entry) === true ? this.#rest(own) : undefined;
+    }
     entry.lane = null;
     lane.outstanding -= 1;
+    if (this.#lanes.get(lane.endpointId) !== lane) return;
     this.#giveTurn(lane);
-    if (lane.isIdle && this.#lanes.get(lane.endpointId) === lane) this.#lanes.delete(lane.endpointId);
+    this.#rest(lane);
   }
 
   /** Whether a lane of this partition has enough for now, and will soon want more: reading on can wait. */
   isCrowded(partition: number): boolean {
-    const lanes = this.#crowded.get(partition);
-    if (lanes === undefined) return false;
-    for (const lane of lanes) {
-      if (this.#fills(lane, relievedAt) && this.#moves(lane)) return true;
-      lanes.delete(lane);
-    }
-    this.#crowded.delete(partition);
-    return false;
+    return this.#crowding.isCrowded(partition, (lane) => lane.work.fills(relievedAt) && this.#moves(lane));
   }
 
-  /** Configuration was read: heads that waited for it may be startable now. */
+  /** Configuration was read: lanes that waited for it, or for a rate that was changed, may start something now. */
   configurationRead(): void {
-    for (const lane of this.#held) {
-      lane.held = false;
-      this.#giveTurn(lane);
-    }
+    for (const lane of this.#held) lane.held = false;
     this.#held.clear();
+    for (const lane of this.#lanes.values()) this.#giveTurn(lane);
   }
 
   /** Forgets what belongs to a lost partition. Its POSTs in flight still count until they land. */
   drop(partition: OwnedPartition): void {
-    this.#crowded.delete(partition.number);
-    for (const lane of this.#lanes.values()) {
-      if (lane.partition !== partition.number) continue;
-      while (lane.queue.shift() !== undefined);
-      this.#held.delete(lane);
-      lane.held = false;
-      this.#lanes.delete(lane.endpointId);
+    this.#crowding.drop(partition.number);
+    for (const lane of this.#lanes.values()) if (lane.partition === partition.number) this.#forget(lane);
+  }
+
+  /** The process is about to end: no timer is left behind. */
+  close(): void {
+    this.#isClosed = true;
+    for (const lane of this.#lanes.values()) lane.callOff();
+  }
+
+  #laneOf(entry: Entry): Lane<Entry> {
+    const { endpointId, partition } = entry;
+    const known = this.#lanes.get(endpointId);
+    if (known !== undefined) return known;
+    const lane = new Lane<Entry>(endpointId, partition.number, this.#options.bounds, this.#ports.monotonic());
+    this.#lanes.set(endpointId, lane);
+    return lane;
+  }
+
+  #settingsOf(lane: Lane<Entry>): LaneSettings {
+    return this.#ports.settingsOf(lane.endpointId);
+  }
+
+  #startNext(lane: Lane<Entry>, settings: LaneSettings, now: number): void {
+    const entry = this.#isStartable(lane, settings, now) ? lane.work.take() : undefined;
+    if (entry === undefined) return;
+    lane.outstanding += 1;
+    entry.lane = lane;
+    const start = this.#ports.start(entry, lane);
+    if (start === 'unread') {
+      lane.outstanding -= 1;
+      entry.lane = null;
+      lane.work.putBack(entry);
+      lane.held = true;
+      this.#held.add(lane);
+      return;
     }
-  }
-
-  #crowd(lane: Lane<Entry>): void {
-    const lanes = this.#crowded.get(lane.partition);
-    if (lanes === undefined) this.#crowded.set(lane.partition, new Set([lane]));
-    else lanes.add(lane);
-  }
-
-  #fills(lane: Lane<Entry>, share: number): boolean {
-    const { maxRecords, maxBytes } = this.#options.bounds;
-    return lane.queue.size >= maxRecords * share || lane.queue.bytes >= maxBytes * share;
-  }
-
-  #moves(lane: Lane<Entry>): boolean {
-    if (lane.held) return false;
-    const now = this.#ports.monotonic();
-    if (lane.flow.takes(lane.queue.size, crowdedMs, now)) return true;
-    // With every slot taken it is this worker that is slow, as long as the lane has its share.
-    const isFullyUsed = this.#inFlight >= this.#options.maxInFlight * 0.9;
-    return isFullyUsed && lane.flow.perMs(now) * this.#lanes.size >= this.#flow.perMs(now) * 0.5;
-  }
-
-  #canStart(lane: Lane<Entry>): boolean {
-    return lane.canStart(this.#ports.maxInFlightOf(lane.endpointId));
-  }
-
-  #shareWhenHigh(lane: Lane<Entry>): number {
-    return lane.held || lane.inFlight >= this.#ports.maxInFlightOf(lane.endpointId) ? 1 : queueWhenHigh;
+    if (start === 'posted') {
+      lane.posted(entry, settings, now);
+      this.#inFlight += 1;
+    }
+    this.#giveTurn(lane);
   }
 
   #giveTurn(lane: Lane<Entry>): void {
-    if (lane.inTurn || !this.#canStart(lane)) return;
-    lane.inTurn = true;
-    this.#turns.push(lane);
+    if (!lane.inTurn) {
+      if (lane.work.ready === 0 || !this.#isStartable(lane, this.#settingsOf(lane), this.#ports.monotonic())) return;
+      this.#turns.give(lane);
+    }
+    this.#countFresh(lane);
   }
 
-  #nextTurn(): Lane<Entry> | undefined {
-    const lane = this.#turns[this.#turn];
-    if (lane === undefined) return undefined;
-    lane.inTurn = false;
-    this.#turn += 1;
-    if (this.#turn === this.#turns.length) {
-      this.#turns.length = 0;
-      this.#turn = 0;
-    } else if (this.#turn > 256 && this.#turn * 2 > this.#turns.length) {
-      this.#turns = this.#turns.slice(this.#turn);
-      this.#turn = 0;
+  /** Whether its next one may start. If only time holds it, its timer will bring it back. */
+  #isStartable(lane: Lane<Entry>, settings: LaneSettings, now: number): boolean {
+    const at = lane.startableAt(settings, now);
+    if (at > now && at < lane.wakesAt && !this.#isClosed) {
+      lane.callOff();
+      lane.wakesAt = at;
+      lane.callOff = this.#ports.schedule(Math.max(1, Math.ceil(at - now)), () => {
+        lane.wakesAt = Infinity;
+        this.#giveTurn(lane);
+        this.#ports.pump();
+      });
     }
-    return lane;
+    return at <= now;
+  }
+
+  #countFresh(lane: Lane<Entry>): void {
+    const counts = lane.inTurn && lane.work.hasFresh;
+    if (counts === lane.freshInTurn) return;
+    lane.freshInTurn = counts;
+    this.#freshTurns += counts ? 1 : -1;
+  }
+
+  #wait(lane: Lane<Entry>, { pos }: Entry): Spill {
+    return waitElsewhere(lane, pos, this.#settingsOf(lane), this.#backlog.isHigh, this.#ports.monotonic());
+  }
+
+  #moves(lane: Lane<Entry>): boolean {
+    const now = this.#ports.monotonic();
+    const isFullyUsed = this.#inFlight >= this.#options.maxInFlight * 0.9;
+    const fairPerMs = isFullyUsed ? this.#flow.perMs(now) / this.#lanes.size : Infinity;
+    return moves(lane, this.#settingsOf(lane), fairPerMs, now);
+  }
+
+  /** The memory is nearly full: lanes with open circuits make room, one after the other, and this one keeps less. */
+  #mostWhenHigh(lane: Lane<Entry>): number {
+    const now = this.#ports.monotonic();
+    const [open] = this.#open;
+    if (open !== undefined) {
+      this.#open.delete(open);
+      this.#open.add(open);
+      for (const entry of shedding(open, now)) this.#ports.spill(entry, 'minutes');
+      this.#countFresh(open);
+    }
+    return mostWhenHigh(lane, this.#settingsOf(lane), now);
+  }
+
+  #rest(lane: Lane<Entry>): void {
+    if (lane.isIdle) this.#resting.add(lane, this.#ports.monotonic());
+  }
+
+  #forget(lane: Lane<Entry>): void {
+    lane.callOff();
+    lane.work.clear();
+    lane.held = false;
+    this.#held.delete(lane);
+    this.#open.delete(lane);
+    this.#resting.delete(lane);
+    this.#lanes.delete(lane.endpointId);
+    this.#countFresh(lane);
   }
 }

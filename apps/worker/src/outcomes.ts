@@ -5,7 +5,7 @@ import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Appender } from './appender.js';
 import { attemptOf, type AttemptFacts, type Trial } from './attempt.js';
 import type { Clock } from './clock.js';
-import type { ReadyEndpoint } from './endpoint-directory.js';
+import { expiryOf, type ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
 
 export interface OutcomeMetrics {
@@ -15,18 +15,23 @@ export interface OutcomeMetrics {
   deadLettered(reason: string): void;
 }
 
+/** Why a delivery is given up without another POST. */
+export type GivenUp = 'transformation' | 'undeliverable' | 'expired' | 'skipped' | 'poison';
+
 export interface OutcomesPorts {
   readonly appender: Appender;
   readonly codecs: Pick<PlatformCodecs, 'delivery' | 'attempt' | 'deadLetter'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: OutcomeMetrics;
-  /** What followed is acknowledged: the entry settles and leaves the memory. */
-  finish(entry: Entry): void;
+  /** The receiver has it: it holds nothing up any more. */
+  received(entry: Entry): void;
+  /** Its outcome is durable. */
+  closed(entry: Entry): void;
+  /** Its next copy is durable. It leaves the memory, or waits there until `dueAt`. */
+  moved(entry: Entry, dueAt: number | null): void;
   /** Whether there is memory for another one that waits for its time. */
   mayWait(): boolean;
-  /** The next hop is acknowledged, and is also due soon: the entry waits in memory. */
-  waitInMemory(entry: Entry, dueAt: number, copyOffset: number): void;
 }
 
 export interface OutcomesOptions {
@@ -37,12 +42,12 @@ export interface OutcomesOptions {
 /** Of what a dead letter repeats of its last error, in characters: the delivery beside it may nearly fill a record. */
 const longestError = 500;
 
-/** An endpoint that is paused or disabled is looked at again after this long. */
+/** An endpoint that is paused or disabled, and a halted delivery, are looked at again after this long. */
 const waitingDelayMs = 300_000;
 
 /**
  * What follows from a delivery, as records: append first, then the Attempt that says it is final (DESIGN §3, Commit).
- * An entry settles only when all of it is acknowledged.
+ * Copies settle only when what follows is acknowledged.
  */
 export class Outcomes {
   readonly #options: OutcomesOptions;
@@ -59,13 +64,16 @@ export class Outcomes {
   answered(entry: Entry, trial: Trial & { readonly endpoint: ReadyEndpoint }, result: PostResult): void {
     const { clock, metrics, random } = this.#ports;
     const { delivery } = entry;
+    const { config } = trial.endpoint;
     const now = clock.now();
-    const decision = decide(result, delivery.attempt + 1, trial.endpoint.config.retry, now, random());
+    const number = delivery.attempt + 1 - delivery.scheduleFrom;
+    const decision = decide(result, number, config.retry, now, random(), expiryOf(delivery, config));
     switch (decision.kind) {
       case 'delivered':
         metrics.attempt('delivered', result.durationMs);
         metrics.delivered(now - delivery.acceptedAt);
         this.#close(entry, this.#attempt(entry, trial, result, { outcome: 'delivered', final: true }));
+        this.#ports.received(entry);
         return;
       case 'retry':
         metrics.attempt('retry', result.durationMs);
@@ -73,33 +81,40 @@ export class Outcomes {
         this.#retry(entry, trial, result, decision.dueAt);
         return;
       case 'deadLetter':
+        // What can be put right by waiting may be halted; what can never be sent would only hold up the others.
+        if (config.onExhausted === 'halt' && delivery.ordering !== 'none' && decision.reason !== 'undeliverable') {
+          this.#halt(entry, trial, result);
+          return;
+        }
+        metrics.attempt(decision.kind, result.durationMs);
+        this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
+        return;
       case 'disable':
         metrics.attempt(decision.kind, result.durationMs);
         this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
     }
   }
 
-  /** It could not be rendered, or not be made a request: no POST helps. */
-  undeliverable(entry: Entry, reason: 'transformation' | 'undeliverable', message: string): void {
-    const trial = { endpoint: null, post: null, startedAt: this.#ports.clock.now() };
-    const error = { kind: 'undeliverable', message };
+  /** No POST helps, or none is wanted any more. */
+  giveUp(entry: Entry, reason: GivenUp, message: string): void {
+    const kind = reason === 'transformation' ? 'undeliverable' : reason;
     this.#ports.metrics.attempt('deadLetter', 0);
-    this.#giveUp(entry, trial, null, { outcome: 'deadLetter', deadLetterReason: reason, error });
+    const facts = { outcome: 'deadLetter', deadLetterReason: reason, error: { kind, message } } as const;
+    this.#giveUp(entry, this.#noTrial(), null, facts);
   }
 
   /** Its endpoint was deleted. */
   drop(entry: Entry): void {
-    const trial = { endpoint: null, post: null, startedAt: this.#ports.clock.now() };
     this.#ports.metrics.attempt('dropped', 0);
-    this.#close(entry, this.#attempt(entry, trial, null, { outcome: 'dropped', final: true }));
+    this.#close(entry, this.#attempt(entry, this.#noTrial(), null, { outcome: 'dropped', final: true }));
   }
 
-  /** Its lane is full: back in a few seconds, from the shortest retry topic. */
-  spill(entry: Entry): void {
-    this.#hop(entry, 0, null);
+  /** Its lane is full: back after `delayMs`, or the shortest delay that there is. */
+  spill(entry: Entry, delayMs: number): void {
+    this.#hop(entry, topicFor(this.#delaysMs, delayMs), null);
   }
 
-  /** Its endpoint is not to be sent to for now. No attempt is burnt. */
+  /** Its endpoint is not to be sent to for now, or it is halted. No attempt is burnt. */
   putOff(entry: Entry): void {
     this.#hop(entry, topicFor(this.#delaysMs, waitingDelayMs), entry.delivery.dueAt);
   }
@@ -109,27 +124,28 @@ export class Outcomes {
     this.#hop(entry, topic, entry.delivery.dueAt);
   }
 
+  /** Announces a POST that may end this process. */
+  announce(entry: Entry, trial: Trial, announced: () => void): void {
+    const record = this.#attempt(entry, trial, null, { outcome: 'started', final: false });
+    this.#ports.appender.append(entry.partition, [record], announced);
+  }
+
   #retry(entry: Entry, trial: Trial, result: PostResult, dueAt: number): void {
     const remaining = dueAt - this.#ports.clock.now();
-    const { delivery } = entry;
-    const next = this.#copyOf(entry, { attempt: delivery.attempt + 1, dueAt });
-    const records = [
-      this.#retryRecord(topicFor(this.#delaysMs, remaining), entry, next),
-      this.#attempt(entry, trial, result, { outcome: 'retry', final: false, dueAt }),
-    ];
-    if (!waitsInMemory(this.#delaysMs, remaining) || !this.#ports.mayWait()) {
-      this.#ports.appender.append(entry.partition, records, () => this.#ports.finish(entry));
-      return;
-    }
-    // The copy is for a crash: its topic would give it back too late. The earlier copies settle when it is durable.
-    const settling = entry.copies;
-    entry.copies = [];
-    entry.hop = next.hop;
-    this.#ports.appender.append(entry.partition, records, ([copy]) => {
-      entry.partition.settle(settling);
-      entry.delivery = next;
-      this.#ports.waitInMemory(entry, dueAt, copy?.offset ?? 0);
-    });
+    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + 1, dueAt });
+    const attempt = this.#attempt(entry, trial, result, { outcome: 'retry', final: false, dueAt });
+    // What is due before its topic would give it back waits in memory too: its copy is for a crash.
+    const stays = waitsInMemory(this.#delaysMs, remaining) && this.#ports.mayWait();
+    this.#move(entry, topicFor(this.#delaysMs, remaining), next, [attempt], stays ? dueAt : null);
+  }
+
+  #halt(entry: Entry, trial: Trial, result: PostResult): void {
+    this.#ports.metrics.attempt('halted', result.durationMs);
+    // The same time as the one that readers of the Attempt make out, so that a later decision can be told from an earlier.
+    const haltedAt = trial.startedAt + Math.round(result.durationMs);
+    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + 1, dueAt: null, haltedAt });
+    const attempt = this.#attempt(entry, trial, result, { outcome: 'halted', final: false });
+    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], null);
   }
 
   #giveUp(
@@ -164,38 +180,63 @@ export class Outcomes {
   }
 
   #close(entry: Entry, final: OutgoingRecord): void {
-    this.#ports.appender.append(entry.partition, [final], () => this.#ports.finish(entry));
+    this.#ports.appender.append(entry.partition, [final], () => this.#ports.closed(entry));
   }
 
   #hop(entry: Entry, topic: number, dueAt: number | null): void {
-    const record = this.#retryRecord(topic, entry, this.#copyOf(entry, { attempt: entry.delivery.attempt, dueAt }));
-    this.#ports.appender.append(entry.partition, [record], () => this.#ports.finish(entry));
+    this.#move(entry, topic, this.#copyOf(entry, { attempt: entry.delivery.attempt, dueAt }), [], null);
   }
 
-  #copyOf(entry: Entry, changes: { readonly attempt: number; readonly dueAt: number | null }): Delivery {
+  /** The next copy; when it is acknowledged it stands for the delivery, and the earlier ones settle. */
+  #move(
+    entry: Entry,
+    topic: number,
+    next: Delivery,
+    further: readonly OutgoingRecord[],
+    waitsUntil: number | null,
+  ): void {
+    const { partition } = entry;
+    const record: OutgoingRecord = {
+      topic: this.#options.topics.retry[topic]?.name ?? '',
+      partition: partition.number,
+      key: next.endpointId,
+      value: this.#ports.codecs.delivery.encode(next),
+    };
+    this.#ports.appender.append(partition, [record, ...further], ([position]) => {
+      const tracker = partition.retries[topic];
+      if (tracker === undefined || position === undefined) return;
+      const { offset } = position;
+      tracker.appended(offset, partition.attemptsEnd);
+      const early = entry.early.filter((copy) => copy.offset !== offset);
+      const wasRead = entry.early.length > 0;
+      entry.early = [];
+      partition.ledger.advance(entry, next.hop, [...early, { tracker, offset }]);
+      if (waitsUntil === null) entry.place = wasRead ? 'held' : 'away';
+      else entry.held = null;
+      entry.load(next);
+      this.#ports.moved(entry, waitsUntil);
+    });
+  }
+
+  #copyOf(entry: Entry, changes: Pick<Delivery, 'attempt' | 'dueAt'> & { readonly haltedAt?: number }): Delivery {
     return {
       ...entry.delivery,
       ...changes,
-      hop: entry.delivery.hop + 1,
+      hop: entry.hop + 1,
       pos: entry.pos,
       writer: entry.partition.writer,
     };
   }
 
-  #retryRecord(topic: number, entry: Entry, delivery: Delivery): OutgoingRecord {
-    return {
-      topic: this.#options.topics.retry[topic]?.name ?? '',
-      partition: entry.partition.number,
-      key: delivery.endpointId,
-      value: this.#ports.codecs.delivery.encode(delivery),
-    };
+  #noTrial(): Trial {
+    return { endpoint: null, post: null, startedAt: this.#ports.clock.now() };
   }
 
   #attempt(entry: Entry, trial: Trial, result: PostResult | null, facts: AttemptFacts): OutgoingRecord {
     return {
       topic: this.#options.topics.attempts,
       partition: entry.partition.number,
-      key: entry.delivery.endpointId,
+      key: entry.endpointId,
       value: this.#ports.codecs.attempt.encode(attemptOf(entry, trial, result, facts, this.#options.workerId)),
     };
   }

@@ -1,125 +1,255 @@
-import type { Delivery, Epoch } from '#libs/contracts';
-import { encodeCommitMetadata, OffsetTracker } from '#libs/core';
+import type { Delivery } from '#libs/contracts';
+import {
+  DeliveryLedger,
+  OrderingWindow,
+  type Copy,
+  type FenceLevels,
+  type LedgerEntry,
+  type OffsetTracker,
+  type Ordered,
+  type WriterEpoch,
+} from '#libs/core';
 import type { Lane } from './lane.js';
+import type { Without } from './rules.js';
+import type { Seen, TakenOver } from './taken-over.js';
 
-/** A record in which a delivery stands: in `deliveries` or in a retry topic. */
-export interface Copy {
-  readonly tracker: OffsetTracker;
-  readonly offset: number;
-}
-
-/** A delivery in memory. Its copies settle together, when what follows from it is acknowledged. */
-export interface Entry {
-  readonly partition: OwnedPartition;
-  readonly id: string;
-  /** Offset in `deliveries`. */
-  readonly pos: number;
-  /** Size in memory, estimated. */
+/** A copy that waits for the time at which its topic gives it back. */
+export interface DelayedCopy {
+  readonly entry: Entry;
+  readonly hop: number;
+  readonly delivery: Delivery;
   readonly bytes: number;
-  delivery: Delivery;
-  /** The highest copy that this entry stands for: lower ones, and itself, join it when they are read. */
-  hop: number;
-  copies: Copy[];
-  /** Offset, in the shortest retry topic, of a copy that was appended and has not come round yet. */
-  awaited: number | null;
-  lane: Lane<Entry> | null;
+  readonly takeUpAt: number;
 }
 
-/** Where reading starts, as committed. */
-export interface StartPositions {
-  readonly deliveries: number;
-  /** By retry topic, shortest first. */
-  readonly retries: readonly number[];
+/** An endpoint's share of a partition: how much of it is outstanding, and its order, by stream. */
+export interface EndpointShare {
+  readonly endpointId: string;
+  outstanding: number;
+  /** Of them, exhausted and kept until someone decides. */
+  halted: number;
+  readonly windows: Map<string, OrderingWindow<Entry>>;
+}
+
+/** What is known of a delivery without its payload. */
+export type Described = Pick<
+  Delivery,
+  'endpointId' | 'stream' | 'ordering' | 'orderingKey' | 'hop' | 'configVersion' | 'haltedAt'
+>;
+
+/**
+ * An outstanding delivery:
+ * - `away`: it stands in a retry topic, and nothing of it but this is in memory
+ * - `held`: its copy was read ahead of its time (see DelayTopic)
+ * - `here`: in a lane, in flight, waiting for an acknowledgement or for a timer
+ */
+export class Entry implements LedgerEntry, Ordered {
+  hop: number;
+  copies: Copy[] = [];
+  /** Copies of the next hop that were read before the acknowledgement of their append. */
+  early: Copy[] = [];
+  place: 'away' | 'held' | 'here' = 'away';
+  readonly ordering: Delivery['ordering'];
+  readonly orderingKey: string | null;
+  /** Of the payload, estimated; 0 while it is not here. */
+  bytes = 0;
+  lane: Lane<Entry> | null = null;
+  /** Read ahead of its time. */
+  held: DelayedCopy | null = null;
+  /** POSTs of former owners that began and have no outcome (see Restore). */
+  started = 0;
+  #delivery: Delivery | null = null;
+
+  constructor(
+    readonly partition: OwnedPartition,
+    readonly share: EndpointShare,
+    readonly window: OrderingWindow<Entry>,
+    readonly id: string,
+    /** Offset in `deliveries`. */
+    readonly pos: number,
+    described: Described,
+  ) {
+    this.hop = described.hop;
+    this.ordering = described.ordering;
+    this.orderingKey = described.orderingKey;
+  }
+
+  get endpointId(): string {
+    return this.share.endpointId;
+  }
+
+  /** Only while it is here. */
+  get delivery(): Delivery {
+    if (this.#delivery === null) throw new Error(`${this.id} is not here`);
+    return this.#delivery;
+  }
+
+  /** Its payload is in memory now, or another state of it. */
+  load(delivery: Delivery): void {
+    this.#delivery = delivery;
+    this.partition.halts(this, delivery.haltedAt !== null);
+  }
+
+  unload(): void {
+    this.#delivery = null;
+  }
 }
 
 /**
  * Partition p of `deliveries` and of every retry topic, as this worker holds it: what was read, what is settled, which
- * deliveries are in memory. It ends when the partition is lost: nothing of it may be appended or committed any more.
+ * deliveries are outstanding. It ends when the partition is lost: nothing of it may be appended or committed any more.
  */
 export class OwnedPartition {
+  readonly number: number;
+  readonly writer: WriterEpoch;
   readonly deliveries: OffsetTracker;
   readonly retries: readonly OffsetTracker[];
-  /** Deliveries in memory, and their bytes. */
+  readonly fences: readonly FenceLevels[];
+  readonly seen: Seen;
+  readonly ledger = new DeliveryLedger<Entry>();
+  readonly taken: TakenOver;
+  /** Closed deliveries of which a copy may still stand in `deliveries`: until that was read past its end at take-over. */
+  readonly closed = new Set<string>();
+  /** POSTs of former owners that began and have no outcome, by delivery id, as long as `closed` is kept. */
+  readonly started = new Map<string, number>();
+  /** Offset of the own fence in the shortest retry topic, until something has settled: see Restore, poison. */
+  heldFence: number | null = null;
+  /** When it was taken over, Unix milliseconds. */
+  heldSince = 0;
+  /** Until then (monotonic ms) each POST of what was there at take-over is announced before it is made. */
+  carefulUntil = -Infinity;
+  /** Deliveries with their payload in memory, and its bytes. */
   records = 0;
   bytes = 0;
+  /** Exhausted deliveries that are kept until someone decides. */
+  readonly halted = new Set<Entry>();
+  /** Its POST was announced (see `carefulUntil`), and what follows is not known yet. */
+  announced: Entry | null = null;
   /** Whether it is still ours. */
   alive = true;
   /** It met something that it may neither process nor skip; it reads no further. */
   stopped = false;
-  /** Copies settled since the last commit. */
-  settled = 0;
   /** End of `deliveries`-p, as far as known. */
-  end = 0;
-  readonly #entries = new Map<string, Entry>();
-  /** Deliveries that are done with in memory while a copy of them is still to come round in the shortest retry topic. */
-  readonly #handled = new Map<string, { readonly hop: number; readonly offset: number }>();
+  end: number;
+  readonly #shares = new Map<string, EndpointShare>();
+  /** Offered before `deliveries` was read beyond their `pos`. */
+  readonly #unread = new Set<Entry>();
+  #attemptsEnd: number;
 
   constructor(
-    readonly number: number,
-    readonly writer: Epoch,
-    start: StartPositions,
+    taken: TakenOver,
+    readonly without: Without = new Set(),
   ) {
-    this.deliveries = new OffsetTracker(start.deliveries);
-    this.retries = start.retries.map((position) => new OffsetTracker(position));
+    this.taken = taken;
+    this.number = taken.number;
+    this.writer = taken.writer;
+    this.deliveries = taken.deliveries;
+    this.retries = taken.retries;
+    this.fences = taken.fences;
+    this.seen = taken.seen;
+    this.end = taken.deliveriesEnd;
+    this.#attemptsEnd = taken.attemptsEnd;
   }
 
-  enter(entry: Entry): void {
-    this.#entries.set(entry.id, entry);
-    this.records += 1;
-    this.bytes += entry.bytes;
+  /** End of `attempts`, as far as known: the stamp of what is read or appended now. */
+  get attemptsEnd(): number {
+    return this.#attemptsEnd;
   }
 
-  /**
-   * A copy was read. If its delivery is in memory, or done, at this hop or a later one, the copy belongs to that.
-   * @returns false when it stands for itself
-   */
-  join(id: string, hop: number, copy: Copy): boolean {
-    const entry = this.#entries.get(id);
-    const comesRound = copy.tracker === this.retries[0];
-    if (entry !== undefined && entry.hop >= hop) {
-      entry.copies.push(copy);
-      if (comesRound && entry.awaited !== null && copy.offset >= entry.awaited) entry.awaited = null;
-      return true;
+  /** An own Attempt stands at `offset`. */
+  attemptAt(offset: number): void {
+    if (offset >= this.#attemptsEnd) this.#attemptsEnd = offset + 1;
+  }
+
+  /** The stamp of the record of `deliveries` at `offset`, which is read now. */
+  stampOf(offset: number): number {
+    const inherits = offset < this.taken.deliveriesEnd && !this.without.has('stamps');
+    return inherits ? this.taken.a : this.#attemptsEnd;
+  }
+
+  /** Whether all that was there at take-over has been read. */
+  get isPastTakeOver(): boolean {
+    return this.deliveries.next >= this.taken.deliveriesEnd;
+  }
+
+  /** A delivery becomes known. Its copies are the caller's to add. */
+  enter(id: string, pos: number, described: Described): Entry {
+    const { endpointId, stream } = described;
+    let share = this.#shares.get(endpointId);
+    if (share === undefined)
+      this.#shares.set(endpointId, (share = { endpointId, outstanding: 0, halted: 0, windows: new Map() }));
+    let window = share.windows.get(stream);
+    if (window === undefined) share.windows.set(stream, (window = new OrderingWindow()));
+    const entry = new Entry(this, share, window, id, pos, described);
+    share.outstanding += 1;
+    window.add(entry);
+    this.ledger.enter(entry);
+    this.halts(entry, described.haltedAt !== null);
+    return entry;
+  }
+
+  /** Whether it is halted, as its newest copy says. */
+  halts(entry: Entry, halted: boolean): void {
+    if (this.halted.has(entry) === halted) return;
+    if (halted) this.halted.add(entry);
+    else this.halted.delete(entry);
+    entry.share.halted += halted ? 1 : -1;
+  }
+
+  /** Whether its POST is to be announced: it was there at take-over, and may have ended former owners. */
+  isSuspect(entry: Entry, monotonic: number): boolean {
+    return monotonic < this.carefulUntil && entry.pos < this.taken.deliveriesEnd;
+  }
+
+  /** How many endpoints have more than `bound` outstanding. */
+  endpointsOver(bound: number): number {
+    let count = 0;
+    for (const { outstanding } of this.#shares.values()) if (outstanding > bound) count += 1;
+    return count;
+  }
+
+  /** Whether nothing that it is ordered to stands before it (DESIGN §3, Order). */
+  mayGo(entry: Entry): boolean {
+    if (this.deliveries.next <= entry.pos && !this.without.has('read-beyond-pos')) {
+      this.#unread.add(entry);
+      return false;
     }
-    const handled = this.#handled.get(id);
-    if (handled === undefined || handled.hop < hop) return false;
-    this.settle([copy]);
-    if (comesRound && copy.offset >= handled.offset) this.#handled.delete(id);
-    return true;
+    return entry.window.mayGo(entry);
   }
 
-  /** The copy for the next hop of `entry`, which stays in memory too, stands at `offset` of the shortest retry topic. */
-  awaitCopy(entry: Entry, offset: number): void {
-    const read = (this.retries[0]?.next ?? 0) > offset;
-    entry.awaited = read ? null : offset;
-  }
-
-  /** What follows from the entry is acknowledged: its copies settle, and it leaves the memory. */
-  finish(entry: Entry): void {
-    this.settle(entry.copies);
-    entry.copies = [];
-    // A later hop may have been taken up in its place, when the acknowledgement took long.
-    if (this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
-    this.records -= 1;
-    this.bytes -= entry.bytes;
-    if (entry.awaited !== null) this.#handled.set(entry.id, { hop: entry.hop, offset: entry.awaited });
-  }
-
-  settle(copies: readonly Copy[]): void {
-    for (const { tracker, offset } of copies) {
-      if (tracker.settle(offset)) this.settled += 1;
+  /** `deliveries` was read further. @returns those that may go now and had been asked for before */
+  readFurther(): readonly Entry[] {
+    if (this.#unread.size === 0) return [];
+    const free: Entry[] = [];
+    for (const entry of this.#unread) {
+      if (entry.pos >= this.deliveries.next) continue;
+      this.#unread.delete(entry);
+      if (entry.window.mayGo(entry)) free.push(entry);
     }
+    return free.sort((a, b) => a.pos - b.pos);
   }
 
-  /** What may be committed now. `delaysMs`: delays of the retry topics, shortest first. */
-  committable(delaysMs: readonly number[]): { readonly offset: number; readonly metadata: string } {
-    const retryPositions = new Map<number, number>();
-    for (const [index, tracker] of this.retries.entries()) {
-      retryPositions.set(delaysMs[index] ?? 0, tracker.committable);
-    }
-    return {
-      offset: this.deliveries.committable,
-      metadata: encodeCommitMetadata({ era: this.writer.era, retryPositions }),
-    };
+  /** It holds nothing up any more: answered with success, or closed. @returns those that may go now */
+  leaveWindow(entry: Entry): readonly Entry[] {
+    const freed = entry.window.remove(entry);
+    return this.without.has('read-beyond-pos') ? freed : freed.filter(({ pos }) => pos < this.deliveries.next);
+  }
+
+  /** Its outcome is durable. @returns those that may go now */
+  close(entry: Entry): readonly Entry[] {
+    this.ledger.close(entry);
+    this.#unread.delete(entry);
+    this.halts(entry, false);
+    const { share } = entry;
+    share.outstanding -= 1;
+    const freed = this.leaveWindow(entry);
+    if (share.outstanding === 0) this.#shares.delete(share.endpointId);
+    return freed;
+  }
+
+  /** Everything that stood there at take-over is known by now. */
+  forgetClosed(): void {
+    this.closed.clear();
+    this.started.clear();
   }
 }

@@ -1,5 +1,6 @@
 // Hand-overs, leases, brokers that are away. Real and doubled as in deliver.spec.ts.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { scheduleOf } from '#libs/core';
 import { WorkerWorld } from './testing/worker-world.js';
 
 let world: WorkerWorld;
@@ -74,7 +75,7 @@ describe('ownership', () => {
   it('keeps a retry that is due in the retry topics over a change of owner, and its time', async () => {
     const id = world.idIn(2);
     const version = await world.endpoint(id, {
-      retry: { delaysMs: [2 * second, 40 * second], jitter: 0, maxDelayMs: minute },
+      retry: scheduleOf([2 * second, 40 * second], { maxDelayMs: minute }),
     });
     world.reactions.set(id, (nth) => ({ status: nth <= 2 ? 500 : 200 }));
     const first = await world.worker();

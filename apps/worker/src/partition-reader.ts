@@ -1,20 +1,23 @@
-import type { Delivery, TopicNames } from '#libs/contracts';
-import { deliveryIdOf, type OffsetTracker } from '#libs/core';
+import type { TopicNames } from '#libs/contracts';
+import type { OffsetTracker } from '#libs/core';
 import type { FeedHandler, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
 import { DelayTopic, type DelayTopicPorts } from './delay-topic.js';
 import type { Intake } from './intake.js';
-import type { Copy, OwnedPartition } from './owned-partition.js';
+import type { OwnedPartition } from './owned-partition.js';
+import { RetryReader, type RetryCodecs } from './retry-reader.js';
 
 export interface PartitionReaderPorts extends DecodedFeedPorts {
-  readonly codecs: DecodedFeedPorts['codecs'] & Pick<PlatformCodecs, 'delivery'>;
+  readonly codecs: DecodedFeedPorts['codecs'] & RetryCodecs & Pick<PlatformCodecs, 'delivery'>;
   readonly intake: Intake;
   readonly delays: DelayTopicPorts;
   /** Whether the next record of `deliveries` may be taken now. */
   mayRead(): boolean;
   /** A batch of `deliveries` was taken in. */
   batchRead(): void;
+  /** A fence of another owner was met: it has the partition now, whatever we were told. */
+  superseded(partition: OwnedPartition): void;
   /** It can neither process this nor skip it. */
   stopped(partition: OwnedPartition, at: TopicPartition & { readonly offset: number }, error: unknown): void;
 }
@@ -44,11 +47,11 @@ export class PartitionReader {
     this.#ports = ports;
   }
 
-  /** Starts where the partition's trackers stand. */
+  /** Starts where the partition was committed; of what was restored, only the payloads are read. */
   start(): void {
     for (const index of this.#options.topics.retry.keys()) this.#followRetry(index);
     const { deliveries } = this.#partition;
-    this.#follow(this.#deliveries, deliveries, (records, end) => {
+    this.#follow(this.#deliveries, deliveries.next, (records, end) => {
       this.#partition.end = end;
       for (const record of records) this.#ahead.push(record);
       this.readOn();
@@ -64,12 +67,10 @@ export class PartitionReader {
 
   /** Takes what is here of `deliveries`, as far as it may; the feed pauses while something is left. */
   readOn(): void {
-    const partition = this.#partition;
     for (let record = this.#ahead[this.#taken]; record !== undefined; record = this.#ahead[this.#taken]) {
       if (this.#stopped || !this.#ports.mayRead()) break;
       this.#taken += 1;
-      const delivery = this.#decoded(record, partition.deliveries);
-      if (delivery !== null) this.#ports.intake.fresh(partition, record, delivery);
+      this.#take(record);
     }
     if (!this.isWaiting) this.#ahead = [];
     if (!this.isWaiting) this.#taken = 0;
@@ -90,30 +91,42 @@ export class PartitionReader {
     return { topic: this.#options.topics.deliveries, partition: this.#partition.number };
   }
 
+  #take(record: LogRecord): void {
+    const { codecs, intake } = this.#ports;
+    const { deliveries } = this.#partition;
+    deliveries.track(record.offset, this.#partition.stampOf(record.offset));
+    this.#orStop(record, () => {
+      if (record.value === null) throw new RangeError('a record without a value');
+      intake.fresh(this.#partition, record, codecs.delivery.decode(record.value));
+    });
+  }
+
   #followRetry(index: number): void {
     const { topics, delayRecords, delayBytes } = this.#options;
     const partition = this.#partition;
     const retry = topics.retry[index];
-    const tracker = partition.retries[index];
-    if (retry === undefined || tracker === undefined) return;
+    const position = partition.taken.retryPositions[index];
+    if (retry === undefined || position === undefined) return;
     const at = { topic: retry.name, partition: partition.number };
     const bounds = { delayMs: retry.delayMs, maxRecords: delayRecords, maxBytes: delayBytes };
     const topic = new DelayTopic(partition, at, bounds, this.#ports.delays);
     this.#stops.push(() => topic.close());
-    this.#follow(at, tracker, (records, end) => {
+    const tracker: OffsetTracker | undefined = partition.retries[index];
+    const reader = new RetryReader(partition, index, this.#ports.codecs, {
+      hold: (record, entry, delivery) => topic.hold(record, entry, delivery),
+      superseded: () => this.#ports.superseded(partition),
+    });
+    this.#follow(at, position, (records, end) => {
       for (const record of records) {
-        const delivery = this.#decoded(record, tracker);
-        if (delivery === null) return;
-        const copy: Copy = { tracker, offset: record.offset };
-        const id = deliveryIdOf(delivery);
-        if (!partition.join(id, delivery.hop, copy)) topic.hold(record, id, delivery, copy);
+        this.#orStop(record, () => reader.read(record));
+        if (this.#stopped) return;
       }
-      if (records.length === 0) tracker.reached(end);
+      if (records.length === 0) tracker?.reached(end);
     });
   }
 
-  #follow(at: TopicPartition, tracker: OffsetTracker, onRecords: FeedHandler['onRecords']): void {
-    const stop = followDecoded(this.#ports, at, tracker.next, {
+  #follow(at: TopicPartition, from: number, onRecords: FeedHandler['onRecords']): void {
+    const stop = followDecoded(this.#ports, at, from, {
       onRecords: (records, end) => {
         if (!this.#stopped) onRecords(records, end);
       },
@@ -122,16 +135,12 @@ export class PartitionReader {
     this.#stops.push(stop);
   }
 
-  /** Tracks a record and decodes it. @returns null when it cannot be read: the partition has stopped */
-  #decoded({ topic, partition, offset, value }: LogRecord, tracker: OffsetTracker): Delivery | null {
-    tracker.track(offset);
+  /** A record that cannot be read was tracked and is never settled: no commit passes it. */
+  #orStop({ topic, partition, offset }: LogRecord, work: () => void): void {
     try {
-      if (value === null) throw new RangeError('a record without a value');
-      return this.#ports.codecs.delivery.decode(value);
+      work();
     } catch (error) {
-      // Tracked and never settled: no commit passes it.
       this.#ports.stopped(this.#partition, { topic, partition, offset }, error);
-      return null;
     }
   }
 }

@@ -1,11 +1,11 @@
 import type { PostResult } from '#libs/core';
 import { signedPost, type Post } from './attempt.js';
 import type { Clock } from './clock.js';
-import type { EndpointDirectory, ReadyEndpoint } from './endpoint-directory.js';
+import { expiryOf, type EndpointDirectory, type ReadyEndpoint } from './endpoint-directory.js';
+import type { Entry } from './owned-partition.js';
 import type { Lane } from './lane.js';
 import type { Start } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
-import type { Entry } from './owned-partition.js';
 
 /** Sends a POST; never rejects. */
 export interface Http {
@@ -18,11 +18,18 @@ export interface PostingPorts {
   readonly directory: EndpointDirectory;
   readonly outcomes: Outcomes;
   readonly log: { warn(details: object, message: string): void };
+  /** The lease. */
+  readonly mayStart: () => boolean;
   /** Its time has not come after all. */
   putBack(entry: Entry, dueAt: number): void;
+  /** A POST that was started goes out only now, `ms` later: an endpoint's rate is of what it sees. */
+  readonly late: (lane: Lane<Entry>, ms: number) => void;
   /** The answer is there, and what follows from it is on its way. */
-  landed(lane: Lane<Entry>, success: boolean): void;
+  readonly landed: (lane: Lane<Entry>, entry: Entry, result: PostResult) => void;
 }
+
+/** A delivery that began so often without an outcome has ended its worker each time. */
+const poisonous = 3;
 
 /** Starts a delivery whose turn has come: looks at its endpoint as it is now, signs, POSTs. */
 export class Posting {
@@ -58,23 +65,60 @@ export class Posting {
   }
 
   #post(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, now: number): Start {
-    const { directory, outcomes, http } = this.#ports;
-    const { delivery } = entry;
+    const { directory, outcomes, clock } = this.#ports;
+    const { delivery, partition } = entry;
     if (delivery.body === null) {
-      outcomes.undeliverable(entry, 'transformation', delivery.renderError ?? 'there is no body');
+      outcomes.giveUp(entry, 'transformation', delivery.renderError ?? 'there is no body');
       return 'diverted';
     }
     const keys = directory.signingKeysOf(delivery.endpointId, now);
     if (keys.length === 0) {
-      outcomes.undeliverable(entry, 'undeliverable', 'no secret is in force');
+      outcomes.giveUp(entry, 'undeliverable', 'no secret is in force');
       return 'diverted';
     }
-    const post = signedPost(entry, endpoint, keys, now);
+    const until = expiryOf(delivery, endpoint.config);
+    if (until !== null && now > until) {
+      outcomes.giveUp(entry, 'expired', 'the total time of its retry policy is over');
+      return 'diverted';
+    }
+    if (entry.started >= poisonous) {
+      outcomes.giveUp(entry, 'poison', `its POST began ${entry.started} times, and the worker ended each time`);
+      return 'diverted';
+    }
+    if (partition.isSuspect(entry, clock.monotonic())) {
+      // One at a time: else the next owner could not tell which of them it was.
+      if (partition.announced !== null) return 'unread';
+      partition.announced = entry;
+      const trial = { endpoint, post: signedPost(entry, endpoint, keys, now), startedAt: now };
+      const since = clock.monotonic();
+      outcomes.announce(entry, trial, () => this.#afterAnnouncement(entry, lane, endpoint, since));
+      return 'posted';
+    }
+    this.#send(entry, lane, endpoint, signedPost(entry, endpoint, keys, now), now);
+    return 'posted';
+  }
+
+  /** The announcement took its time: whether it may be sent is asked again. */
+  #afterAnnouncement(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, since: number): void {
+    const { clock, directory, mayStart } = this.#ports;
+    const now = clock.now();
+    if (!mayStart()) {
+      clock.schedule(50, () => {
+        if (entry.partition.alive) this.#afterAnnouncement(entry, lane, endpoint, since);
+      });
+      return;
+    }
+    this.#ports.late(lane, clock.monotonic() - since);
+    const keys = directory.signingKeysOf(entry.endpointId, now);
+    this.#send(entry, lane, endpoint, signedPost(entry, endpoint, keys, now), now);
+  }
+
+  #send(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, post: Post, startedAt: number): void {
+    const { outcomes, http, landed } = this.#ports;
     void http.post(post).then((result) => {
       // The answer to a POST for a partition that was lost meanwhile is the next owner's affair.
-      if (entry.partition.alive) outcomes.answered(entry, { endpoint, post, startedAt: now }, result);
-      this.#ports.landed(lane, result.kind === 'response' && result.status >= 200 && result.status < 300);
+      if (entry.partition.alive) outcomes.answered(entry, { endpoint, post, startedAt }, result);
+      landed(lane, entry, result);
     });
-    return 'posted';
   }
 }

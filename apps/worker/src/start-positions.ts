@@ -1,33 +1,34 @@
 import { CommitMetadataError, decodeCommitMetadata, type CommitMetadata } from '#libs/core';
 import type { GainedPartition } from '#libs/kafka';
-import type { StartPositions } from './owned-partition.js';
 
 export type Start =
-  | { readonly kind: 'positions'; readonly era: number; readonly positions: StartPositions }
+  | { readonly kind: 'positions'; readonly committed: number; readonly metadata: CommitMetadata }
   | { readonly kind: 'alarm'; readonly message: string };
 
+const decide =
+  'decide where to go on: `posthorn positions open --partition <n> --at <offset>`, with the workers stopped; it opens a new era';
+
 /**
- * Where the owner of a partition reads on, by its commit: `deliveries` and, in the metadata, the retry topics. Without a
- * commit everything is read from its start. Nothing ever resets by itself.
- * @param delaysMs delays of the retry topics, shortest first
+ * Where the owner of a partition reads on, by its commit: `deliveries` and, in the metadata, all else. Nothing ever resets
+ * by itself: without a commit, or with one that does not lie in this log, the partition stops with an alarm.
  */
-export function startOf(gained: GainedPartition, delaysMs: readonly number[]): Start {
-  const { committed, bounds } = gained;
+export function startOf({ committed, bounds }: GainedPartition): Start {
+  const alarm = (message: string): Start => ({ kind: 'alarm', message });
   if (committed === null) {
-    const positions = { deliveries: bounds.start, retries: delaysMs.map(() => 0) };
-    return { kind: 'positions', era: 0, positions };
+    return alarm(`the group has no position: run \`posthorn topics create\` if the partition is new, else ${decide}`);
   }
-  if (committed.offset < bounds.start || committed.offset > bounds.end) {
-    const message = `the commit ${committed.offset} lies outside of the log, ${bounds.start} to ${bounds.end}`;
-    return { kind: 'alarm', message };
+  const { offset } = committed;
+  if (offset < bounds.start || offset > bounds.end) {
+    return alarm(`the commit ${offset} lies outside of the log, ${bounds.start} to ${bounds.end}: ${decide}`);
   }
-  let metadata: CommitMetadata;
   try {
-    metadata = decodeCommitMetadata(committed.metadata);
+    const metadata = decodeCommitMetadata(committed.metadata);
+    if (metadata.b < bounds.start || metadata.b > offset) {
+      return alarm(`the restore point ${metadata.b} lies outside of the log, ${bounds.start} to ${offset}: ${decide}`);
+    }
+    return { kind: 'positions', committed: offset, metadata };
   } catch (error) {
     if (!(error instanceof CommitMetadataError)) throw error;
-    return { kind: 'alarm', message: error.message };
+    return alarm(`${error.message}: ${decide}`);
   }
-  const retries = delaysMs.map((delayMs) => metadata.retryPositions.get(delayMs) ?? 0);
-  return { kind: 'positions', era: metadata.era, positions: { deliveries: committed.offset, retries } };
 }

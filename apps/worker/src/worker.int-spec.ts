@@ -3,7 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { topicNames, topicSpecs, type Attempt, type Delivery, type EndpointConfig } from '#libs/contracts';
-import { formatSecret, parseSecret, partitionFor, sealSecret, verifyWebhook, webhookIdOf } from '#libs/core';
+import {
+  firstCommitMetadata,
+  scheduleOf,
+  formatSecret,
+  parseSecret,
+  partitionFor,
+  sealSecret,
+  verifyWebhook,
+  webhookIdOf,
+} from '#libs/core';
 import { createHttpSender, type HttpSender } from '#libs/http-delivery';
 import { connectKafka, type KafkaLog, type LogReader, type RecordSender } from '#libs/kafka';
 import { applySchemas, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
@@ -37,6 +46,13 @@ beforeAll(async () => {
   codecs = (await connectSchemaCodec({ registryUrl })).platform;
   const administration = kafka.administration();
   expect(await administration.ensure(topicSpecs(layout))).toEqual([]);
+  const metadata = firstCommitMetadata(topics.retry.map(({ delayMs }) => delayMs));
+  const topic = topics.deliveries;
+  const numbers = Array.from({ length: layout.deliveryPartitions }, (_, partition) => partition);
+  await administration.setCommits(
+    `${layout.prefix}.worker`,
+    numbers.map((partition) => ({ topic, partition, offset: 0, metadata })),
+  );
   await administration.close();
   sender = kafka.sender();
   reader = kafka.reader();
@@ -54,6 +70,7 @@ function worker(workerId: string): DeliverConsumer {
     {
       topics,
       groupId: `${layout.prefix}.worker`,
+      dispatcherGroupId: `${layout.prefix}.dispatcher`,
       workerId,
       masterKeys,
       maxInFlight: 64,
@@ -80,6 +97,8 @@ function worker(workerId: string): DeliverConsumer {
         deadLettered: () => undefined,
         inFlight: () => undefined,
         lag: () => undefined,
+        outstanding: () => undefined,
+        lanes: () => undefined,
         partitionLost: () => undefined,
         partitionStopped: () => undefined,
       },
@@ -106,7 +125,20 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     ],
     maxInFlight: 16,
     timeoutMs: 2_000,
-    retry: { delaysMs, jitter: 0.2, maxDelayMs: 3_600_000 },
+    retry: scheduleOf(delaysMs, { jitter: 0.2, maxDelayMs: 3_600_000 }),
+    onExhausted: 'skip',
+    rateLimit: null,
+    adaptiveConcurrency: false,
+    // Not what this test is about: those that fail would rest for half a minute.
+    circuit: {
+      consecutiveFailures: 1_000_000,
+      failureShare: 1,
+      minRequests: 1_000_000,
+      windowMs: 60_000,
+      openMs: 30_000,
+      maxOpenMs: 300_000,
+    },
+    resolutions: [],
     revision: 1,
     updatedAt: Date.now(),
   };
@@ -145,6 +177,9 @@ async function deliver(endpointId: string, configVersion: number, count: number)
       pos: null,
       writer: null,
       dueAt: null,
+      scheduleFrom: 0,
+      scheduledSince: null,
+      haltedAt: null,
     };
     const partition = partitionFor(endpointId, layout.deliveryPartitions);
     return { topic: topics.deliveries, partition, key: endpointId, value: codecs.delivery.encode(delivery) };

@@ -38,6 +38,7 @@ const HTTP_SENDER = Symbol('HttpSender');
           {
             topics: topics.names,
             groupId: topics.groups.worker,
+            dispatcherGroupId: topics.groups.dispatcher,
             workerId: `worker-${randomUUID().slice(0, 8)}`,
             masterKeys: parseMasterKeys(config.masterKeys),
             maxInFlight: config.maxInFlight,

@@ -1,26 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { topicNames, type Attempt, type DeadLetter, type Delivery, type EndpointConfig } from '#libs/contracts';
 import {
-  attemptSchema,
-  deadLetterSchema,
-  deliverySchema,
-  endpointConfigSchema,
-  tenantConfigSchema,
-  topicNames,
-  type Attempt,
-  type DeadLetter,
-  type Delivery,
-  type EndpointConfig,
-} from '#libs/contracts';
-import {
+  firstCommitMetadata,
   formatSecret,
   partitionFor,
+  scheduleOf,
   sealSecret,
   webhookIdOf,
   type AttemptErrorKind,
   type PostResult,
 } from '#libs/core';
-import { InMemoryLog, type InMemoryMembership, type LogRecord } from '#libs/kafka';
-import { InMemoryRegistry, openSchemaCodec, type PlatformCodecs, type RecordCodec } from '#libs/schema-codec';
+import { InMemoryLog, type InMemoryMembership, type LogRecord, type PartitionCommit } from '#libs/kafka';
+import {
+  InMemoryRegistry,
+  openSchemaCodec,
+  platformSchemas,
+  type PlatformCodecs,
+  type RecordCodec,
+} from '#libs/schema-codec';
 import type { Post } from '../attempt.js';
 import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
 import { VirtualTime } from './virtual-time.js';
@@ -50,6 +47,7 @@ export interface TestWorker {
 export const secret = formatSecret(Buffer.alloc(32, 7));
 const masterKeys = new Map([[1, Buffer.alloc(32, 1)]]);
 const partitions = 4;
+const groupId = 'posthorn.worker';
 const ok: Reaction = { status: 200 };
 
 /** Workers over the in-memory log, with scripted endpoints, in virtual time. */
@@ -62,6 +60,7 @@ export class WorkerWorld {
   readonly reactions = new Map<string, (nth: number) => Reaction>();
   /** What `random()` gives: 0.5 is no jitter. */
   random = 0.5;
+  readonly #ends = new Map<string, () => void>();
   #workers = 0;
   #offset = 0;
 
@@ -73,21 +72,28 @@ export class WorkerWorld {
       defer: (task) => time.defer(task),
       after: (ms, task) => time.schedule(ms, task),
     });
-    const { events: _events, ...names } = this.topics;
+    const names = this.topics;
+    this.log.createTopic(names.events, 1);
     for (const name of [names.deliveries, names.attempts, names.deadLetters, ...names.retry.map((one) => one.name)]) {
       this.log.createTopic(name, partitions);
     }
     this.log.createTopic(names.endpoints, 1);
   }
 
-  static async open(): Promise<WorkerWorld> {
+  /** @param positions false: the group has none yet */
+  static async open({ positions = true } = {}): Promise<WorkerWorld> {
     const registry = new InMemoryRegistry();
-    registry.register('posthorn.Delivery', deliverySchema);
-    registry.register('posthorn.Attempt', attemptSchema);
-    registry.register('posthorn.DeadLetter', deadLetterSchema);
-    registry.register('posthorn.EndpointConfig', endpointConfigSchema);
-    registry.register('posthorn.TenantConfig', tenantConfigSchema);
-    return new WorkerWorld((await openSchemaCodec(registry)).platform);
+    for (const [subject, schema] of Object.entries(platformSchemas)) registry.register(subject, schema);
+    const world = new WorkerWorld((await openSchemaCodec(registry)).platform);
+    if (positions) await world.log.administration().setCommits(groupId, world.firstCommits());
+    return world;
+  }
+
+  /** What `posthorn topics create` writes for a group that has no position yet. */
+  firstCommits(): PartitionCommit[] {
+    const metadata = firstCommitMetadata(this.topics.retry.map((topic) => topic.delayMs));
+    const topic = this.topics.deliveries;
+    return Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0, metadata }));
   }
 
   /** Starts a worker; its first assignment comes as time passes. */
@@ -114,12 +120,15 @@ export class WorkerWorld {
       kafka,
       {
         topics: this.topics,
-        groupId: 'posthorn.worker',
+        groupId,
+        dispatcherGroupId: 'posthorn.dispatcher',
         workerId,
         masterKeys,
         maxInFlight: 64,
         laneRecords: 100,
         laneBytes: 1_000_000,
+        // The log is looked into.
+        trimEveryMs: 1_000 * 86_400_000,
         ...options,
       },
       {
@@ -137,17 +146,25 @@ export class WorkerWorld {
         fatal: (error) => void alarms.push(error.message),
       },
     );
+    this.#ends.set(workerId, () => {
+      killed = true;
+      membership?.freeze();
+    });
     const started = consumer.start();
     // Others may take up to a second before they let the join go on.
     await this.time.during(started);
     if (membership === undefined) throw new Error('no membership was asked for');
     const member = membership;
     const kill = async (): Promise<void> => {
-      killed = true;
-      member.freeze();
+      this.end(workerId);
       await time.during(member.expire());
     };
     return { consumer, membership, alarms, kill };
+  }
+
+  /** Ends a worker in the midst of whatever it does; `kill` is to follow. */
+  end(worker: string): void {
+    this.#ends.get(worker)?.();
   }
 
   /** Writes an endpoint's configuration. @returns its version */
@@ -164,7 +181,12 @@ export class WorkerWorld {
       ],
       maxInFlight: 4,
       timeoutMs: 15_000,
-      retry: { delaysMs: [5_000, 60_000], jitter: 0.2, maxDelayMs: 3_600_000 },
+      retry: scheduleOf([5_000, 60_000], { jitter: 0.2, maxDelayMs: 3_600_000 }),
+      onExhausted: 'skip',
+      rateLimit: null,
+      adaptiveConcurrency: true,
+      circuit: null,
+      resolutions: [],
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
@@ -206,6 +228,9 @@ export class WorkerWorld {
       pos: null,
       writer: null,
       dueAt: null,
+      scheduleFrom: 0,
+      scheduledSince: null,
+      haltedAt: null,
       ...changes,
     };
     const partition = partitionFor(endpointId, partitions);
@@ -229,7 +254,10 @@ export class WorkerWorld {
 
   /** Copies in a retry topic, shortest first. */
   copies(topic: number): Delivery[] {
-    return this.#decoded(this.topics.retry[topic]?.name ?? '', this.codecs.delivery);
+    const records = this.log.recordsOf(this.topics.retry[topic]?.name ?? '');
+    return records.flatMap(({ value }) =>
+      value === null || this.codecs.isFence(value) ? [] : [this.codecs.delivery.decode(value)],
+    );
   }
 
   /** Event ids with their final outcome. */
@@ -292,6 +320,8 @@ const noMetrics: ConstructorParameters<typeof DeliverConsumer>[2]['metrics'] = {
   deadLettered: nothing,
   inFlight: nothing,
   lag: nothing,
+  outstanding: nothing,
+  lanes: nothing,
   partitionLost: nothing,
   partitionStopped: nothing,
 };

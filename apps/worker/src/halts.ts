@@ -1,0 +1,48 @@
+import type { EndpointDirectory } from './endpoint-directory.js';
+import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
+
+/** What is to become of a halted delivery. */
+export type HaltDecision = 'release' | 'skip' | 'drop' | 'wait';
+
+export interface HaltsPorts {
+  readonly directory: EndpointDirectory;
+  partitions(): Iterable<OwnedPartition>;
+  /** Takes it up ahead of its time. */
+  takeUp(held: DelayedCopy): void;
+}
+
+/**
+ * Heads of keys that were exhausted at an endpoint that halts (DESIGN §3, Order). They go round in the retry topics until
+ * someone decides; the decision comes with the endpoint's configuration.
+ */
+export class Halts {
+  readonly #ports: HaltsPorts;
+
+  constructor(ports: HaltsPorts) {
+    this.#ports = ports;
+  }
+
+  decisionOn({ id, delivery }: Entry): HaltDecision {
+    const { endpointId, configVersion, haltedAt } = delivery;
+    const { directory } = this.#ports;
+    if (directory.lookup(endpointId, configVersion).kind === 'deleted') return 'drop';
+    return directory.resolutionOf(endpointId, id, haltedAt ?? 0) ?? 'wait';
+  }
+
+  /** Whether a halted delivery holds up this one, or another of its endpoint. */
+  holds({ share }: Entry): boolean {
+    return share.halted > 0;
+  }
+
+  /** Configuration was read: what was decided now need not wait until its copy comes round. */
+  configurationRead(): void {
+    for (const partition of this.#ports.partitions()) {
+      for (const entry of partition.halted) {
+        const { held } = entry;
+        if (held === null || entry.place !== 'held' || held.hop !== entry.hop) continue;
+        const { endpointId, haltedAt } = held.delivery;
+        if (this.#ports.directory.resolutionOf(endpointId, entry.id, haltedAt ?? 0) !== null) this.#ports.takeUp(held);
+      }
+    }
+  }
+}
