@@ -22,9 +22,9 @@ export class Backlog {
 
   /** The payload of a delivery came into memory. */
   load(entry: Entry, delivery: Delivery, recordBytes: number): void {
+    entry.letGo();
     entry.load(delivery);
     entry.place = 'here';
-    entry.held = null;
     entry.bytes = recordBytes + overheadBytes;
     entry.partition.records += 1;
     entry.partition.bytes += entry.bytes;

@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import { LaneQueue, takeUpAt } from '#libs/core';
+import { takeUpAt } from '#libs/core';
 import type { LogFeed, LogRecord, TopicPartition } from '#libs/kafka';
 import type { Clock } from './clock.js';
 import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
@@ -21,21 +21,25 @@ export interface DelayTopicOptions {
   readonly maxBytes: number;
 }
 
-const unbounded = { maxRecords: Infinity, maxBytes: Infinity };
 const fullCheckMs = 100;
 /** A fraction of the bound at which reading goes on. */
 const resumeAt = 0.5;
 
 /**
  * One partition of one retry topic. Its head is taken up at its append time plus the topic's delay; since appends are in
- * order of time, so are take-ups, and one timer is enough.
+ * order of time, so are take-ups, and one timer is enough. What was taken up before its time is passed over.
  */
 export class DelayTopic {
   readonly #partition: OwnedPartition;
   readonly #at: TopicPartition;
   readonly #options: DelayTopicOptions;
   readonly #ports: DelayTopicPorts;
-  readonly #waiting = new LaneQueue<DelayedCopy>(unbounded);
+  /** In order of time; also those that were passed. */
+  #waiting: DelayedCopy[] = [];
+  #head = 0;
+  /** Of those that were not passed. */
+  #records = 0;
+  #bytes = 0;
   #disarm: (() => void) | null = null;
   #paused = false;
 
@@ -50,14 +54,29 @@ export class DelayTopic {
   hold(record: LogRecord, entry: Entry, delivery: Delivery): void {
     const bytes = record.value?.length ?? 0;
     const at = takeUpAt(record.timestamp, this.#options.delayMs);
-    const held: DelayedCopy = { entry, hop: delivery.hop, delivery, bytes, takeUpAt: at };
-    entry.held = held;
-    this.#waiting.offer(held, bytes);
+    const held: DelayedCopy = { entry, hop: delivery.hop, delivery, bytes, takeUpAt: at, topic: this };
+    this.#waiting.push(held);
+    this.#records += 1;
+    this.#bytes += bytes;
+    entry.hold(held);
     if (this.#fills(1) && !this.#paused) {
       this.#paused = true;
       this.#ports.feed.pause(this.#at);
     }
     if (this.#disarm === null) this.#arm();
+  }
+
+  /** It was taken up, or is not needed. */
+  passed({ bytes }: DelayedCopy): void {
+    this.#records -= 1;
+    this.#bytes -= bytes;
+    if (this.#waiting.length > 64 + 2 * this.#records) {
+      this.#waiting = this.#waiting.slice(this.#head).filter(({ delivery }) => delivery !== null);
+      this.#head = 0;
+    }
+    if (!this.#paused || this.#fills(resumeAt) || !this.#partition.alive) return;
+    this.#paused = false;
+    this.#ports.feed.resume(this.#at);
   }
 
   close(): void {
@@ -67,11 +86,21 @@ export class DelayTopic {
 
   #fills(share: number): boolean {
     const { maxRecords, maxBytes } = this.#options;
-    return this.#waiting.size >= maxRecords * share || this.#waiting.bytes >= maxBytes * share;
+    return this.#records >= maxRecords * share || this.#bytes >= maxBytes * share;
+  }
+
+  /** The first that was not passed. */
+  #first(): DelayedCopy | undefined {
+    let first = this.#waiting[this.#head];
+    while (first !== undefined && first.delivery === null) {
+      this.#head += 1;
+      first = this.#waiting[this.#head];
+    }
+    return first;
   }
 
   #arm(): void {
-    const head = this.#waiting.peek();
+    const head = this.#first();
     if (head === undefined) return;
     const ms = Math.max(1, head.takeUpAt - this.#ports.clock.now());
     this.#wake(ms);
@@ -87,20 +116,13 @@ export class DelayTopic {
   #takeUpDue(): void {
     if (!this.#partition.alive) return;
     const now = this.#ports.clock.now();
-    for (let head = this.#waiting.peek(); head !== undefined && head.takeUpAt <= now; head = this.#waiting.peek()) {
-      // What was superseded, closed, or taken up by another way is passed over.
-      const stands = head.entry.held === head;
-      if (stands && !this.#ports.mayTakeUp(head)) break;
-      this.#waiting.shift();
-      if (stands) this.#ports.takeUp(head);
+    for (let head = this.#first(); head !== undefined && head.takeUpAt <= now; head = this.#first()) {
+      if (!this.#ports.mayTakeUp(head)) break;
+      this.#ports.takeUp(head);
     }
     this.#ports.done();
-    const head = this.#waiting.peek();
+    const head = this.#first();
     if (head !== undefined && head.takeUpAt <= now) this.#wake(fullCheckMs);
     else this.#arm();
-    if (this.#paused && !this.#fills(resumeAt)) {
-      this.#paused = false;
-      this.#ports.feed.resume(this.#at);
-    }
   }
 }

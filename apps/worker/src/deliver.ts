@@ -143,6 +143,10 @@ export class DeliveryWorker {
       mayGo: (entry) => entry.partition.mayGo(entry),
       spill: (entry, wait) => this.#intake.turnAway(entry, wait),
       pump: () => this.#pump(),
+      hungry: ({ partition, endpointId }) => {
+        const share = this.#partitions.partition(partition)?.shareOf(endpointId);
+        if (share !== undefined) this.#intake.pull(share);
+      },
     });
     this.#appender = new Appender({
       attempts: topics.attempts,
@@ -202,6 +206,7 @@ export class DeliveryWorker {
         outcomes: this.#outcomes,
         directory: this.#directory,
         halts: this.#halts,
+        mayTakeUp: (held) => this.#mayTakeUp(held),
       },
     );
     this.#commits = new Commits(
@@ -344,11 +349,12 @@ export class DeliveryWorker {
   }
 
   #unblock(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#lanes.unblocked(entry);
+    for (const entry of entries) this.#intake.freed(entry);
   }
 
   /** What is due in a retry topic may come back: its append is acknowledged, it may be sent, and there is room for it. */
   #mayTakeUp({ entry, hop, delivery }: DelayedCopy): boolean {
+    if (delivery === null) return false;
     const { partition } = entry;
     if (hop !== entry.hop || this.#backlog.isFull || this.#lanes.isCrowded(partition.number)) return false;
     if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
@@ -358,6 +364,10 @@ export class DeliveryWorker {
   #configurationRead(): void {
     this.#lanes.configurationRead();
     this.#halts.configurationRead();
+    // An endpoint that was paused need not wait until its copies come round.
+    for (const partition of this.#partitions.partitions()) {
+      for (const share of partition.shares()) this.#intake.pull(share);
+    }
     this.#pump();
   }
 

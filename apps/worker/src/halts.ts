@@ -39,7 +39,7 @@ export class Halts {
     for (const partition of this.#ports.partitions()) {
       for (const entry of partition.halted) {
         const { held } = entry;
-        if (held === null || entry.place !== 'held' || held.hop !== entry.hop) continue;
+        if (held === null || held.delivery === null || entry.place !== 'held' || held.hop !== entry.hop) continue;
         const { endpointId, haltedAt } = held.delivery;
         if (this.#ports.directory.resolutionOf(endpointId, entry.id, haltedAt ?? 0) !== null) this.#ports.takeUp(held);
       }

@@ -87,6 +87,10 @@ export class HeldPartitions {
     return [...this.#held.values()].filter(({ alarm, owned }) => !alarm && owned === null).length;
   }
 
+  partition(number: number): OwnedPartition | undefined {
+    return this.#held.get(number)?.owned?.partition;
+  }
+
   *partitions(): Iterable<OwnedPartition> {
     for (const { owned } of this.#held.values()) if (owned !== null) yield owned.partition;
   }
@@ -215,7 +219,7 @@ export class HeldPartitions {
       mayRead: () => !this.#paused && !lanes.isCrowded(partition.number) && this.#hasRoom(partition),
       batchRead: () => {
         if (partition.isPastTakeOver) partition.forgetClosed();
-        for (const entry of partition.readFurther()) lanes.unblocked(entry);
+        for (const entry of partition.readFurther()) intake.freed(entry);
         pump();
       },
       superseded: (of) => {

@@ -7,7 +7,7 @@ import { expiryOf, type EndpointDirectory } from './endpoint-directory.js';
 import type { Halts } from './halts.js';
 import type { Lanes, Offered } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
-import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
+import type { DelayedCopy, EndpointShare, Entry, OwnedPartition } from './owned-partition.js';
 import type { RetryTimers } from './retry-timers.js';
 
 export interface IntakePorts {
@@ -18,6 +18,8 @@ export interface IntakePorts {
   readonly outcomes: Outcomes;
   readonly directory: EndpointDirectory;
   readonly halts: Halts;
+  /** Whether there is room in memory, and it is acknowledged. */
+  mayTakeUp(held: DelayedCopy): boolean;
 }
 
 export interface IntakeOptions {
@@ -32,6 +34,9 @@ const spillDelayMs: Readonly<Record<Exclude<Offered, 'taken'>, number>> = {
   short: 30_000,
   minutes: 300_000,
 };
+
+/** Of an endpoint, when its lane has room: the next time comes with the next answer. */
+const pulledAtOnce = 32;
 
 /** Where a copy goes when it was read: to the delivery that it belongs to, into a lane, a timer, or another topic. */
 export class Intake {
@@ -59,10 +64,47 @@ export class Intake {
     this.#place(entry);
   }
 
-  /** A copy has waited in its retry topic for as long as it had to. */
+  /** A copy has waited in its retry topic for as long as it had to, or need not wait any longer. */
   takeUp({ entry, delivery, bytes }: DelayedCopy): void {
+    if (delivery === null) return;
     this.#ports.backlog.load(entry, delivery, bytes);
     this.#place(entry);
+  }
+
+  /**
+   * There is room in an endpoint's lane: what waits in a retry topic for that alone, and was read already, is taken up
+   * before its time. Else a lane that is fast would be empty until the next turn.
+   */
+  pull(share: EndpointShare): void {
+    if (share.held.size === 0 || !this.#isOpen(share.endpointId)) return;
+    let [taken, looked] = [0, 0];
+    for (const entry of share.held) {
+      if (taken === pulledAtOnce || looked === 8 * pulledAtOnce) return;
+      looked += 1;
+      if (this.#pullOne(entry)) taken += 1;
+    }
+  }
+
+  /** It may go now, by its order. */
+  freed(entry: Entry): void {
+    if (entry.place !== 'held') this.#ports.lanes.unblocked(entry);
+    else if (this.#isOpen(entry.endpointId)) this.#pullOne(entry);
+  }
+
+  #pullOne(entry: Entry): boolean {
+    const { held } = entry;
+    const delivery = held?.delivery ?? null;
+    if (held === null || delivery === null || delivery.haltedAt !== null) return false;
+    if (delivery.dueAt !== null && delivery.dueAt > this.#ports.clock.now()) return false;
+    if (!this.#ports.mayTakeUp(held) || !entry.partition.mayGo(entry)) return false;
+    this.takeUp(held);
+    return true;
+  }
+
+  /** Whether its endpoint is sent to at all. */
+  #isOpen(endpointId: string): boolean {
+    const { directory, lanes } = this.#ports;
+    return directory.configOf(endpointId)?.state === 'active' && lanes.circuitOpenMs(endpointId) === null;
   }
 
   /** Into its lane, or, where that is full, back over a short retry topic: it never stops the partition. */

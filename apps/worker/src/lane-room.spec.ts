@@ -103,7 +103,6 @@ describe('Lanes, order', () => {
     const strict = new StrictEndpoint(world, 'a');
     for (let nth = 0; nth < 1_500; nth += 1) world.schedule(nth * 4, () => strict.send());
     world.run(1_500 * 100 * 1.25);
-    console.log(strict.hops / 1500, world.posts.at(-1)!.at);
     expect(world.posts).toHaveLength(1_500);
     expect(world.posts.every((post, index) => index === 0 || post.pos > world.posts[index - 1]!.pos)).toBe(true);
     // Those that are needed within the half minute come by every five seconds, the rest every thirty.

@@ -44,6 +44,8 @@ export interface LanesPorts {
   spill(entry: Entry, wait: Spill): void;
   /** A lane's time has come: something may be startable. */
   pump(): void;
+  /** A lane that is in use has nothing more that may go. */
+  hungry(lane: Lane<Entry>): void;
 }
 
 /**
@@ -157,6 +159,7 @@ export class Lanes {
     lane.landed(entry, result, this.#settingsOf(lane), now);
     if (lane.circuitOpenMs(now) !== null) this.#open.add(lane);
     else this.#open.delete(lane);
+    if (lane.work.ready === 0) this.#ports.hungry(lane);
     this.#giveTurn(lane);
     this.#rest(lane);
   }

@@ -80,6 +80,24 @@ describe('order', () => {
     expect(world.copies(0).length + world.copies(1).length).toBeGreaterThan(60 - 8);
   });
 
+  it.each(['key', 'endpoint', 'none'] as const)(
+    'drains what was spilled at the pace of the endpoint (%s), not by the turns of the retry topics',
+    async (ordering) => {
+      const version = await world.endpoint('ep_1', { ordering, retry });
+      await world.worker({ laneRecords: 8 });
+      let down = true;
+      world.reactions.set('ep_1', () => (down ? 'hang' : { status: 200, afterMs: 5 }));
+      for (let i = 0; i < 300; i += 1) await deliver('ep_1', version, `k${i % 10}`, ordering);
+      await world.time.run(10 * second);
+      expect(world.copies(0).length + world.copies(1).length).toBeGreaterThan(250);
+      down = false;
+      await world.time.run(35 * second);
+      // 300 answers of 5 ms each, one at a time at worst; the POSTs that hung are retried by their schedule.
+      expect(received('ep_1')).toHaveLength(300);
+      expect(world.copies(1).length).toBeLessThan(2 * 300);
+    },
+  );
+
   it('2. holds over hand-overs and crashes, with the head in a retry topic', async () => {
     const version = await world.endpoint('ep_1', { ordering: 'key', retry });
     let down = true;

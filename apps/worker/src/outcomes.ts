@@ -212,7 +212,7 @@ export class Outcomes {
       entry.early = [];
       partition.ledger.advance(entry, next.hop, [...early, { tracker, offset }]);
       if (waitsUntil === null) entry.place = wasRead ? 'held' : 'away';
-      else entry.held = null;
+      else entry.letGo();
       entry.load(next);
       this.#ports.moved(entry, waitsUntil);
     });

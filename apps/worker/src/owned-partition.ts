@@ -17,9 +17,12 @@ import type { Seen, TakenOver } from './taken-over.js';
 export interface DelayedCopy {
   readonly entry: Entry;
   readonly hop: number;
-  readonly delivery: Delivery;
+  /** Null once it was taken up, by its time or before it, or is no longer needed. */
+  delivery: Delivery | null;
   readonly bytes: number;
   readonly takeUpAt: number;
+  /** Where it is held. */
+  readonly topic: { passed(held: DelayedCopy): void };
 }
 
 /** An endpoint's share of a partition: how much of it is outstanding, and its order, by stream. */
@@ -28,6 +31,8 @@ export interface EndpointShare {
   outstanding: number;
   /** Of them, exhausted and kept until someone decides. */
   halted: number;
+  /** Of them, those that were read ahead of their time. */
+  readonly held: Set<Entry>;
   readonly windows: Map<string, OrderingWindow<Entry>>;
 }
 
@@ -55,7 +60,7 @@ export class Entry implements LedgerEntry, Ordered {
   bytes = 0;
   lane: Lane<Entry> | null = null;
   /** Read ahead of its time. */
-  held: DelayedCopy | null = null;
+  #held: DelayedCopy | null = null;
   /** POSTs of former owners that began and have no outcome (see Restore). */
   started = 0;
   #delivery: Delivery | null = null;
@@ -88,6 +93,27 @@ export class Entry implements LedgerEntry, Ordered {
   load(delivery: Delivery): void {
     this.#delivery = delivery;
     this.partition.halts(this, delivery.haltedAt !== null);
+  }
+
+  get held(): DelayedCopy | null {
+    return this.#held;
+  }
+
+  /** Its copy was read ahead of its time. */
+  hold(held: DelayedCopy): void {
+    this.letGo();
+    this.#held = held;
+    this.share.held.add(this);
+  }
+
+  /** The copy that was read ahead is not needed any more. */
+  letGo(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    this.share.held.delete(this);
+    held.delivery = null;
+    held.topic.passed(held);
   }
 
   unload(): void {
@@ -177,7 +203,10 @@ export class OwnedPartition {
     const { endpointId, stream } = described;
     let share = this.#shares.get(endpointId);
     if (share === undefined)
-      this.#shares.set(endpointId, (share = { endpointId, outstanding: 0, halted: 0, windows: new Map() }));
+      this.#shares.set(
+        endpointId,
+        (share = { endpointId, outstanding: 0, halted: 0, held: new Set(), windows: new Map() }),
+      );
     let window = share.windows.get(stream);
     if (window === undefined) share.windows.set(stream, (window = new OrderingWindow()));
     const entry = new Entry(this, share, window, id, pos, described);
@@ -199,6 +228,14 @@ export class OwnedPartition {
   /** Whether its POST is to be announced: it was there at take-over, and may have ended former owners. */
   isSuspect(entry: Entry, monotonic: number): boolean {
     return monotonic < this.carefulUntil && entry.pos < this.taken.deliveriesEnd;
+  }
+
+  shareOf(endpointId: string): EndpointShare | undefined {
+    return this.#shares.get(endpointId);
+  }
+
+  shares(): Iterable<EndpointShare> {
+    return this.#shares.values();
   }
 
   /** How many endpoints have more than `bound` outstanding. */

@@ -14,17 +14,29 @@ export interface DemoEndpoint {
 /** Short, so that the demo ends; the default schedule goes on for three days. */
 export const retryDelaysMs = [1_000, 2_000, 4_000] as const;
 
+/** Never opens: each event is to be tried, and to become a dead letter, before the demo ends. */
+const noCircuit = {
+  consecutiveFailures: 1_000_000,
+  failureShare: 1,
+  minRequests: 1_000_000,
+  windowMs: 1_000,
+  openMs: 1_000,
+  maxOpenMs: 1_000,
+};
+
 const wanted = [
   { name: 'steady', eventTypes: ['*'], description: 'Answers at once' },
   { name: 'flaky', eventTypes: ['*'], description: 'Answers 503 to 30 % of the requests' },
   { name: 'slow', eventTypes: ['*'], description: 'Takes 300 ms', maxInFlight: 64 },
-  { name: 'tasks', eventTypes: ['task.*'], description: 'Wants only what happens to tasks' },
-  { name: 'failing', eventTypes: ['*'], description: 'Always answers 500' },
+  { name: 'tasks', eventTypes: ['task.*'], description: 'Wants only what happens to tasks, in order', ordering: 'key' },
+  { name: 'failing', eventTypes: ['*'], description: 'Always answers 500', circuit: noCircuit },
 ] as const satisfies readonly {
   name: Nature;
   eventTypes: readonly string[];
   description: string;
   maxInFlight?: number;
+  ordering?: string;
+  circuit?: typeof noCircuit;
 }[];
 
 const tenantPrefix = 'demo-';

@@ -63,6 +63,7 @@ export class LaneWorld {
         settingsOf: (endpointId) => this.#settings.get(endpointId) ?? settings,
         mayGo: (entry) => !this.blocked.has(entry),
         spill: (entry, wait) => this.spilled.push({ entry, wait }),
+        hungry: () => undefined,
         pump: () => this.lanes.pump(),
       },
     );

@@ -47,9 +47,23 @@ describe('commit metadata', () => {
     });
   });
 
+  it('10. still reads what the first version wrote', () => {
+    const written = Buffer.from([1, 0, 2, 0x88, 0x27, 3, 0xb0, 0xea, 1, 200, 1]).toString('base64');
+    expect(decodeCommitMetadata(written)).toEqual({
+      era: 0,
+      a: 0,
+      b: 0,
+      retries: new Map([
+        [5_000, { position: 3, level: null }],
+        [30_000, { position: 200, level: null }],
+      ]),
+      floors: [],
+    });
+  });
+
   it('refuses what it does not know, and more than a broker takes', () => {
     const known = firstCommitMetadata([5_000]);
-    for (const text of ['', 'AgAA', known.slice(0, 4), Buffer.from([1, 0, 0, 0]).toString('base64')]) {
+    for (const text of ['', 'AwAA', known.slice(0, 4), Buffer.from([1, 0, 0, 0]).toString('base64')]) {
       expect(() => decodeCommitMetadata(text)).toThrow(CommitMetadataError);
     }
     const given: CommitMetadata = { era: 1, a: 0, b: 0, retries: new Map(), floors: [] };

@@ -35,6 +35,8 @@ export interface CommitMetadata {
 }
 
 const version = 2;
+/** Without fences, `a` and `b`: nothing was deleted then, so both are the beginning. */
+const firstVersion = 1;
 /** Brokers take 4,096 bytes by default, and some of it must stay free for what later versions add. */
 const maxLength = 3_000;
 
@@ -73,6 +75,7 @@ export function encodeCommitMetadata({ era, a, b, retries, floors }: CommitMetad
 export function decodeCommitMetadata(text: string): CommitMetadata {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.length === 0) throw new CommitMetadataError('the commit carries no metadata of ours');
+  if (bytes[0] === firstVersion) return decodeFirstVersion(bytes);
   if (bytes[0] !== version) throw new CommitMetadataError(`commit metadata of version ${bytes[0]}, not ${version}`);
   const reader = { bytes, at: 1 };
   const next = (): number => readVarint(reader);
@@ -89,6 +92,18 @@ export function decodeCommitMetadata(text: string): CommitMetadata {
   }
   if (reader.at !== bytes.length) throw new CommitMetadataError('commit metadata has bytes beyond its end');
   return { era, a, b, retries, floors };
+}
+
+/** `1:byte era:varint count:varint count*( delayMs:varint position:varint )` */
+function decodeFirstVersion(bytes: Buffer): CommitMetadata {
+  const reader = { bytes, at: 1 };
+  const era = readVarint(reader);
+  const retries = new Map<number, RetryPosition>();
+  for (let rest = readVarint(reader); rest > 0; rest -= 1) {
+    retries.set(readVarint(reader), { position: readVarint(reader), level: null });
+  }
+  if (reader.at !== bytes.length) throw new CommitMetadataError('commit metadata has bytes beyond its end');
+  return { era, a: 0, b: 0, retries, floors: [] };
 }
 
 function writeVarint(bytes: number[], value: number): void {
