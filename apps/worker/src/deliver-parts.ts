@@ -1,0 +1,297 @@
+import type { Delivery, TopicNames } from '#libs/contracts';
+import { liveStream, ShareBudget, type MasterKeys, type WorkKind } from '#libs/core';
+import type { GroupMembership, LogFeed, LogReader, RecordSender, TopicAdministration } from '#libs/kafka';
+import type { PlatformCodecs } from '#libs/schema-codec';
+import { Appender } from './appender.js';
+import { Backlog, type BacklogBounds } from './backlog.js';
+import type { Clock } from './clock.js';
+import { Commits } from './commits.js';
+import { EndpointDirectory } from './endpoint-directory.js';
+import type { DelayedCopy, Entry } from './owned-partition.js';
+import { Halts } from './halts.js';
+import { HeldPartitions, type PartitionMetrics } from './held-partitions.js';
+import { IdleSpaces } from './idle-spaces.js';
+import { Intake } from './intake.js';
+import { Lanes } from './lanes.js';
+import { Outcomes, type OutcomeMetrics } from './outcomes.js';
+import { Posting, type Http } from './posting.js';
+import { RetryTimers } from './retry-timers.js';
+import type { Without } from './rules.js';
+import { Trimming } from './trimming.js';
+
+interface DeliverMetrics extends OutcomeMetrics, PartitionMetrics {
+  inFlight(count: number): void;
+  lanes(counts: ReturnType<Lanes['stats']>): void;
+}
+
+interface DeliverLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface DeliverPorts {
+  readonly http: Http;
+  readonly sender: RecordSender;
+  readonly feed: LogFeed;
+  readonly reader: LogReader;
+  readonly administration: Pick<TopicAdministration, 'committed' | 'deleteRecordsBefore'>;
+  readonly membership: Pick<GroupMembership, 'heldUntil' | 'commit'>;
+  readonly codecs: PlatformCodecs;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly metrics: DeliverMetrics;
+  readonly log: DeliverLog;
+}
+
+export interface DeliverOptions {
+  readonly topics: TopicNames;
+  readonly workerId: string;
+  /** Whose commits tell the floors of idle source partitions. */
+  readonly dispatcherGroupId: string;
+  readonly masterKeys: MasterKeys;
+  readonly maxInFlight: number;
+  readonly laneRecords: number;
+  readonly laneBytes: number;
+  /** Default: 50,000 records, 96 MiB; reading pauses at twice as much. */
+  readonly backlog?: BacklogBounds;
+  /** Outstanding deliveries that a worker knows of, most of them in retry topics: beyond it reading pauses. Default 400,000. */
+  readonly maxOutstanding?: number;
+  /** Of one endpoint, beyond which the rest waits in longer turns. Default 10,000. */
+  readonly endpointMaxOutstanding?: number;
+  /** Default 250. */
+  readonly commitEveryMs?: number;
+  /** Default 60,000. */
+  readonly trimEveryMs?: number;
+  /** Default 30,000. */
+  readonly idleSpacesEveryMs?: number;
+  /** Of metrics. Default 1,000. */
+  readonly reportEveryMs?: number;
+  /** For the simulation only. */
+  readonly without?: Without;
+}
+
+/** What the parts ask of the worker that holds them. */
+export interface PartsHooks {
+  /** Whether a POST may be started. */
+  mayStart(): boolean;
+  /** The lease. */
+  isHeld(): boolean;
+  /** There may be something to start, or to read on. */
+  pump(): void;
+}
+
+const commitEveryRecords = 2_000;
+
+/** The parts of the delivery worker, put together: each knows of the others only what its ports say. */
+export class DeliverParts {
+  readonly backlog: Backlog;
+  readonly directory: EndpointDirectory;
+  readonly lanes: Lanes;
+  readonly appender: Appender;
+  readonly outcomes: Outcomes;
+  readonly timers: RetryTimers;
+  readonly halts: Halts;
+  readonly intake: Intake;
+  readonly posting: Posting;
+  readonly partitions: HeldPartitions;
+  readonly commits: Commits;
+  readonly trimming: Trimming;
+  readonly idleSpaces: IdleSpaces;
+  readonly #hooks: PartsHooks;
+  /** Retries among what this worker appends, while first attempts wait. */
+  readonly #appends = new ShareBudget();
+  readonly #without: Without;
+
+  constructor(options: DeliverOptions, ports: DeliverPorts, hooks: PartsHooks) {
+    const { clock, codecs, log, feed } = ports;
+    const { topics, without = new Set() } = options;
+    const delaysMs = topics.retry.map((topic) => topic.delayMs);
+    const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
+    this.#hooks = hooks;
+    this.#without = without;
+    this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 });
+    this.directory = new EndpointDirectory(topics.endpoints, options.masterKeys, {
+      feed,
+      clock,
+      codecs,
+      log,
+      changed: () => this.#configurationRead(),
+    });
+    const bounds = { maxRecords: options.laneRecords, maxBytes: options.laneBytes };
+    this.lanes = new Lanes({ maxInFlight: options.maxInFlight, bounds }, this.backlog, {
+      monotonic: () => clock.monotonic(),
+      schedule: (ms, task) => clock.schedule(ms, task),
+      mayStart: () => hooks.mayStart(),
+      start: (entry, lane) => this.posting.start(entry, lane),
+      settingsOf: (endpointId) => this.directory.laneSettingsOf(endpointId),
+      mayGo: (entry) => entry.partition.mayGo(entry),
+      spill: (entry, wait) => this.intake.turnAway(entry, wait),
+      pump: () => hooks.pump(),
+      hungry: ({ partition, endpointId }) => {
+        const share = this.partitions.partition(partition)?.shareOf(endpointId);
+        if (share !== undefined) this.intake.pull(share);
+      },
+    });
+    this.appender = new Appender({
+      attempts: topics.attempts,
+      sender: ports.sender,
+      clock,
+      mayAppend: () => hooks.isHeld(),
+      batchDone: () => hooks.pump(),
+      refused: (partition, error) => this.partitions.stop(partition, { partition: partition.number }, error),
+    });
+    this.outcomes = new Outcomes(
+      { topics, workerId: options.workerId },
+      {
+        appender: this.appender,
+        codecs,
+        clock,
+        random: ports.random,
+        metrics: ports.metrics,
+        mayWait: () => !this.backlog.isHigh,
+        received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
+        closed: (entry) => this.#closed(entry),
+        moved: (entry, dueAt) => this.#moved(entry, dueAt),
+      },
+    );
+    this.timers = new RetryTimers(clock, (entry) => {
+      this.intake.admit(entry);
+      hooks.pump();
+    });
+    this.posting = new Posting({
+      http: ports.http,
+      clock,
+      directory: this.directory,
+      outcomes: this.outcomes,
+      log,
+      mayStart: () => hooks.isHeld(),
+      putBack: (entry, dueAt) => {
+        this.lanes.release(entry);
+        this.timers.add(dueAt, entry);
+      },
+      late: (lane, ms) => this.lanes.postedLate(lane, ms),
+      landed: (lane, entry, result) => {
+        this.lanes.landed(lane, entry, result);
+        hooks.pump();
+      },
+    });
+    this.halts = new Halts({
+      directory: this.directory,
+      partitions: () => this.partitions.partitions(),
+      takeUp: (held) => this.intake.takeUp(held),
+    });
+    this.intake = new Intake(
+      { delaysMs, maxOutstanding: endpointMaxOutstanding },
+      {
+        clock,
+        backlog: this.backlog,
+        lanes: this.lanes,
+        timers: this.timers,
+        outcomes: this.outcomes,
+        directory: this.directory,
+        halts: this.halts,
+        mayTakeUp: (held) => this.#mayTakeUp(held),
+      },
+    );
+    this.commits = new Commits(
+      {
+        topic: topics.deliveries,
+        delaysMs,
+        everyMs: options.commitEveryMs ?? 250,
+        everyRecords: commitEveryRecords,
+        without,
+      },
+      { membership: ports.membership, clock, mayCommit: () => hooks.isHeld(), log },
+    );
+    this.partitions = new HeldPartitions(
+      {
+        topics,
+        workerId: options.workerId,
+        maxOutstanding: options.maxOutstanding ?? 400_000,
+        endpointMaxOutstanding,
+        without,
+      },
+      {
+        ...ports,
+        backlog: this.backlog,
+        lanes: this.lanes,
+        commits: this.commits,
+        intake: this.intake,
+        mayTakeUp: (due) => this.#mayTakeUp(due),
+        isHeld: () => hooks.isHeld(),
+        pump: () => hooks.pump(),
+      },
+    );
+    this.trimming = new Trimming(
+      { topics, everyMs: options.trimEveryMs ?? 60_000 },
+      { administration: ports.administration, commits: this.commits, clock, log },
+    );
+    this.idleSpaces = new IdleSpaces(
+      {
+        deliveries: topics.deliveries,
+        events: topics.events,
+        dispatcherGroupId: options.dispatcherGroupId,
+        everyMs: options.idleSpacesEveryMs ?? 30_000,
+      },
+      {
+        administration: ports.administration,
+        reader: ports.reader,
+        clock,
+        partitions: () => this.partitions.partitions(),
+        log,
+      },
+    );
+  }
+
+  /** Its next copy is durable. */
+  #moved(entry: Entry, dueAt: number | null): void {
+    this.#appends.took(kindOf(entry.delivery));
+    this.lanes.release(entry);
+    if (dueAt === null) this.backlog.unload(entry);
+    else this.timers.add(dueAt, entry);
+    this.#settled(entry);
+  }
+
+  #closed(entry: Entry): void {
+    this.#appends.took(kindOf(entry.delivery));
+    this.lanes.release(entry);
+    this.backlog.unload(entry);
+    this.#unblock(entry.partition.close(entry));
+    this.#settled(entry);
+  }
+
+  #settled({ partition, id }: Entry): void {
+    this.commits.settled(partition);
+    if (partition.announced?.id !== id) return;
+    partition.announced = null;
+    this.lanes.configurationRead();
+  }
+
+  #unblock(entries: readonly Entry[]): void {
+    for (const entry of entries) this.intake.freed(entry);
+  }
+
+  /** What is due in a retry topic may come back: its append is acknowledged, it may be sent, and there is room for it. */
+  #mayTakeUp({ entry, hop, delivery }: DelayedCopy): boolean {
+    if (delivery === null) return false;
+    const { partition } = entry;
+    if (hop !== entry.hop || this.backlog.isFull || this.lanes.isCrowded(partition.number)) return false;
+    if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
+    return kindOf(delivery) === 'fresh' || this.#appends.mayTakeOld(this.lanes.freshWaits);
+  }
+
+  #configurationRead(): void {
+    this.lanes.configurationRead();
+    this.halts.configurationRead();
+    // An endpoint that was paused need not wait until its copies come round.
+    for (const partition of this.partitions.partitions()) {
+      for (const share of partition.shares()) this.intake.pull(share);
+    }
+    this.#hooks.pump();
+  }
+}
+
+/** First attempts of live events come before all else. */
+const kindOf = ({ attempt, stream }: Delivery): WorkKind => (attempt > 0 || stream !== liveStream ? 'old' : 'fresh');
