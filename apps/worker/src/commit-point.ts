@@ -14,10 +14,12 @@ export interface CommitPoint {
 /**
  * What may be committed of a partition now (DESIGN §3, Commit and Restore).
  * @param delaysMs delays of the retry topics, shortest first
+ * @param now monotonic ms
  */
 export function commitPointOf(
   partition: OwnedPartition,
   delaysMs: readonly number[],
+  now: number,
   without: Without = new Set(),
 ): CommitPoint {
   const offset = partition.deliveries.committable;
@@ -34,15 +36,15 @@ export function commitPointOf(
     retries.set(delaysMs[index] ?? 0, { position, level });
   }
   const { era } = partition.writer;
-  const metadata = encodeCommitMetadata({ era, a: lowestStamp(partition, without), b, retries, floors });
+  const metadata = encodeCommitMetadata({ era, a: lowestStamp(partition, now, without), b, retries, floors });
   return { offset, metadata, b, retries: positions };
 }
 
 /** `attempts` must be read from here to know which of the unsettled copies belong to closed deliveries. */
-function lowestStamp(partition: OwnedPartition, without: Without): number {
+function lowestStamp(partition: OwnedPartition, now: number, without: Without): number {
   const { taken, attemptsEnd, deliveries } = partition;
   if (without.has('stamps')) return Math.min(attemptsEnd, deliveries.lowestStamp);
-  let a = Math.min(attemptsEnd, deliveries.lowestStamp);
+  let a = Math.min(partition.attemptsEndBefore(now), deliveries.lowestStamp);
   for (const tracker of partition.retries) a = Math.min(a, tracker.lowestStamp);
   return partition.isPastTakeOver ? a : Math.min(a, taken.a);
 }

@@ -95,13 +95,14 @@ export class Commits {
 
   async #commit(): Promise<void> {
     const now = this.#ports.clock.now();
+    const monotonic = this.#ports.clock.monotonic();
     const commits: PartitionCommit[] = [];
     const moved: [OwnedPartition, Last, CommitPoint][] = [];
     for (const [partition, last] of this.#last) {
       const { ledger } = partition;
       if (ledger.settledCopies > 0 || now - partition.heldSince > heldFenceMs) partition.heldFence = null;
       ledger.settledCopies = 0;
-      const point = commitPointOf(partition, this.#options.delaysMs, this.#options.without);
+      const point = commitPointOf(partition, this.#options.delaysMs, monotonic, this.#options.without);
       const next = { offset: point.offset, metadata: point.metadata };
       const same = next.offset === last.offset && next.metadata === last.metadata;
       if (same && now - last.at < renewAfterMs) continue;

@@ -227,12 +227,20 @@ export class HeldPartitions {
         of.stopped = true;
         reader.stop();
       },
-      stopped: (of, at, error) => this.stop(of, at, error),
+      stopped: (of, at, error) => this.#stopOwn(held, of, at, error),
     });
     held.owned = { partition, reader };
     commits.add(partition, committed);
     reader.start();
     pump();
+  }
+
+  /** To an owner of yesterday the log begins too late, since another has settled and deleted: that is no alarm. */
+  #stopOwn(held: Held, partition: OwnedPartition, at: object, error: unknown): void {
+    const { clock, isHeld } = this.#ports;
+    if (!held.alive) return;
+    if (isHeld() || !(error instanceof OffsetOutOfRange)) this.stop(partition, at, error);
+    else clock.schedule(restoreAgainMs, () => this.#stopOwn(held, partition, at, error));
   }
 
   /** What was outstanding at take-over may wait for `deliveries` to be read: it is read that far in any case. */

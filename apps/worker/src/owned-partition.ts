@@ -121,6 +121,10 @@ export class Entry implements LedgerEntry, Ordered {
   }
 }
 
+/** So late an append may still arrive whose sender has given it up and repeated it. */
+const stragglerMs = 60_000;
+const sampleMs = 5_000;
+
 /**
  * Partition p of `deliveries` and of every retry topic, as this worker holds it: what was read, what is settled, which
  * deliveries are outstanding. It ends when the partition is lost: nothing of it may be appended or committed any more.
@@ -151,6 +155,8 @@ export class OwnedPartition {
   readonly halted = new Set<Entry>();
   /** Its POST was announced (see `carefulUntil`), and what follows is not known yet. */
   announced: Entry | null = null;
+  /** How far each retry topic was read with payloads: nothing beyond may be deleted, though it be settled. */
+  readonly readTo: number[];
   /** Whether it is still ours. */
   alive = true;
   /** It met something that it may neither process nor skip; it reads no further. */
@@ -161,6 +167,8 @@ export class OwnedPartition {
   /** Offered before `deliveries` was read beyond their `pos`. */
   readonly #unread = new Set<Entry>();
   #attemptsEnd: number;
+  /** What it was at which time (monotonic ms), the oldest that counts first. */
+  readonly #ends: { readonly at: number; readonly end: number }[] = [];
 
   constructor(
     taken: TakenOver,
@@ -174,6 +182,7 @@ export class OwnedPartition {
     this.fences = taken.fences;
     this.seen = taken.seen;
     this.end = taken.deliveriesEnd;
+    this.readTo = [...taken.retryPositions];
     this.#attemptsEnd = taken.attemptsEnd;
   }
 
@@ -185,6 +194,19 @@ export class OwnedPartition {
   /** An own Attempt stands at `offset`. */
   attemptAt(offset: number): void {
     if (offset >= this.#attemptsEnd) this.#attemptsEnd = offset + 1;
+  }
+
+  /**
+   * What it was a minute ago, at least: `a` stays below it. An append that was repeated may still arrive by its first way,
+   * and the next owner must then know that its delivery is closed.
+   * @param now monotonic ms
+   */
+  attemptsEndBefore(now: number): number {
+    const newest = this.#ends.at(-1);
+    if (newest === undefined || now - newest.at >= sampleMs) this.#ends.push({ at: now, end: this.#attemptsEnd });
+    while ((this.#ends[1]?.at ?? Infinity) <= now - stragglerMs) this.#ends.shift();
+    const oldest = this.#ends[0];
+    return oldest !== undefined && oldest.at <= now - stragglerMs ? oldest.end : this.taken.a;
   }
 
   /** The stamp of the record of `deliveries` at `offset`, which is read now. */

@@ -121,7 +121,9 @@ export class PartitionReader {
         this.#orStop(record, () => reader.read(record));
         if (this.#stopped) return;
       }
-      if (records.length === 0) tracker?.reached(end);
+      if (records.length > 0) return;
+      tracker?.reached(end);
+      partition.readTo[index] = Math.max(end, partition.readTo[index] ?? 0);
     });
   }
 

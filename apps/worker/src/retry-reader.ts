@@ -33,6 +33,7 @@ export class RetryReader {
     const tracker = retries[this.#index];
     if (tracker === undefined) return;
     const { offset, value } = record;
+    this.#partition.readTo[this.#index] = offset + 1;
     // Up to the own fence everything is known; what restore settled stays settled by its offset.
     const isOpen = offset < tracker.next ? tracker.isOutstanding(offset) : tracker.track(offset, attemptsEnd);
     if (!isOpen) return;

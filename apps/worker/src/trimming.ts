@@ -49,10 +49,12 @@ export class Trimming {
     const add = (topic: string, partition: number, offset: number): void => {
       if (offset > (this.#trimmed.get(`${topic}-${partition}`) ?? 0)) positions.push({ topic, partition, offset });
     };
-    for (const [{ number, alive }, { b, retries }] of this.#ports.commits.acknowledged()) {
+    for (const [{ number, alive, readTo }, { b, retries }] of this.#ports.commits.acknowledged()) {
       if (!alive) continue;
       add(deliveries, number, b);
-      for (const [index, offset] of retries.entries()) add(retry[index]?.name ?? '', number, offset);
+      // What restore has settled is committed before reading comes by.
+      for (const [index, offset] of retries.entries())
+        add(retry[index]?.name ?? '', number, Math.min(offset, readTo[index] ?? 0));
     }
     if (positions.length === 0) return;
     try {
