@@ -86,6 +86,7 @@ const copy = (writer: Delivery['writer']): Buffer =>
     scheduleFrom: 0,
     scheduledSince: null,
     haltedAt: null,
+    space: '',
   });
 
 describe('topics create', () => {

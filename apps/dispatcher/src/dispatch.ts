@@ -168,6 +168,7 @@ export class Dispatch {
         scheduleFrom: 0,
         scheduledSince: null,
         haltedAt: null,
+        space: '',
       });
       if (first && value.length + slackBytes > this.#targets.maxRecordBytes) {
         const detail = `a delivery of it would have ${value.length} bytes; at most ${this.#targets.maxRecordBytes} fit`;

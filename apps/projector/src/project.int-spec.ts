@@ -82,6 +82,7 @@ function aDeadLetter(deliveryId: string): DeadLetter {
       scheduleFrom: 0,
       scheduledSince: null,
       haltedAt: null,
+      space: '',
     },
     reason: 'exhausted',
     at: 1_800_000_001_000,

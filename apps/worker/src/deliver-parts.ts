@@ -17,6 +17,7 @@ import { Outcomes, type OutcomeMetrics } from './outcomes.js';
 import { Posting, type Http } from './posting.js';
 import { RetryTimers } from './retry-timers.js';
 import type { Without } from './rules.js';
+import { StatusReports } from './status-reports.js';
 import { Trimming } from './trimming.js';
 
 interface DeliverMetrics extends OutcomeMetrics, PartitionMetrics {
@@ -66,6 +67,8 @@ export interface DeliverOptions {
   readonly trimEveryMs?: number;
   /** Default 30,000. */
   readonly idleSpacesEveryMs?: number;
+  /** How often it is told how endpoints stand. Default 1,000. */
+  readonly statusEveryMs?: number;
   /** Of metrics. Default 1,000. */
   readonly reportEveryMs?: number;
   /** For the simulation only. */
@@ -99,6 +102,7 @@ export class DeliverParts {
   readonly commits: Commits;
   readonly trimming: Trimming;
   readonly idleSpaces: IdleSpaces;
+  readonly statusReports: StatusReports;
   readonly #hooks: PartsHooks;
   /** Retries among what this worker appends, while first attempts wait. */
   readonly #appends = new ShareBudget();
@@ -227,6 +231,18 @@ export class DeliverParts {
     this.trimming = new Trimming(
       { topics, everyMs: options.trimEveryMs ?? 60_000 },
       { administration: ports.administration, commits: this.commits, clock, log },
+    );
+    this.statusReports = new StatusReports(
+      { topic: topics.endpointStatus, maxOutstanding: endpointMaxOutstanding, everyMs: options.statusEveryMs ?? 1_000 },
+      {
+        sender: ports.sender,
+        codecs,
+        lanes: this.lanes,
+        clock,
+        log,
+        isHeld: () => hooks.isHeld(),
+        partitions: () => this.partitions.partitions(),
+      },
     );
     this.idleSpaces = new IdleSpaces(
       {

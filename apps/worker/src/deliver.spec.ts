@@ -15,6 +15,7 @@ const minute = 60 * second;
 const rarely = {
   commitEveryMs: 10 * minute,
   reportEveryMs: 60 * minute,
+  statusEveryMs: 60 * minute,
   idleSpacesEveryMs: 60 * minute,
 };
 

@@ -40,6 +40,7 @@ export class DeliveryWorker {
     this.#parts.commits.start();
     this.#parts.trimming.start();
     this.#parts.idleSpaces.start();
+    this.#parts.statusReports.start();
     this.#report();
   }
 
@@ -95,6 +96,7 @@ export class DeliveryWorker {
     this.#parts.commits.stop();
     this.#parts.trimming.stop();
     this.#parts.idleSpaces.stop();
+    this.#parts.statusReports.stop();
     this.#stopReporting();
     this.#parts.directory.stop();
   }

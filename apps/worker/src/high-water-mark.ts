@@ -12,6 +12,10 @@ export class HighWaterMark implements Seen {
     return false;
   }
 
+  end(): void {}
+
+  readAt(): void {}
+
   learn(): void {}
 
   liveSpaces(): readonly [] {

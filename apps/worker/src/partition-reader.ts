@@ -9,7 +9,9 @@ import type { OwnedPartition } from './owned-partition.js';
 import { RetryReader, type RetryCodecs } from './retry-reader.js';
 
 export interface PartitionReaderPorts extends DecodedFeedPorts {
-  readonly codecs: DecodedFeedPorts['codecs'] & RetryCodecs & Pick<PlatformCodecs, 'delivery'>;
+  readonly codecs: DecodedFeedPorts['codecs'] &
+    RetryCodecs &
+    Pick<PlatformCodecs, 'delivery' | 'endOfSpace' | 'isEndOfSpace'>;
   readonly intake: Intake;
   readonly delays: DelayTopicPorts;
   /** Whether the next record of `deliveries` may be taken now. */
@@ -97,7 +99,13 @@ export class PartitionReader {
     deliveries.track(record.offset, this.#partition.stampOf(record.offset));
     this.#orStop(record, () => {
       if (record.value === null) throw new RangeError('a record without a value');
-      intake.fresh(this.#partition, record, codecs.delivery.decode(record.value));
+      this.#partition.seen.readAt(record.timestamp);
+      if (!codecs.isEndOfSpace(record.value)) {
+        intake.fresh(this.#partition, record, codecs.delivery.decode(record.value));
+        return;
+      }
+      this.#partition.seen.end(codecs.endOfSpace.decode(record.value), record.offset, record.timestamp);
+      this.#partition.ledger.settle({ tracker: deliveries, offset: record.offset });
     });
   }
 

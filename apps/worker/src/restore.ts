@@ -27,7 +27,10 @@ import { closeByAttempts } from './restore-attempts.js';
 export interface RestorePorts {
   readonly reader: Pick<LogReader, 'bounds' | 'range'>;
   readonly sender: Pick<RecordSender, 'send'>;
-  readonly codecs: Pick<PlatformCodecs, 'delivery' | 'attempt' | 'fence' | 'isFence' | 'prepare'>;
+  readonly codecs: Pick<
+    PlatformCodecs,
+    'delivery' | 'attempt' | 'fence' | 'isFence' | 'endOfSpace' | 'isEndOfSpace' | 'prepare'
+  >;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
@@ -211,8 +214,11 @@ async function readSeen(
 ): Promise<void> {
   for await (const records of reader.range({ topic: topics.deliveries, partition }, metadata.b, committed)) {
     await codecs.prepare(records.map((record) => record.value));
-    for (const { offset, value } of records) {
-      if (value !== null) seen.isRepeat(codecs.delivery.decode(value) satisfies Delivery, offset);
+    for (const { offset, value, timestamp } of records) {
+      seen.readAt(timestamp);
+      if (value === null) continue;
+      if (codecs.isEndOfSpace(value)) seen.end(codecs.endOfSpace.decode(value), offset, timestamp);
+      else seen.isRepeat(codecs.delivery.decode(value) satisfies Delivery, offset);
     }
   }
 }

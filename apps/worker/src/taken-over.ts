@@ -1,8 +1,10 @@
-import type { FenceLevels, LearntFloor, OffsetTracker, SeenRecord, WriterEpoch } from '#libs/core';
+import type { DedupeSpace, FenceLevels, LearntFloor, OffsetTracker, SeenRecord, WriterEpoch } from '#libs/core';
 
 /** Tells repeats among the records of `deliveries` (libs/core SeenPositions). */
 export interface Seen {
   isRepeat(record: SeenRecord, pos: number): boolean;
+  end(of: DedupeSpace, pos: number, appendedAt: number): void;
+  readAt(appendedAt: number): void;
   learn(floor: LearntFloor, end: number): void;
   liveSpaces(): Iterable<{ readonly incarnation: number; readonly sourcePartition: number; readonly pos: number }>;
   restorePoint(committable: number): { readonly b: number; readonly floors: readonly LearntFloor[] };

@@ -180,6 +180,7 @@ async function deliver(endpointId: string, configVersion: number, count: number)
       scheduleFrom: 0,
       scheduledSince: null,
       haltedAt: null,
+      space: '',
     };
     const partition = partitionFor(endpointId, layout.deliveryPartitions);
     return { topic: topics.deliveries, partition, key: endpointId, value: codecs.delivery.encode(delivery) };

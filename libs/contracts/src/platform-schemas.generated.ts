@@ -463,6 +463,12 @@ export const deadLetterSchema = {
             ],
             "doc": "When it was exhausted at an endpoint that halts; null: it goes on.",
             "default": null
+          },
+          {
+            "name": "space",
+            "type": "string",
+            "doc": "Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's.",
+            "default": ""
           }
         ]
       },
@@ -725,6 +731,46 @@ export const deliverySchema = {
       ],
       "doc": "When it was exhausted at an endpoint that halts; null: it goes on.",
       "default": null
+    },
+    {
+      "name": "space",
+      "type": "string",
+      "doc": "Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's.",
+      "default": ""
+    }
+  ]
+} as const;
+
+export const endOfSpaceSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "EndOfSpace",
+  "doc": "Stands in posthorn.deliveries: a catch-up or replay has ended. What follows in that space is a repeat (DESIGN §3, Effectively once).",
+  "fields": [
+    {
+      "name": "endpointId",
+      "type": "string",
+      "doc": "Of a catch-up; empty for a replay."
+    },
+    {
+      "name": "stream",
+      "type": "string",
+      "doc": "As in Delivery."
+    },
+    {
+      "name": "incarnation",
+      "type": "int",
+      "doc": "As in Delivery."
+    },
+    {
+      "name": "sourcePartition",
+      "type": "int",
+      "doc": "As in Delivery."
+    },
+    {
+      "name": "space",
+      "type": "string",
+      "doc": "As in Delivery."
     }
   ]
 } as const;
@@ -1063,6 +1109,93 @@ export const endpointConfigSchema = {
       },
       "doc": "What was decided of halted deliveries; kept until their outcome is known.",
       "default": []
+    }
+  ]
+} as const;
+
+export const endpointStatusSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "EndpointStatus",
+  "doc": "How an endpoint stands, told by the owner of its partition of posthorn.deliveries, at most once a second; of the partition itself under the key `partition:<n>`. Advice: nothing depends on it for being right.",
+  "fields": [
+    {
+      "name": "key",
+      "type": "string",
+      "doc": "The record's key."
+    },
+    {
+      "name": "partition",
+      "type": "int",
+      "doc": "Of posthorn.deliveries."
+    },
+    {
+      "name": "era",
+      "type": "int",
+      "doc": "Of the teller's epoch."
+    },
+    {
+      "name": "generation",
+      "type": "int",
+      "doc": "Of the teller's epoch."
+    },
+    {
+      "name": "at",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When."
+    },
+    {
+      "name": "readTo",
+      "type": "long",
+      "doc": "posthorn.deliveries was read up to here."
+    },
+    {
+      "name": "outstanding",
+      "type": "int",
+      "doc": "Deliveries without a final outcome, of what was read."
+    },
+    {
+      "name": "streams",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "StreamStatus",
+          "fields": [
+            {
+              "name": "stream",
+              "type": "string",
+              "doc": "As in Delivery."
+            },
+            {
+              "name": "outstanding",
+              "type": "int",
+              "doc": "Of that stream."
+            }
+          ]
+        }
+      },
+      "doc": "By stream; empty for a partition."
+    },
+    {
+      "name": "circuitOpenUntil",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "doc": "Null: the circuit is not open.",
+      "default": null
+    },
+    {
+      "name": "overflow",
+      "type": "boolean",
+      "doc": "More outstanding than the bound."
     }
   ]
 } as const;

@@ -151,6 +151,8 @@ export interface Delivery {
   readonly scheduledSince: number | null;
   /** When it was exhausted at an endpoint that halts; null: it goes on. */
   readonly haltedAt: number | null;
+  /** Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's. */
+  readonly space: string;
 }
 
 /** Order asked for when this was made. */
@@ -162,6 +164,20 @@ export interface Epoch {
   readonly era: number;
   /** Group generation in which the writer gained the partition. */
   readonly generation: number;
+}
+
+/** Stands in posthorn.deliveries: a catch-up or replay has ended. What follows in that space is a repeat (DESIGN §3, Effectively once). */
+export interface EndOfSpace {
+  /** Of a catch-up; empty for a replay. */
+  readonly endpointId: string;
+  /** As in Delivery. */
+  readonly stream: string;
+  /** As in Delivery. */
+  readonly incarnation: number;
+  /** As in Delivery. */
+  readonly sourcePartition: number;
+  /** As in Delivery. */
+  readonly space: string;
 }
 
 /** What dispatcher and worker need of an endpoint. A deletion is a tombstone. */
@@ -278,6 +294,37 @@ export interface HaltResolution {
 }
 
 export type HaltAction = 'release' | 'skip';
+
+/** How an endpoint stands, told by the owner of its partition of posthorn.deliveries, at most once a second; of the partition itself under the key `partition:<n>`. Advice: nothing depends on it for being right. */
+export interface EndpointStatus {
+  /** The record's key. */
+  readonly key: string;
+  /** Of posthorn.deliveries. */
+  readonly partition: number;
+  /** Of the teller's epoch. */
+  readonly era: number;
+  /** Of the teller's epoch. */
+  readonly generation: number;
+  /** When. */
+  readonly at: number;
+  /** posthorn.deliveries was read up to here. */
+  readonly readTo: number;
+  /** Deliveries without a final outcome, of what was read. */
+  readonly outstanding: number;
+  /** By stream; empty for a partition. */
+  readonly streams: readonly StreamStatus[];
+  /** Null: the circuit is not open. */
+  readonly circuitOpenUntil: number | null;
+  /** More outstanding than the bound. */
+  readonly overflow: boolean;
+}
+
+export interface StreamStatus {
+  /** As in Delivery. */
+  readonly stream: string;
+  /** Of that stream. */
+  readonly outstanding: number;
+}
 
 /** Stands in a retry partition: its writer has gained the partition. Copies at a higher offset from writers of a lower epoch are void (DESIGN §3, Ownership). */
 export interface Fence {

@@ -25,11 +25,16 @@ const goldens: Golden[] = readdirSync(join(root, 'golden'), { withFileTypes: tru
       ...(JSON.parse(readFileSync(join(root, 'golden', subject, file), 'utf8')) as Pick<Golden, 'schema' | 'values'>),
     })),
   );
-const codecNames: Record<PlatformSubject, Exclude<keyof PlatformCodecs, 'prepare' | 'isPrepared' | 'isFence'>> = {
+const codecNames: Record<
+  PlatformSubject,
+  Exclude<keyof PlatformCodecs, 'prepare' | 'isPrepared' | 'isFence' | 'isEndOfSpace'>
+> = {
   'posthorn.Delivery': 'delivery',
   'posthorn.Attempt': 'attempt',
   'posthorn.DeadLetter': 'deadLetter',
   'posthorn.EndpointConfig': 'endpointConfig',
+  'posthorn.EndOfSpace': 'endOfSpace',
+  'posthorn.EndpointStatus': 'endpointStatus',
   'posthorn.Fence': 'fence',
   'posthorn.TenantConfig': 'tenantConfig',
 };

@@ -4,12 +4,16 @@ import {
   deadLetterSchema,
   deliverySchema,
   endpointConfigSchema,
+  endOfSpaceSchema,
+  endpointStatusSchema,
   fenceSchema,
   tenantConfigSchema,
   type Attempt,
   type DeadLetter,
   type Delivery,
   type EndpointConfig,
+  type EndOfSpace,
+  type EndpointStatus,
   type Fence,
   type TenantConfig,
 } from '#libs/contracts';
@@ -35,6 +39,11 @@ export interface PlatformCodecs {
   readonly fence: RecordCodec<Fence>;
   /** Whether a prepared record is a Fence. */
   isFence(value: Buffer): boolean;
+  /** Stands among the deliveries of `deliveries`: `isEndOfSpace` tells them apart. */
+  readonly endOfSpace: RecordCodec<EndOfSpace>;
+  /** Whether a prepared record is an EndOfSpace. */
+  isEndOfSpace(value: Buffer): boolean;
+  readonly endpointStatus: RecordCodec<EndpointStatus>;
   /**
    * Loads the schemas of these records that are not known yet, so that `decode` can do without the registry. Resolves at
    * once when there are none. Rejects with `RegistryUnavailable`; null values and unframed ones are passed over.
@@ -50,6 +59,8 @@ export const platformSchemas = {
   'posthorn.Attempt': attemptSchema,
   'posthorn.DeadLetter': deadLetterSchema,
   'posthorn.EndpointConfig': endpointConfigSchema,
+  'posthorn.EndOfSpace': endOfSpaceSchema,
+  'posthorn.EndpointStatus': endpointStatusSchema,
   'posthorn.Fence': fenceSchema,
   'posthorn.TenantConfig': tenantConfigSchema,
 } as const;
@@ -189,6 +200,9 @@ export async function openPlatformCodecs(registry: Registry): Promise<PlatformCo
     tenantConfig: codec<TenantConfig>('posthorn.TenantConfig'),
     fence: codec<Fence>('posthorn.Fence'),
     isFence: (value) => writers.nameOf(value) === 'posthorn.Fence',
+    endOfSpace: codec<EndOfSpace>('posthorn.EndOfSpace'),
+    isEndOfSpace: (value) => writers.nameOf(value) === 'posthorn.EndOfSpace',
+    endpointStatus: codec<EndpointStatus>('posthorn.EndpointStatus'),
     prepare: (values) => writers.prepare(values),
     isPrepared: (value) => writers.isPrepared(value),
   };

@@ -78,6 +78,7 @@ export class WorkerWorld {
       this.log.createTopic(name, partitions);
     }
     this.log.createTopic(names.endpoints, 1);
+    this.log.createTopic(names.endpointStatus, partitions);
   }
 
   /** @param positions false: the group has none yet */
@@ -231,6 +232,7 @@ export class WorkerWorld {
       scheduleFrom: 0,
       scheduledSince: null,
       haltedAt: null,
+      space: '',
       ...changes,
     };
     const partition = partitionFor(endpointId, partitions);

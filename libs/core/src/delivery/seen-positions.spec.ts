@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SeenPositions, type SeenRecord } from './seen-positions.js';
 
-const space = { stream: 'live', incarnation: 0, sourcePartition: 3 };
+const space = { stream: 'live', incarnation: 0, sourcePartition: 3, space: '' };
 const window = 6;
 
 interface Sender {
@@ -153,12 +153,35 @@ describe('SeenPositions', () => {
   it('keeps b where it is when no more floors fit', () => {
     const seen = new SeenPositions();
     for (const sourcePartition of [0, 1]) {
-      const record = { stream: 'live', incarnation: 0, sourcePartition, endpointId: 'ep', sourceOffset: 5, floor: 0 };
+      const record = { ...space, sourcePartition, endpointId: 'ep', sourceOffset: 5, floor: 0 };
       seen.isRepeat(record, sourcePartition);
       seen.learn({ incarnation: 0, sourcePartition, floor: 6 }, 2);
     }
     expect(seen.restorePoint(2, 1)).toEqual({ b: 1, floors: [{ incarnation: 0, sourcePartition: 0, floor: 6 }] });
     expect(seen.restorePoint(2, 2).b).toBe(2);
+  });
+
+  it('takes what follows the end of a catch-up for a repeat, for an hour of the log', () => {
+    const seen = new SeenPositions();
+    const run = { ...space, space: 'run-1', endpointId: 'ep' };
+    const hour = 3_600_000;
+    const record = (sourceOffset: number): SeenRecord => ({ ...run, sourceOffset, floor: 0 });
+    expect([seen.isRepeat(record(1), 0), seen.isRepeat({ ...record(1), endpointId: 'other' }, 1)]).toEqual([
+      false,
+      false,
+    ]);
+    expect(seen.isRepeat({ ...record(1), space: '' }, 2)).toBe(false);
+    seen.end(run, 3, 1_000);
+    expect([seen.isRepeat(record(2), 4), seen.isRepeat({ ...record(2), space: 'run-2' }, 5)]).toEqual([true, false]);
+    seen.readAt(1_000 + hour - 1);
+    const others = seen.restorePoint(6).b;
+    expect(others).toBe(1);
+    const successor = new SeenPositions();
+    successor.end(run, 3, 1_000);
+    expect(successor.restorePoint(6).b).toBe(3);
+    expect(successor.isRepeat(record(2), 4)).toBe(true);
+    successor.readAt(1_000 + hour);
+    expect([successor.restorePoint(3).b, successor.restorePoint(6).b]).toEqual([3, 6]);
   });
 
   it('tells no repeats among test sends', () => {

@@ -3,6 +3,10 @@ export interface DedupeSpace {
   readonly stream: string;
   readonly incarnation: number;
   readonly sourcePartition: number;
+  /** Empty for live dispatch and replays; of a catch-up, its run … */
+  readonly space: string;
+  /** … of this endpoint. */
+  readonly endpointId: string;
 }
 
 /** A floor of a live space that no record carries: learnt from the dispatchers' commit. */
@@ -14,7 +18,6 @@ export interface LearntFloor {
 }
 
 export interface SeenRecord extends DedupeSpace {
-  readonly endpointId: string;
   readonly sourceOffset: number;
   /** Last commit of the source partition that its sender knew as acknowledged. */
   readonly floor: number;
@@ -26,6 +29,8 @@ export const liveStream = 'live';
 const testStream = 'test:';
 /** Stretches of ids below a floor that are told apart. */
 const mostNeeded = 256;
+/** So long after the end of a space, by append time, something of it may still come. */
+const endedMs = 3_600_000;
 
 interface Group {
   /** Of the first of them. */
@@ -50,6 +55,8 @@ interface Space {
   learnt: LearntFloor | null;
   /** Where a record carries one as high as was learnt. */
   carriedAt: number;
+  /** Its end record: all that follows is a repeat, for as long as this is remembered. */
+  ended: { readonly pos: number; readonly appendedAt: number } | null;
 }
 
 interface Pending {
@@ -66,13 +73,16 @@ interface Pending {
 export class SeenPositions {
   readonly #spaces = new Map<string, Space>();
   #pending: Pending[] = [];
+  /** Append time of the last record. */
+  #readAt = 0;
+  readonly #ended = new Map<string, Space>();
   /** Of the last record: records come in runs of one space. */
   #last: { readonly of: DedupeSpace; readonly space: Space } | null = null;
 
   /** @param learnt from the commit's metadata */
   constructor(learnt: readonly LearntFloor[] = []) {
     for (const floor of learnt) {
-      const space = this.#space({ stream: liveStream, ...floor });
+      const space = this.#space(liveSpaceOf(floor));
       space.floor = floor.floor;
       space.learnt = floor;
     }
@@ -83,6 +93,7 @@ export class SeenPositions {
     const { stream, endpointId, sourceOffset, floor } = record;
     if (stream.startsWith(testStream)) return false;
     const space = this.#space(record);
+    if (space.ended !== null) return true;
     if (floor > space.floor) raise(space, floor, pos);
     if (space.learnt !== null && floor >= space.learnt.floor) space.carriedAt = Math.min(space.carriedAt, pos);
     if (sourceOffset < space.floor) return true;
@@ -96,12 +107,26 @@ export class SeenPositions {
     return seenAt !== undefined && seenAt !== pos;
   }
 
+  /** The space's end record stands at `pos`, appended at that time (Unix ms). */
+  end(of: DedupeSpace, pos: number, appendedAt: number): void {
+    const space = this.#space(of);
+    if (space.ended !== null) return;
+    space.ended = { pos, appendedAt };
+    space.groups.clear();
+    this.#ended.set(nameOf(of), space);
+  }
+
+  /** A record that was appended at that time (Unix ms) was read. */
+  readAt(appendedAt: number): void {
+    this.#readAt = Math.max(this.#readAt, appendedAt);
+  }
+
   /**
    * The dispatchers' commit of a live space was `floor`, and the partition's end was read afterwards: from `end` on, source
    * offsets below the floor are repeats. It counts once everything below `end` is settled.
    */
   learn(floor: LearntFloor, end: number): void {
-    const space = this.#spaces.get(nameOf({ stream: liveStream, ...floor }));
+    const space = this.#spaces.get(nameOf(liveSpaceOf(floor)));
     if (space === undefined || space.groups.size === 0 || floor.floor <= space.floor) return;
     this.#pending = this.#pending.filter((one) => one.space !== space);
     this.#pending.push({ space, floor, end });
@@ -113,9 +138,9 @@ export class SeenPositions {
    */
   *liveSpaces(): Iterable<{ readonly incarnation: number; readonly sourcePartition: number; readonly pos: number }> {
     for (const [name, { groups }] of this.#spaces) {
-      const [stream, incarnation, sourcePartition] = JSON.parse(name) as [string, number, number];
+      const [stream, incarnation, sourcePartition, run] = JSON.parse(name) as [string, number, number, string];
       const pos = lowestOf(groups);
-      if (stream === liveStream && pos !== null) yield { incarnation, sourcePartition, pos };
+      if (stream === liveStream && run === '' && pos !== null) yield { incarnation, sourcePartition, pos };
     }
   }
 
@@ -150,13 +175,24 @@ export class SeenPositions {
       }
       return false;
     });
+    this.#forgetEnded(committable);
     let b = committable;
     const floors: LearntFloor[] = [];
-    for (const { groups, learnt, needed } of this.#spaces.values()) {
-      b = Math.min(b, lowestOf(groups) ?? b, needed[0]?.pos ?? b);
+    for (const { groups, learnt, needed, ended } of this.#spaces.values()) {
+      b = Math.min(b, lowestOf(groups) ?? b, needed[0]?.pos ?? b, ended?.pos ?? b);
       if (learnt !== null) floors.push(learnt);
     }
     return { b, floors };
+  }
+
+  /** Once it is committed, and nothing of it can come any more, nobody needs to know. */
+  #forgetEnded(committable: number): void {
+    for (const [name, { ended }] of this.#ended) {
+      if (ended === null || ended.pos >= committable || this.#readAt - ended.appendedAt < endedMs) continue;
+      this.#ended.delete(name);
+      this.#spaces.delete(name);
+      this.#last = null;
+    }
   }
 
   #space(of: DedupeSpace): Space {
@@ -164,20 +200,33 @@ export class SeenPositions {
     const name = nameOf(of);
     let space = this.#spaces.get(name);
     if (space === undefined) {
-      space = { floor: 0, groups: new Map(), needed: [], learnt: null, carriedAt: Infinity };
+      space = { floor: 0, groups: new Map(), needed: [], learnt: null, carriedAt: Infinity, ended: null };
       this.#spaces.set(name, space);
     }
-    const { stream, incarnation, sourcePartition } = of;
-    this.#last = { of: { stream, incarnation, sourcePartition }, space };
+    const { stream, incarnation, sourcePartition, space: run, endpointId } = of;
+    this.#last = { of: { stream, incarnation, sourcePartition, space: run, endpointId }, space };
     return space;
   }
 }
 
 const isSame = (a: DedupeSpace, b: DedupeSpace): boolean =>
-  a.sourcePartition === b.sourcePartition && a.stream === b.stream && a.incarnation === b.incarnation;
+  a.sourcePartition === b.sourcePartition &&
+  a.stream === b.stream &&
+  a.incarnation === b.incarnation &&
+  a.space === b.space &&
+  (a.space === '' || a.endpointId === b.endpointId);
 
-const nameOf = ({ stream, incarnation, sourcePartition }: DedupeSpace): string =>
-  JSON.stringify([stream, incarnation, sourcePartition]);
+/** A catch-up is one endpoint's. */
+const nameOf = ({ stream, incarnation, sourcePartition, space, endpointId }: DedupeSpace): string =>
+  JSON.stringify([stream, incarnation, sourcePartition, space, space === '' ? '' : endpointId]);
+
+const liveSpaceOf = (of: Pick<DedupeSpace, 'incarnation' | 'sourcePartition'>): DedupeSpace => ({
+  stream: liveStream,
+  incarnation: of.incarnation,
+  sourcePartition: of.sourcePartition,
+  space: '',
+  endpointId: '',
+});
 
 function lowestOf(groups: ReadonlyMap<number, Group>): number | null {
   for (const { pos } of groups.values()) return pos;
