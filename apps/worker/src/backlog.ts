@@ -26,6 +26,7 @@ export class Backlog {
     entry.load(delivery);
     entry.place = 'here';
     entry.bytes = recordBytes + overheadBytes;
+    entry.share.here += 1;
     entry.partition.records += 1;
     entry.partition.bytes += entry.bytes;
     this.#records += 1;
@@ -34,6 +35,7 @@ export class Backlog {
 
   /** It stands in the log alone, or is done. */
   unload(entry: Entry): void {
+    entry.share.here -= 1;
     entry.partition.records -= 1;
     entry.partition.bytes -= entry.bytes;
     this.#records -= 1;

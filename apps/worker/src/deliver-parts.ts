@@ -8,6 +8,7 @@ import type { Clock } from './clock.js';
 import { Commits } from './commits.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import type { DelayedCopy, Entry } from './owned-partition.js';
+import { FarCopies } from './far-copies.js';
 import { Halts } from './halts.js';
 import { HeldPartitions, type PartitionMetrics } from './held-partitions.js';
 import { IdleSpaces } from './idle-spaces.js';
@@ -96,6 +97,7 @@ export class DeliverParts {
   readonly outcomes: Outcomes;
   readonly timers: RetryTimers;
   readonly halts: Halts;
+  readonly farCopies: FarCopies;
   readonly intake: Intake;
   readonly posting: Posting;
   readonly partitions: HeldPartitions;
@@ -186,6 +188,15 @@ export class DeliverParts {
       partitions: () => this.partitions.partitions(),
       takeUp: (held) => this.intake.takeUp(held),
     });
+    this.farCopies = new FarCopies(topics, {
+      reader: ports.reader,
+      codecs,
+      clock,
+      log,
+      mayLook: () => !this.backlog.isHigh && hooks.mayStart(),
+      found: (entry, delivery, bytes) => this.intake.found(entry, delivery, bytes),
+      done: () => hooks.pump(),
+    });
     this.intake = new Intake(
       { delaysMs, maxOutstanding: endpointMaxOutstanding },
       {
@@ -196,6 +207,7 @@ export class DeliverParts {
         outcomes: this.outcomes,
         directory: this.directory,
         halts: this.halts,
+        farCopies: this.farCopies,
         mayTakeUp: (held) => this.#mayTakeUp(held),
       },
     );

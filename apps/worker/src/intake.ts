@@ -4,6 +4,7 @@ import type { LogRecord } from '#libs/kafka';
 import type { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
 import { expiryOf, type EndpointDirectory } from './endpoint-directory.js';
+import type { FarCopies } from './far-copies.js';
 import type { Halts } from './halts.js';
 import type { Lanes, Offered } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
@@ -18,6 +19,7 @@ export interface IntakePorts {
   readonly outcomes: Outcomes;
   readonly directory: EndpointDirectory;
   readonly halts: Halts;
+  readonly farCopies: FarCopies;
   /** Whether there is room in memory, and it is acknowledged. */
   mayTakeUp(held: DelayedCopy): boolean;
 }
@@ -76,13 +78,21 @@ export class Intake {
    * before its time. Else a lane that is fast would be empty until the next turn.
    */
   pull(share: EndpointShare): void {
-    if (share.held.size === 0 || !this.#isOpen(share.endpointId)) return;
+    if (share.here === share.outstanding || !this.#isOpen(share.endpointId)) return;
     let [taken, looked] = [0, 0];
     for (const entry of share.held) {
-      if (taken === pulledAtOnce || looked === 8 * pulledAtOnce) return;
+      if (taken === pulledAtOnce || looked === 8 * pulledAtOnce) break;
       looked += 1;
       if (this.#pullOne(entry)) taken += 1;
     }
+    if (taken === 0) this.#ports.farCopies.look(share);
+  }
+
+  /** A copy was looked up in the log before its time. */
+  found(entry: Entry, delivery: Delivery, recordBytes: number): void {
+    if (entry.place === 'here' || entry.hop !== delivery.hop) return;
+    this.#ports.backlog.load(entry, delivery, recordBytes);
+    this.#place(entry);
   }
 
   /** It may go now, by its order. */

@@ -121,6 +121,8 @@ export class Lanes {
     } else {
       const displaced = lane.work.offerBlocked(entry, most);
       for (const one of displaced) if (one !== entry) this.#ports.spill(one, this.#wait(lane, one));
+      // What it waits for is not here either.
+      if (lane.work.ready === 0 && lane.inFlight === 0) this.#ports.hungry(lane);
       if (displaced.includes(entry)) return this.#wait(lane, entry);
     }
     if (lane.work.fills(crowdedAt) && this.#moves(lane)) this.#crowding.add(lane);

@@ -98,6 +98,33 @@ describe('order', () => {
     },
   );
 
+  it.each(['key', 'endpoint'] as const)(
+    'drains also what stands further on in the topics than is read ahead (%s)',
+    async (ordering) => {
+      const id = world.idIn(1);
+      const version = await world.endpoint(id, { ordering, retry, maxInFlight: 16 });
+      const count = 2_500;
+      for (let i = 0; i < count; i += 1) await deliver(id, version, `k${i % 4}`, ordering);
+      // A former owner has spilled all of them, and the last of them first.
+      const { deliveries, retry: topics } = world.topics;
+      const given = world.log.recordsOf(deliveries).map(({ value }) => world.codecs.delivery.decode(value!));
+      const writer = { era: 1, generation: 0 };
+      for (const [i, delivery] of given.toReversed().entries()) {
+        const copy = world.codecs.delivery.encode({ ...delivery, hop: 1, pos: count - 1 - i, writer });
+        await world.append(topics[1]?.name ?? '', 1, id, copy);
+      }
+      const [first] = world.firstCommits();
+      await world.log.administration().setCommits('posthorn.worker', [{ ...first!, partition: 1, offset: count }]);
+      const since = world.time.now();
+      await world.worker({ laneRecords: 50 });
+      await world.deliver(id, version, { ordering, orderingKey: 'k0' });
+      while (received(id).length < count && world.time.now() - since < minute) await world.time.run(100);
+      // Each of them is behind more than is read ahead, and would wait for half a minute.
+      expect(world.time.now() - since).toBeLessThan(10 * second);
+    },
+    30_000,
+  );
+
   it('2. holds over hand-overs and crashes, with the head in a retry topic', async () => {
     const version = await world.endpoint('ep_1', { ordering: 'key', retry });
     let down = true;

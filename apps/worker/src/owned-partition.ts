@@ -31,6 +31,10 @@ export interface EndpointShare {
   outstanding: number;
   /** Of them, exhausted and kept until someone decides. */
   halted: number;
+  /** Of them, those that are `here`. */
+  here: number;
+  /** When it was last looked for copies in the log without finding any (monotonic ms), or Infinity while one is looking. */
+  lookedAt: number;
   /** Of them, those that were read ahead of their time. */
   readonly held: Set<Entry>;
   readonly windows: Map<string, OrderingWindow<Entry>>;
@@ -39,7 +43,7 @@ export interface EndpointShare {
 /** What is known of a delivery without its payload. */
 export type Described = Pick<
   Delivery,
-  'endpointId' | 'stream' | 'ordering' | 'orderingKey' | 'hop' | 'configVersion' | 'haltedAt'
+  'endpointId' | 'stream' | 'ordering' | 'orderingKey' | 'hop' | 'configVersion' | 'haltedAt' | 'dueAt'
 >;
 
 /**
@@ -61,6 +65,8 @@ export class Entry implements LedgerEntry, Ordered {
   lane: Lane<Entry> | null = null;
   /** Read ahead of its time. */
   #held: DelayedCopy | null = null;
+  /** Not to be sent before, Unix ms; null: at once. */
+  dueAt: number | null;
   /** POSTs of former owners that began and have no outcome (see Restore). */
   started = 0;
   #delivery: Delivery | null = null;
@@ -77,6 +83,7 @@ export class Entry implements LedgerEntry, Ordered {
     this.hop = described.hop;
     this.ordering = described.ordering;
     this.orderingKey = described.orderingKey;
+    this.dueAt = described.dueAt;
   }
 
   get endpointId(): string {
@@ -92,6 +99,7 @@ export class Entry implements LedgerEntry, Ordered {
   /** Its payload is in memory now, or another state of it. */
   load(delivery: Delivery): void {
     this.#delivery = delivery;
+    this.dueAt = delivery.dueAt;
     this.partition.halts(this, delivery.haltedAt !== null);
   }
 
@@ -227,7 +235,15 @@ export class OwnedPartition {
     if (share === undefined)
       this.#shares.set(
         endpointId,
-        (share = { endpointId, outstanding: 0, halted: 0, held: new Set(), windows: new Map() }),
+        (share = {
+          endpointId,
+          outstanding: 0,
+          halted: 0,
+          here: 0,
+          lookedAt: -Infinity,
+          held: new Set(),
+          windows: new Map(),
+        }),
       );
     let window = share.windows.get(stream);
     if (window === undefined) share.windows.set(stream, (window = new OrderingWindow()));

@@ -202,6 +202,7 @@ function restoreCopy(
   const entry = partition.ledger.get(id) ?? partition.enter(id, delivery.pos ?? 0, delivery);
   if (delivery.hop > entry.hop) {
     partition.ledger.advance(entry, delivery.hop, [copy]);
+    entry.dueAt = delivery.dueAt;
     partition.halts(entry, delivery.haltedAt !== null);
   } else partition.ledger.met(id, delivery.hop, copy);
 }

@@ -48,6 +48,7 @@ describe('OrderingWindow', () => {
             expect(window.remove(gone)).toEqual([]);
           }
           for (const one of outstanding) expect([one, window.mayGo(one)]).toEqual([one, mayGo(one)]);
+          expect(new Set(window.items())).toEqual(new Set(outstanding));
           expect(window.size).toBe(outstanding.length);
         }
       }),

@@ -40,6 +40,11 @@ export class OrderingWindow<T extends Ordered> {
     return this.#order === null || this.#order.mayGo(item);
   }
 
+  /** All of them: lowest `pos` first as far as order is asked for, else in the order that they came. */
+  items(): Iterable<T> {
+    return this.#order?.items() ?? this.#items;
+  }
+
   /** It is no longer outstanding, or was answered with success. @returns those that may go now and could not before */
   remove(item: T): readonly T[] {
     if (!this.#items.delete(item)) return [];
@@ -74,6 +79,10 @@ class Orders<T extends Ordered> {
     const queues = this.#byKey.get(keyOf(item));
     const before = item.ordering === 'key' ? queues?.all : queues?.asking;
     return before === undefined || !before.hasBelow(item.pos);
+  }
+
+  items(): Iterable<T> {
+    return this.#all.range(-1, Infinity);
   }
 
   remove(item: T): T[] {
