@@ -195,7 +195,8 @@ export class HeldPartitions {
       } catch (error) {
         if (!held.alive || (error instanceof SendError && error.code === 'closed')) return;
         const isOutside = error instanceof OffsetOutOfRange && failures >= outOfRangeTries;
-        if (error instanceof RestoreAlarm || isOutside || isBug(error)) {
+        // Without the lease another may have it by now, whose fences and deletions are no alarm.
+        if (isHeld() && (error instanceof RestoreAlarm || isOutside || isBug(error))) {
           this.#alarm(held, { ...held.at, err: error }, error instanceof Error ? error.message : String(error));
           return;
         }

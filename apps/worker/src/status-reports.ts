@@ -36,7 +36,7 @@ interface Told {
 }
 
 /** Key of the status of a partition of `deliveries`. */
-export const partitionStatusKey = (partition: number): string => `partition:${partition}`;
+const partitionStatusKey = (partition: number): string => `partition:${partition}`;
 
 /**
  * Tells dispatchers and projector how endpoints stand, at most once a second for each. Advice: nothing depends on it for
