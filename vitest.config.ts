@@ -32,12 +32,36 @@ export default defineConfig({
         ...shared,
         test: {
           ...node,
+          name: 'simulation',
+          include: ['test/simulation/**/*.sim-spec.ts'],
+          // Each file keeps a core busy for a minute, the one with the seeds both.
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e-spec.ts'],
           globalSetup: ['libs/testing/src/global-setup.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
+          name: 'chaos',
+          include: ['test/chaos/**/*.chaos-spec.ts'],
+          globalSetup: ['libs/testing/src/global-setup.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          provide: { chaosIsFull: process.env['TEST_CHAOS_FORM'] === 'full' },
         },
       },
     ],

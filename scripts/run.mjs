@@ -25,8 +25,13 @@ const tasks = {
   },
   gen: (args) => runNode(['scripts/gen.mjs', ...args]),
   check: () => check(),
-  test: (args) => test(args),
+  test: (args) => (args[0] === 'simulation' && args.length > 1 ? simulation(args.slice(1)) : test(args)),
 };
+
+/** `test simulation --seeds N --from S`: just these. Without arguments it is a tier as the others. */
+function simulation(args) {
+  return runNode(['--conditions=source', '--import', 'tsx', 'test/simulation/main.ts', ...args]);
+}
 
 async function built(args) {
   const code = await build();

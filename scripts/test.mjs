@@ -10,18 +10,23 @@ import { fromBin, root, run, stopped } from './process.mjs';
 import { closingLines, sum } from './test-sum.mjs';
 
 /** Tiers that share a Vitest process also share the embedded runtime, which takes seconds to start. */
-const RUNS = [['unit'], ['int', 'e2e']];
+const RUNS = [['unit'], ['simulation'], ['int', 'e2e', 'chaos']];
 
-/** `test`: static checks, then all tiers. `test <tier> [arguments for Vitest]`: that tier. Resolves to the exit code. */
-export async function test([tier, ...args]) {
+/**
+ * `test`: static checks, then all tiers. `test <tier> [arguments for Vitest]`: that tier; with `--full`, `chaos` takes
+ * minutes instead of seconds. Resolves to the exit code.
+ */
+export async function test([tier, ...given]) {
   const results = [];
+  const args = given.filter((arg) => arg !== '--full');
+  const form = given.includes('--full') ? 'full' : 'short';
   if (tier === undefined) results.push({ ...(await runChecks()), skipped: [] });
-  // Unit and integration tests run from the sources. The others start dist/: when it cannot be built the run has
+  // Unit, simulation and integration tests run from the sources. The others start dist/: when it cannot be built the run has
   // failed already, and what they say is about the build before.
-  const needsBuild = tier === undefined || !['unit', 'int'].includes(tier);
+  const needsBuild = tier === undefined || !['unit', 'simulation', 'int'].includes(tier);
   if (needsBuild && (await build()) !== 0) results.push({ passed: 0, failed: 1, skipped: [] });
   for (const tiers of tier === undefined ? RUNS : [[tier]]) {
-    if (!stopped()) results.push(await runVitest(tiers, args));
+    if (!stopped()) results.push(await runVitest(tiers, args, form));
   }
   if (stopped()) results.push({ passed: 0, failed: 1, skipped: [] });
   const total = sum(results);
@@ -29,7 +34,7 @@ export async function test([tier, ...args]) {
   return total.failed === 0 ? 0 : 1;
 }
 
-async function runVitest(tiers, args) {
+async function runVitest(tiers, args, form) {
   console.log(`\nTests: ${tiers.join(', ')}`);
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-results-'));
   const file = join(folder, 'counts.json');
@@ -37,7 +42,8 @@ async function runVitest(tiers, args) {
     const projects = tiers.flatMap((tier) => ['--project', tier]);
     const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'count-reporter.mjs')}`];
     const vitest = ['run', '--passWithNoTests', ...projects, ...reporters, ...args];
-    const code = await run(fromBin('vitest'), vitest, { env: { TEST_COUNTS_FILE: file, TMPDIR: folder } });
+    const env = { TEST_COUNTS_FILE: file, TEST_CHAOS_FORM: form, TMPDIR: folder };
+    const code = await run(fromBin('vitest'), vitest, { env });
     const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
     // A crash, an error between tests, a process that hangs at the end: no test failed, yet the run did.
     return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;

@@ -1,0 +1,93 @@
+import type { DeliveryFact, Evidence, Violation } from './evidence.js';
+
+/**
+ * Invariant 1. What the dispatcher that committed an event had sent of it must come to an end: delivered (then its receiver
+ * has accepted it), in dead letters, or dropped with its endpoint. What another had sent, with another configuration, may
+ * be settled as a repeat. And nothing may be left over.
+ */
+export function checkLoss(evidence: Evidence): Violation[] {
+  return [...undispatched(evidence), ...unended(evidence), ...pending(evidence)];
+}
+
+function undispatched({ events, endpoints, deliveries }: Evidence): Violation[] {
+  const made = new Set(deliveries.map((one) => `${one.sourcePartition} ${one.sourceOffset} ${one.endpointId}`));
+  const lost: Violation[] = [];
+  for (const { partition, offset, id, repeat } of events) {
+    if (repeat) continue;
+    for (const { endpointId, stable } of endpoints) {
+      if (stable && !made.has(`${partition} ${offset} ${endpointId}`))
+        lost.push({ kind: 'loss', text: `event ${id} (${partition}@${offset}) was never dispatched to ${endpointId}` });
+    }
+  }
+  return lost;
+}
+
+function unended(evidence: Evidence): Violation[] {
+  const { attempts, deadLetters, posts, endpoints } = evidence;
+  const ends = new Map<string, Set<string>>();
+  const violations: Violation[] = [];
+  const dead = new Map<string, number>();
+  for (const { id, at } of deadLetters) dead.set(id, Math.min(dead.get(id) ?? at, at));
+  for (const { id, outcome, final, at } of attempts) {
+    if (!final) continue;
+    const outcomes = ends.get(id) ?? new Set();
+    ends.set(id, outcomes.add(outcome));
+    if ((outcome === 'deadLetter' || outcome === 'disable') && (dead.get(id) ?? Infinity) > at)
+      violations.push({ kind: 'loss', text: `${id} was closed as ${outcome} before its dead letter stood` });
+  }
+  const accepted = new Set(posts.filter(({ status }) => isSuccess(status)).map(({ webhookId }) => webhookId));
+  const deleted = new Set(endpoints.filter(({ deletedAt }) => deletedAt !== null).map(({ endpointId }) => endpointId));
+  const behind = new Set(evidence.leftover.behind.map(({ partition }) => partition));
+  for (const { id, webhookId, endpointId, partition } of committedDeliveries(evidence)) {
+    const outcomes = ends.get(id);
+    // Where a position has not got to its end it may still stand there, however long it took.
+    const kind = behind.has(partition) ? 'pending' : 'loss';
+    if (outcomes === undefined) violations.push({ kind, text: `${id} (${webhookId}) has no end` });
+    else if (outcomes.has('delivered') && !accepted.has(webhookId))
+      violations.push({ kind: 'loss', text: `${id} counts as delivered, but its receiver never accepted it` });
+    else if (outcomes.has('dropped') && !deleted.has(endpointId))
+      violations.push({ kind: 'loss', text: `${id} was dropped, but ${endpointId} was not deleted` });
+  }
+  return violations;
+}
+
+/** What the dispatcher that committed the event had sent of it; one of each id. */
+export function committedDeliveries({ deliveries, commits }: Evidence): Iterable<DeliveryFact> {
+  const found = new Map<string, DeliveryFact>();
+  const ofSource = commits.filter(({ group }) => group === 'dispatcher');
+  for (const delivery of deliveries) {
+    const { id, sourcePartition, sourceOffset, by } = delivery;
+    if (found.has(id)) continue;
+    const committed = ofSource.some(
+      (one) =>
+        one.partition === sourcePartition && one.tenure === by && one.from <= sourceOffset && sourceOffset < one.to,
+    );
+    if (committed) found.set(id, delivery);
+  }
+  return found.values();
+}
+
+function pending({ leftover, alarms, commits }: Evidence): Violation[] {
+  const violations: Violation[] = leftover.behind.map(({ text }) => ({ kind: 'pending', text }));
+  for (const text of alarms) violations.push({ kind: 'alarm', text });
+  for (const { group, partition, from, to, process } of commits) {
+    if (to < from)
+      violations.push({
+        kind: 'commit',
+        text: `${process} committed ${group}-${partition} backwards: ${from} → ${to}`,
+      });
+  }
+  const positions = new Map<string, number>();
+  for (const { group, partition, retries, process } of commits) {
+    for (const [delayMs, position] of retries) {
+      const name = `${group}-${partition} retry ${delayMs}`;
+      const before = positions.get(name) ?? 0;
+      if (position < before)
+        violations.push({ kind: 'commit', text: `${process} committed ${name} backwards: ${before} → ${position}` });
+      positions.set(name, position);
+    }
+  }
+  return violations;
+}
+
+export const isSuccess = (status: number | null): boolean => status !== null && status >= 200 && status < 300;

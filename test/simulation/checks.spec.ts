@@ -1,0 +1,314 @@
+import { describe, expect, it } from 'vitest';
+import { duplicateCounts } from './check-duplicates.js';
+import type { AttemptFact, DeliveryFact, Evidence, PostFact, Tenure, Violation } from './evidence.js';
+import { judge } from './play.js';
+
+const worker: Tenure = { process: 'w1', group: 'worker', partition: 0, generation: 1, from: 0, until: Infinity };
+const dispatcher: Tenure = {
+  process: 'd1',
+  group: 'dispatcher',
+  partition: 0,
+  generation: 1,
+  from: 0,
+  until: Infinity,
+};
+/** One that was crashed at 100, and its successor. */
+const crashed: Tenure = { ...worker, until: 100 };
+const successor: Tenure = { ...worker, process: 'w2', generation: 2, from: 200 };
+
+function delivery(nth: number, changes: Partial<DeliveryFact> = {}): DeliveryFact {
+  return {
+    id: `d${nth}`,
+    webhookId: `msg${nth}`,
+    endpointId: 'ep',
+    stream: 'live',
+    partition: 0,
+    pos: nth,
+    sourcePartition: 0,
+    sourceOffset: nth,
+    ordering: 'key',
+    orderingKey: 'k',
+    by: dispatcher,
+    ...changes,
+  };
+}
+
+/** A POST that was answered 200 and acknowledged, 2 ms each. */
+function post(nth: number, at: number, changes: Partial<PostFact> = {}): PostFact {
+  return {
+    tenure: worker,
+    process: 'w1',
+    endpointId: 'ep',
+    webhookId: `msg${nth}`,
+    at,
+    arrivedAt: at + 2,
+    status: 200,
+    answeredAt: at + 4,
+    failedAt: null,
+    acknowledgedAt: at + 8,
+    ...changes,
+  };
+}
+
+const failed = (nth: number, at: number): PostFact => post(nth, at, { status: 500, failedAt: at + 6 });
+
+function attempt(nth: number, at: number, changes: Partial<AttemptFact> = {}): AttemptFact {
+  return {
+    id: `d${nth}`,
+    number: 1,
+    outcome: 'delivered',
+    final: true,
+    startedAt: at,
+    dueAt: null,
+    at: at + 7,
+    ...changes,
+  };
+}
+
+const endpoint = { endpointId: 'ep', partition: 0, stable: true, deletedAt: null, rateLimit: null };
+
+/** Two events for one endpoint, delivered in order. */
+const good: Evidence = {
+  events: [0, 1].map((offset) => ({ partition: 0, offset, id: `e${offset}`, repeat: false })),
+  endpoints: [endpoint],
+  deliveries: [delivery(0), delivery(1)],
+  attempts: [attempt(0, 50), attempt(1, 60)],
+  copies: [],
+  deadLetters: [],
+  posts: [post(0, 50), post(1, 60)],
+  tenures: [worker],
+  commits: [
+    {
+      group: 'dispatcher',
+      process: 'd1',
+      tenure: dispatcher,
+      partition: 0,
+      from: 0,
+      to: 2,
+      retries: new Map(),
+      at: 40,
+    },
+  ],
+  leftover: { behind: [] },
+  alarms: [],
+  calm: true,
+};
+
+const found = (change: Partial<Evidence>): string[] => judge({ ...good, ...change }).map(inShort);
+const inShort = ({ kind, text }: Violation): string => `${kind}: ${text}`;
+
+describe('what judges a run', () => {
+  it('finds nothing where all is well', () => {
+    expect(found({})).toEqual([]);
+  });
+
+  it.each<[string, Partial<Evidence>, RegExp]>([
+    [
+      'an event that was never dispatched to an endpoint that was there all along',
+      { deliveries: [delivery(0)] },
+      /^loss: event e1/,
+    ],
+    ['a delivery without an end', { attempts: [attempt(0, 50)] }, /^loss: d1 .*no end/],
+    [
+      'a non-final Attempt as the last word',
+      { attempts: [attempt(0, 50), attempt(1, 60, { final: false, outcome: 'halted' })] },
+      /^loss: d1/,
+    ],
+    [
+      'a success that the receiver knows nothing of',
+      { posts: [post(0, 50), post(1, 60, { status: 500 })] },
+      /^loss: d1 counts as delivered/,
+    ],
+    [
+      'a dead letter that does not stand',
+      { attempts: [attempt(0, 50), attempt(1, 60, { outcome: 'deadLetter' })] },
+      /^loss: d1 was closed/,
+    ],
+    [
+      'a dead letter that stands only after the final Attempt',
+      { attempts: [attempt(0, 50), attempt(1, 60, { outcome: 'deadLetter' })], deadLetters: [{ id: 'd1', at: 68 }] },
+      /^loss: d1 was closed/,
+    ],
+    [
+      'a drop for an endpoint that is there',
+      { attempts: [attempt(0, 50), attempt(1, 60, { outcome: 'dropped' })] },
+      /^loss: d1 was dropped/,
+    ],
+    [
+      'a position that never got to its end',
+      { leftover: { behind: [{ text: 'deliveries-0 1 of 2', partition: 0 }] } },
+      /^pending: deliveries-0/,
+    ],
+    [
+      'what still stands where nobody got to, as pending and not as lost',
+      { attempts: [attempt(0, 50)], leftover: { behind: [{ text: 'deliveries-0 1 of 2', partition: 0 }] } },
+      /^pending: d1 .*no end/,
+    ],
+    ['an alarm', { alarms: ['w1 stopped'] }, /^alarm: w1/],
+    [
+      'a commit that goes back',
+      { commits: [...good.commits, { ...good.commits[0]!, group: 'worker', from: 5, to: 4 }] },
+      /^commit: .*5 → 4/,
+    ],
+    [
+      'a retry position that goes back',
+      {
+        commits: [
+          ...good.commits,
+          { ...good.commits[0]!, group: 'worker', from: 0, to: 1, retries: new Map([[5_000, 7]]) },
+          { ...good.commits[0]!, group: 'worker', from: 1, to: 1, retries: new Map([[5_000, 6]]) },
+        ],
+      },
+      /^commit: .*7 → 6/,
+    ],
+    ['a success before that of an earlier one', { posts: [post(0, 60), post(1, 50)] }, /^order: ep: d1/],
+    [
+      'a success that arrives before the earlier one was answered',
+      { posts: [post(0, 50), post(1, 51)] },
+      /^order: ep: d1/,
+    ],
+    ['a second POST without a reason', { posts: [post(0, 50), post(1, 60), post(1, 90)] }, /^duplicate: d1 .*POST 2/],
+    [
+      'a second POST before the first has failed',
+      { posts: [post(0, 50), failed(1, 60), post(1, 65)] },
+      /^duplicate: d1 .*POST 2/,
+    ],
+    [
+      'a POST of the successor, of what its predecessor knew to be done',
+      {
+        tenures: [crashed, successor],
+        posts: [
+          post(0, 50, { tenure: crashed }),
+          post(1, 60, { tenure: crashed }),
+          post(1, 210, { tenure: successor }),
+        ],
+      },
+      /^duplicate: d1/,
+    ],
+    [
+      'a third POST, where one was in flight',
+      {
+        tenures: [crashed, successor],
+        posts: [
+          post(0, 50, { tenure: crashed }),
+          post(1, 99, { tenure: crashed, acknowledgedAt: null }),
+          post(1, 210, { tenure: successor }),
+          post(1, 250, { tenure: successor }),
+        ],
+      },
+      /^duplicate: d1 .*POST 3/,
+    ],
+    ['a POST after the lease', { posts: [post(0, 50), post(1, 101, { tenure: crashed })] }, /^lease: w1/],
+    [
+      'POSTs above the rate',
+      { endpoints: [{ ...endpoint, rateLimit: { limit: 10, per: 'second', burst: 1 } }] },
+      /^rate: ep: 2 POSTs/,
+    ],
+    [
+      'a retry before it is due',
+      {
+        posts: [post(0, 10), failed(1, 20), post(1, 60)],
+        attempts: [
+          attempt(0, 10),
+          attempt(1, 20, { outcome: 'retry', final: false, dueAt: 70 }),
+          attempt(1, 60, { number: 2 }),
+        ],
+      },
+      /^due: d1: POST 2 at 60, due 70/,
+    ],
+    ['a retry that nothing led to', { attempts: [attempt(0, 50), attempt(1, 60, { number: 2 })] }, /^due: d1: POST 2/],
+    [
+      'a retry that is late though nothing holds it',
+      {
+        posts: [post(0, 10), failed(1, 20), post(1, 2_000)],
+        attempts: [
+          attempt(0, 10),
+          attempt(1, 20, { outcome: 'retry', final: false, dueAt: 70 }),
+          attempt(1, 2_000, { number: 2 }),
+        ],
+      },
+      /^due: d1: .*at the latest/,
+    ],
+  ])('finds %s', (_, change, message) => {
+    expect(found(change)).toContainEqual(expect.stringMatching(message));
+  });
+});
+
+describe('what it allows', () => {
+  it.each<[string, Partial<Evidence>]>([
+    [
+      'any order where none was asked for',
+      {
+        deliveries: [delivery(0, { ordering: 'none' }), delivery(1, { ordering: 'none' })],
+        posts: [post(0, 60), post(1, 50)],
+      },
+    ],
+    [
+      'any order between keys',
+      { deliveries: [delivery(0), delivery(1, { orderingKey: 'other' })], posts: [post(0, 60), post(1, 50)] },
+    ],
+    [
+      'the next one after a dead letter',
+      {
+        attempts: [attempt(0, 50, { outcome: 'deadLetter' }), attempt(1, 60)],
+        deadLetters: [{ id: 'd0', at: 55 }],
+        posts: [failed(0, 50), post(1, 60), post(0, 90)],
+      },
+    ],
+    [
+      'as many repeats as were in flight when the owner crashed',
+      {
+        tenures: [crashed, successor],
+        posts: [
+          post(0, 50, { tenure: crashed }),
+          post(1, 99, { tenure: crashed, acknowledgedAt: null }),
+          post(1, 210, { tenure: successor }),
+        ],
+      },
+    ],
+    [
+      'a burst more for a new owner',
+      {
+        endpoints: [{ ...endpoint, rateLimit: { limit: 10, per: 'second', burst: 1 } }],
+        tenures: [worker, { ...successor, from: 55 }],
+      },
+    ],
+    [
+      'what a dispatcher sent that did not commit it, and another configuration did not',
+      {
+        deliveries: [
+          ...good.deliveries,
+          delivery(2, {
+            id: 'x',
+            webhookId: 'x',
+            endpointId: 'other',
+            sourceOffset: 1,
+            by: { ...dispatcher, process: 'd2' },
+          }),
+        ],
+      },
+    ],
+    [
+      'the success of a later one than what was sent by a dispatcher that did not commit it',
+      {
+        deliveries: [
+          delivery(-1, { sourceOffset: 0, pos: 0, ordering: 'endpoint', by: { ...dispatcher, process: 'd2' } }),
+          delivery(0, { pos: 1 }),
+          delivery(1, { pos: 2 }),
+        ],
+      },
+    ],
+  ])('%s', (_, change) => {
+    expect(found(change)).toEqual([]);
+  });
+
+  it('tells order by the stricter of both settings', () => {
+    const deliveries = [delivery(0, { ordering: 'none' }), delivery(1, { ordering: 'endpoint', orderingKey: 'other' })];
+    expect(found({ deliveries, posts: [post(0, 60), post(1, 50)] })).toHaveLength(1);
+  });
+
+  it('counts repeats and what allowed for them', () => {
+    const posts = [post(1, 99, { tenure: crashed, acknowledgedAt: null }), post(1, 210, { tenure: successor })];
+    expect(duplicateCounts({ ...good, posts })).toEqual({ duplicates: 1, allowed: 1 });
+  });
+});

@@ -1,0 +1,88 @@
+import { deliveryIdOf } from '#libs/core';
+import type { AttemptFact, CopyFact, DeliveryFact, EndpointFact, EventFact, Evidence, Tenure } from './evidence.js';
+import type { Appended } from './broker.js';
+import type { World } from './world.js';
+
+/** Reads what happened out of everything that ever was appended (trimmed or not), of the receivers and of the groups. */
+export function collect(world: World): Evidence {
+  const { topics, broker, scenario, running } = world;
+  for (const { membership } of running) membership?.settle();
+  const { platform } = world.codecs.schema;
+  const epoch = world.time.now() - world.time.elapsed;
+  const since = (at: number | null): number | null => (at === null ? null : at - epoch);
+  const retryTopics = new Set(topics.retry.map(({ name }) => name));
+  const deliveries: DeliveryFact[] = [];
+  const attempts: AttemptFact[] = [];
+  const copies: CopyFact[] = [];
+  const deadLetters: { id: string; at: number }[] = [];
+  for (const { topic, partition, offset, value, at, by } of broker.history) {
+    if (value === null) continue;
+    if (topic === topics.deliveries) {
+      const delivery = platform.delivery.decode(value);
+      deliveries.push({
+        id: deliveryIdOf(delivery),
+        webhookId: delivery.webhookId,
+        endpointId: delivery.endpointId,
+        stream: delivery.stream,
+        partition,
+        pos: offset,
+        sourcePartition: delivery.sourcePartition,
+        sourceOffset: delivery.sourceOffset,
+        ordering: delivery.ordering,
+        orderingKey: delivery.orderingKey,
+        by: tenureAt(world.tenures, by, delivery.sourcePartition),
+      });
+    } else if (topic === topics.attempts) {
+      const attempt = platform.attempt.decode(value);
+      const { deliveryId: id, number, outcome, final } = attempt;
+      const [startedAt, dueAt] = [attempt.startedAt - epoch, since(attempt.dueAt)];
+      attempts.push({ id, number, outcome, final, startedAt, dueAt, at });
+    } else if (topic === topics.deadLetters) {
+      deadLetters.push({ id: platform.deadLetter.decode(value).deliveryId, at });
+    } else if (retryTopics.has(topic) && !platform.isFence(value)) {
+      const delivery = platform.delivery.decode(value);
+      copies.push({ id: deliveryIdOf(delivery), attempt: delivery.attempt, dueAt: since(delivery.dueAt), at });
+    }
+  }
+  return {
+    events: eventsOf(broker.history.filter(({ topic }) => topic === topics.events)),
+    endpoints: scenario.endpoints.map((plan): EndpointFact => ({
+      endpointId: plan.endpointId,
+      partition: plan.partition,
+      stable: plan.createdAt === 0 && !world.changed.has(plan.endpointId),
+      deletedAt: world.deletedAt.get(plan.endpointId) ?? null,
+      rateLimit: plan.config.rateLimit,
+    })),
+    deliveries,
+    attempts,
+    copies,
+    deadLetters,
+    posts: world.receivers.posts,
+    tenures: world.tenures,
+    commits: world.commits,
+    leftover: { behind: world.behind() },
+    alarms: world.alarms,
+    calm: scenario.calm,
+  };
+}
+
+/** The last hold of that partition that the process had begun when it called. */
+function tenureAt(tenures: readonly Tenure[], by: Appended['by'], partition: number): Tenure | null {
+  if (by === null) return null;
+  const found = tenures.findLast(
+    (one) =>
+      one.group === 'dispatcher' && one.process === by.process && one.partition === partition && one.from <= by.at,
+  );
+  return found ?? null;
+}
+
+/** The key is no part of an event's id here: all events are of one tenant and source. */
+function eventsOf(records: readonly Appended[]): EventFact[] {
+  const seen = new Set<string>();
+  return records.map(({ partition, offset, value }) => {
+    const id = value?.subarray(5).toString() ?? '';
+    const repeat = seen.has(`${partition} ${id}`);
+    seen.add(`${partition} ${id}`);
+    return { partition, offset, id, repeat };
+  });
+}

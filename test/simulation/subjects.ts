@@ -1,0 +1,4 @@
+// The only place where the simulation reaches into the apps: the real worker and the real dispatcher, at their constructors.
+export { Dispatcher } from '../../apps/dispatcher/src/dispatcher.js';
+export { DeliverConsumer, type ConsumerOptions, type ConsumerPorts } from '../../apps/worker/src/deliver.consumer.js';
+export type { Rule } from '../../apps/worker/src/rules.js';
