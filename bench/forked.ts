@@ -1,15 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { projectRoot } from '#libs/config';
 
 /** A process of the bench itself, spoken to over IPC. It ends by itself when the channel closes. */
 export class Forked<Out extends object, In extends { readonly type: string }> {
   readonly #child: ChildProcess;
   readonly #title: string;
 
-  /** @param script compiled, relative to the bench's folder */
+  /** @param script compiled, relative to the bench's folder in `dist`: its tests run this file from the source */
   constructor(title: string, script: string) {
     this.#title = title;
-    this.#child = fork(fileURLToPath(new URL(script, import.meta.url)), {
+    this.#child = fork(join(projectRoot(), 'dist', 'bench', script), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
   }

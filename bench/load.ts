@@ -18,6 +18,8 @@ export interface JsonEvent {
   readonly id: string;
   readonly source: string;
   readonly type: string;
+  /** The ordering key, where there is one. */
+  readonly subject?: string;
   readonly time: string;
   readonly tenantid: string;
   readonly datacontenttype: 'application/json';
@@ -68,6 +70,7 @@ export async function recordMaker(
     const headers: Record<string, string> = { [contentTypeHeader]: avroContentType };
     for (const name of ['specversion', 'id', 'source', 'type', 'time', 'tenantid'] as const)
       headers[attributeHeaderPrefix + name] = event[name];
+    if (event.subject !== undefined) headers[`${attributeHeaderPrefix}subject`] = event.subject;
     const partition = partitionFor(event.tenantid, partitions);
     return { topic, partition, key: event.tenantid, value: encoded.bytes, headers };
   };

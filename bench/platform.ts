@@ -1,20 +1,25 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppProcesses } from '#libs/app-processes';
+import { AppProcesses, type AppName } from '#libs/app-processes';
 import { topicNames } from '#libs/contracts';
 import { connectKafka, type KafkaLog, type OutgoingRecord, type RecordSender } from '#libs/kafka';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { eventOf, recordMaker, type JsonEvent } from './load.js';
-import { usageMeter, type ProcessUsage } from './process-usage.js';
+import { residentMemory, usageMeter, type ProcessUsage } from './process-usage.js';
 import { createDatabase, type Services } from './services.js';
 
+export interface PlatformSize {
+  /** Of events, and of deliveries. */
+  readonly partitions: number;
+  /** How long the group waits for a member that was killed. */
+  readonly sessionTimeoutMs: number;
+}
+
 /** As in production, but for the copies of each partition: there is one broker. */
-const partitions = 12;
-const settings = {
-  POSTHORN_EVENT_PARTITIONS: String(partitions),
-  POSTHORN_DELIVERY_PARTITIONS: String(partitions),
-  POSTHORN_LOG_LEVEL: 'warn',
-};
+const fullSize: PlatformSize = { partitions: 12, sessionTimeoutMs: 10_000 };
+
+/** What a scenario asks of an endpoint beside its defaults, as the REST API takes it. */
+export type EndpointSettings = Readonly<Record<string, unknown>>;
 
 let count = 0;
 
@@ -22,6 +27,7 @@ let count = 0;
 export class Platform {
   private constructor(
     readonly services: Services,
+    readonly size: PlatformSize,
     readonly sender: RecordSender,
     readonly recordOf: (event: JsonEvent) => OutgoingRecord,
     private readonly apps: AppProcesses,
@@ -29,10 +35,11 @@ export class Platform {
     services.users.add(this.#end);
   }
 
-  static async start(services: Services): Promise<Platform> {
+  static async start(services: Services, size = fullSize): Promise<Platform> {
     count += 1;
-    const name = `bench_${count}`;
     const { runtime, folder } = services;
+    const { partitions } = size;
+    const name = `${services.name}_${count}`;
     const logDir = join(folder, name);
     mkdirSync(logDir);
     const databaseUrl = await createDatabase(runtime.databaseUrl, name);
@@ -41,13 +48,18 @@ export class Platform {
       services: { kafkaBrokers, schemaRegistryUrl, databaseUrl },
       topicPrefix: name,
       logDir,
-      settings,
+      settings: {
+        POSTHORN_EVENT_PARTITIONS: String(partitions),
+        POSTHORN_DELIVERY_PARTITIONS: String(partitions),
+        POSTHORN_SESSION_TIMEOUT_MS: String(size.sessionTimeoutMs),
+        POSTHORN_LOG_LEVEL: 'warn',
+      },
     });
     try {
       const codec = await connectSchemaCodec({ registryUrl: schemaRegistryUrl });
       const kafka: KafkaLog = connectKafka({ brokers: kafkaBrokers.split(','), clientId: 'bench' });
       const recordOf = await recordMaker(codec, topicNames(name).events, partitions);
-      return new Platform(services, kafka.sender({ name: 'upstream' }), recordOf, apps);
+      return new Platform(services, size, kafka.sender({ name: 'upstream' }), recordOf, apps);
     } catch (error) {
       await apps.stop();
       throw error;
@@ -62,9 +74,42 @@ export class Platform {
     await this.#create('/v1/tenants', { id, name: id });
   }
 
-  async createEndpoint(tenantId: string, path: string): Promise<void> {
+  async createEndpoint(tenantId: string, path: string, more: EndpointSettings = {}): Promise<void> {
     const url = this.services.receiver.url + path;
-    await this.#create('/v1/endpoints', { tenantId, url, eventTypes: ['comment.*'] });
+    await this.#create('/v1/endpoints', { tenantId, url, eventTypes: ['comment.*'], ...more });
+  }
+
+  /** kill -9. */
+  async killWorker(): Promise<void> {
+    await this.apps.kill(this.apps.of('worker'));
+  }
+
+  /** Resolves when it is ready. */
+  async launchWorker(): Promise<void> {
+    await this.apps.launch('worker');
+  }
+
+  /** Of the process of an app, now; 0 where it cannot be told. */
+  residentMb(app: AppName): number {
+    return residentMemory(this.apps.of(app).child.pid ?? 0);
+  }
+
+  /** Of one of an app's metrics, the sum over its labels; 0 before it has counted anything. */
+  async counted(app: AppName, counter: string): Promise<number> {
+    const answer = await fetch(`${this.apps.of(app).url}/metrics`);
+    const lines = (await answer.text()).split('\n').filter((line) => line.startsWith(counter));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** Resolves when `counted` is this. */
+  async untilCounted(app: AppName, counter: string, target: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const reached = await this.counted(app, counter);
+      if (reached >= target) return;
+      if (performance.now() > deadline) throw new Error(`${counter} of the ${app} is ${reached}, not ${target}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   /** Sends one event to each tenant again and again until every endpoint is known everywhere and has had one. */

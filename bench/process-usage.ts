@@ -81,7 +81,16 @@ function statFields(pid: number): readonly string[] {
 }
 
 function peakMemory(pid: number): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1];
+  return statusMb(pid, 'VmHWM');
+}
+
+/** Resident set of a process now, in MB; 0 where this is not Linux. */
+export function residentMemory(pid: number): number {
+  return statusMb(pid, 'VmRSS');
+}
+
+function statusMb(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(read(`/proc/${pid}/status`))?.[1];
   return rounded(Number(kilobytes ?? 0) / 1_024, 1);
 }
 

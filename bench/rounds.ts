@@ -1,18 +1,32 @@
 import { measureLimit } from './limit.js';
 import type { AnyFigures, Figures, Outcome } from './results.js';
-import { fanout, latency, neighbours, throughput, throughputRest, type Delay, type Speed } from './scenarios.js';
+import { deadEndpoint, latency, neighbours, neighboursFailing, type Delay } from './isolation.js';
+import { order } from './order.js';
+import { restore } from './restore.js';
+import { fanout, throughput, throughputRest, type Speed } from './scenarios.js';
 import type { Services } from './services.js';
+import { Stage } from './stage.js';
 import { mean, medianBy, rounded } from './statistics.js';
 
 const speeds = { throughput, 'throughput-rest': throughputRest, fanout } as const;
+/** Each is compared with `latency`. */
+const isolation = { neighbours, 'neighbours-failing': neighboursFailing, 'dead-endpoint': deadEndpoint } as const;
+/** Each stands for itself. */
+const others = { order, restore } as const;
 
-export const scenarioNames = ['limit', ...Object.keys(speeds), 'latency', 'neighbours'] as const;
+export const scenarioNames: readonly string[] = [
+  'limit',
+  ...Object.keys(speeds),
+  'latency',
+  ...Object.keys(isolation),
+  ...Object.keys(others),
+];
 
 type Say = (line: string) => void;
 
 /**
  * Measures scenarios one after the other, with what they are compared to: the limit before and after those of full
- * speed, latency before neighbours.
+ * speed, latency before its neighbours.
  * @returns figures by scenario; those that were measured only for comparison too
  */
 export async function round(
@@ -20,6 +34,7 @@ export async function round(
   wanted: ReadonlySet<string>,
   say: Say,
 ): Promise<Map<string, AnyFigures>> {
+  const stage = new Stage(services);
   const results = new Map<string, AnyFigures>();
   const measured = async <T extends object>(name: string, work: Promise<Figures<T>>): Promise<Figures<T>> => {
     say(`measuring ${name} ...`);
@@ -33,7 +48,7 @@ export async function round(
   if (fast.length > 0 || wanted.has('limit')) {
     const before = await limit();
     const figures: [string, Figures<Speed>][] = [];
-    for (const [name, scenario] of fast) figures.push([name, await measured(name, scenario(services))]);
+    for (const [name, scenario] of fast) figures.push([name, await measured(name, scenario(stage))]);
     const after = await limit();
     const ends = [before.fields.perSecond, after.fields.perSecond];
     const perSecond = rounded(mean(ends), 0);
@@ -47,28 +62,35 @@ export async function round(
       results.set(name, { fields: { perSecond: reached, ofLimit, ...counts }, processes });
     }
   }
-  if (wanted.has('latency') || wanted.has('neighbours')) {
-    const alone = await measured('latency', latency(services));
+  const beside = Object.entries(isolation).filter(([name]) => wanted.has(name));
+  if (beside.length > 0 || wanted.has('latency')) {
+    const alone = await measured('latency', latency(stage));
     results.set('latency', withNumbers(alone));
-    if (wanted.has('neighbours')) {
-      const beside = await measured('neighbours', neighbours(services));
-      const ratio = rounded(beside.fields.p99Ms / alone.fields.p99Ms, 2);
-      results.set('neighbours', { fields: { ...beside.fields, ratio }, processes: beside.processes });
+    for (const [name, scenario] of beside) {
+      const figures = await measured<Delay>(name, scenario(stage));
+      const ratio = rounded(figures.fields.p99Ms / alone.fields.p99Ms, 2);
+      results.set(name, { fields: { ...figures.fields, ratio }, processes: figures.processes });
     }
+  }
+  for (const [name, scenario] of Object.entries(others)) {
+    if (wanted.has(name)) results.set(name, withNumbers(await measured<object>(name, scenario(stage))));
   }
   return results;
 }
 
-/** Of each scenario the run whose main figure is the median: deliveries per second, or the 99th percentile. */
+/** Of each scenario the run whose main figure is the median: deliveries per second, the 99th percentile, or seconds. */
 export function outcomesOf(rounds: readonly ReadonlyMap<string, AnyFigures>[]): readonly Outcome[] {
   return scenarioNames.flatMap((name) => {
     const all = rounds.map((one) => one.get(name)).filter((figures) => figures !== undefined);
     if (all.length === 0) return [];
-    const median = medianBy(all, ({ fields }) => fields['perSecond'] ?? fields['p99Ms'] ?? Number.NaN);
+    const median = medianBy(
+      all,
+      ({ fields }) => fields['perSecond'] ?? fields['p99Ms'] ?? fields['lastPostSeconds'] ?? Number.NaN,
+    );
     return [{ name, median, all }];
   });
 }
 
-function withNumbers({ fields, processes }: Figures<Delay>): AnyFigures {
-  return { fields: { ...fields }, processes };
+function withNumbers({ fields, processes }: Figures<object>): AnyFigures {
+  return { fields: { ...(fields as Record<string, number>) }, processes };
 }

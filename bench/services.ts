@@ -2,13 +2,15 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { startRuntime, type Runtime } from '#libs/runtime';
+import { startRuntime, type Runtime, type RuntimeAddresses } from '#libs/runtime';
 import { commandLine, findChildren } from './process-usage.js';
 import { ReceiverProcess } from './receiver-process.js';
 
 /** What stays up for the whole bench: the embedded runtime in a temporary folder, and the receiver. */
 export interface Services {
-  readonly runtime: Runtime;
+  /** First part of the names of topics and databases. */
+  readonly name: string;
+  readonly runtime: RuntimeAddresses;
   readonly receiver: ReceiverProcess;
   readonly folder: string;
   /** Process ids of the runtime, by name. */
@@ -31,6 +33,7 @@ export async function startServices(say: (line: string) => void): Promise<Servic
     const started = runtime;
     const users = new Set<() => Promise<void>>();
     return {
+      name: 'bench',
       users,
       runtime,
       receiver,

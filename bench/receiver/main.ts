@@ -1,14 +1,15 @@
 /**
- * The bench's receiver, a process of its own: answers every POST with 204 at once and writes down when it came. It does
- * not verify signatures: that is the cost of a receiver, not of what is measured.
+ * The bench's receiver, a process of its own: answers every POST with 204 at once, unless its path says otherwise, and
+ * writes down when it came. It does not verify signatures: that is the cost of a receiver, not of what is measured.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { machineMs } from '../clock.js';
-import { silentPrefix, type FromReceiver, type ToReceiver } from './messages.js';
+import { failingPrefix, silentPrefix, slowMs, slowPrefix, type FromReceiver, type ToReceiver } from './messages.js';
 import { RequestStream } from './request-stream.js';
 import { Tally } from './tally.js';
 
 const noContent = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
+const unavailable = Buffer.from('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
 const idMark = Buffer.from('"id":"');
 
 let tally = new Tally('', Number.POSITIVE_INFINITY);
@@ -23,8 +24,13 @@ function serve(socket: Socket): void {
   socket.setNoDelay(true);
   const stream = new RequestStream(({ path, webhookId, body }) => {
     if (path.startsWith(silentPrefix)) return;
+    if (path.startsWith(failingPrefix)) {
+      socket.write(unavailable);
+      return;
+    }
     const at = machineMs();
-    socket.write(noContent);
+    if (path.startsWith(slowPrefix)) setTimeout(() => socket.write(noContent), slowMs);
+    else socket.write(noContent);
     if (tally.take(path, webhookId, eventIdOf(body), at, body.length)) tell({ type: 'complete' });
   });
   socket.on('data', (chunk: Buffer) => {

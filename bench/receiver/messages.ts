@@ -37,3 +37,10 @@ export interface Report {
 
 /** Paths that begin so are never answered, and not counted. */
 export const silentPrefix = '/never';
+
+/** Paths that begin so are answered 503 at once, and not counted. */
+export const failingPrefix = '/failing';
+
+/** Paths that begin so are answered 204 after `slowMs`, and counted when they come. */
+export const slowPrefix = '/slow';
+export const slowMs = 20;

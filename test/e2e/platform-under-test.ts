@@ -11,8 +11,9 @@ import {
   type TestDatabase,
 } from '#libs/testing';
 import { parseSecret, verifyWebhook } from '#libs/core';
-import { judge, type Receipt, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
-import { readEvents, readEvidence } from './read-evidence.js';
+import type { Arrival } from '../oracle/arrival.js';
+import { judge, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
+import { readEvents, readEvidence, type LogEvidence } from './read-evidence.js';
 import { UpstreamService } from './sample-events.js';
 
 /** An endpoint that the test registered, with its receiver. */
@@ -101,10 +102,10 @@ export class PlatformUnderTest {
     });
   }
 
-  receipts(): readonly Receipt[] {
+  arrivals(): readonly Arrival[] {
     return this.endpoints.flatMap((endpoint) => {
       const keys = [parseSecret(endpoint.secret)];
-      return endpoint.receiver.requests.map((request, index): Receipt => {
+      return endpoint.receiver.requests.map((request, index): Arrival => {
         const header = (name: string): string | undefined => request.headers[name]?.toString();
         const signed = {
           id: header('webhook-id'),
@@ -117,19 +118,25 @@ export class PlatformUnderTest {
           webhookId: signed.id ?? '',
           validSignature: verifyWebhook(keys, signed, request.at / 1000).ok,
           status: endpoint.statuses[index] ?? 0,
+          at: request.at,
+          ...eventOf(request.body),
         };
       });
     });
   }
 
-  /** Reads the log and judges (oracle). */
-  async verdict(): Promise<Verdict> {
-    const log = await readEvidence({
+  /** What stands in the log now: events, attempts, dead letters. */
+  readLog(): Promise<LogEvidence> {
+    return readEvidence({
       brokers: this.services.kafkaBrokers,
       registryUrl: this.services.schemaRegistryUrl,
       prefix: this.prefix,
     });
-    return judge({ ...log, endpoints: this.endpoints, receipts: this.receipts() });
+  }
+
+  /** Reads the log and judges (oracle). */
+  async verdict(): Promise<Verdict> {
+    return judge({ ...(await this.readLog()), endpoints: this.endpoints, receipts: this.arrivals() });
   }
 
   /** Judges again and again until nothing is wrong; returns the last verdict when the time is over. */
@@ -147,6 +154,16 @@ export class PlatformUnderTest {
     await Promise.all(this.endpoints.map(({ receiver }) => receiver.close()));
     await this.database.drop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The CloudEvent that a body holds; of another body, nothing. */
+function eventOf(body: Buffer): { eventId: string; eventSource: string } {
+  try {
+    const { id, source } = JSON.parse(body.toString()) as { id?: string; source?: string };
+    return { eventId: id ?? '', eventSource: source ?? '' };
+  } catch {
+    return { eventId: '', eventSource: '' };
   }
 }
 

@@ -1,6 +1,8 @@
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Kafka, logLevel, type KafkaMessage } from 'kafkajs';
-import type { LoggedAttempt, LoggedDeadLetter, LoggedEvent } from '../oracle/delivery-oracle.js';
+import type { Attempt } from '#libs/contracts';
+import type { LoggedDeadLetter } from '../oracle/delivery-oracle.js';
+import type { PlacedEvent } from '../oracle/order-oracle.js';
 
 /** Everything that stands in a topic, read from its start with the stock client: what anyone else would see. */
 export async function readTopic(
@@ -44,13 +46,16 @@ export async function readTopic(
   return found;
 }
 
+/** A decoded value and when the broker appended it: Unix milliseconds. */
+type Logged<T> = T & { readonly loggedAt: number };
+
 /** Decodes values of a topic through the registry, as a stock consumer would. */
-async function readAvro<T>(brokers: string, registryUrl: string, topic: string): Promise<readonly T[]> {
+async function readAvro<T>(brokers: string, registryUrl: string, topic: string): Promise<readonly Logged<T>[]> {
   const registry = new SchemaRegistry({ host: registryUrl });
   const records = await readTopic(brokers, topic);
-  const values: T[] = [];
-  for (const { value } of records) {
-    if (value) values.push((await registry.decode(value)) as T);
+  const values: Logged<T>[] = [];
+  for (const { value, timestamp } of records) {
+    if (value) values.push({ ...((await registry.decode(value)) as T), loggedAt: Number(timestamp) });
   }
   return values;
 }
@@ -59,10 +64,11 @@ const text = (value: Buffer | string | (Buffer | string)[] | undefined): string 
   String(Array.isArray(value) ? value[0] : (value ?? ''));
 
 /** The events topic as CloudEvents attributes; binary and structured mode. */
-export async function readEvents(brokers: string, topic: string): Promise<readonly LoggedEvent[]> {
-  return (await readTopic(brokers, topic)).map((record): LoggedEvent => {
+export async function readEvents(brokers: string, topic: string): Promise<readonly PlacedEvent[]> {
+  return (await readTopic(brokers, topic)).map((record): PlacedEvent => {
     const headers = record.headers ?? {};
     const keyTenant = record.key?.toString() ?? '';
+    const place = { partition: record.partition, offset: Number(record.offset) };
     if (text(headers['content-type']).startsWith('application/cloudevents+json')) {
       const event = JSON.parse(String(record.value)) as Record<string, string | undefined>;
       return {
@@ -70,6 +76,8 @@ export async function readEvents(brokers: string, topic: string): Promise<readon
         id: event['id'] ?? '',
         source: event['source'] ?? '',
         type: event['type'] ?? '',
+        orderingKey: event['partitionkey'] ?? event['subject'] ?? '',
+        ...place,
       };
     }
     return {
@@ -77,13 +85,15 @@ export async function readEvents(brokers: string, topic: string): Promise<readon
       id: text(headers['ce_id']),
       source: text(headers['ce_source']),
       type: text(headers['ce_type']),
+      orderingKey: text(headers['ce_partitionkey']) || text(headers['ce_subject']),
+      ...place,
     };
   });
 }
 
 export interface LogEvidence {
-  readonly events: readonly LoggedEvent[];
-  readonly attempts: readonly LoggedAttempt[];
+  readonly events: readonly PlacedEvent[];
+  readonly attempts: readonly Logged<Attempt>[];
   readonly deadLetters: readonly LoggedDeadLetter[];
 }
 
@@ -95,7 +105,7 @@ export async function readEvidence(at: {
   const { brokers, registryUrl, prefix } = at;
   return {
     events: await readEvents(brokers, `${prefix}.events`),
-    attempts: await readAvro<LoggedAttempt>(brokers, registryUrl, `${prefix}.attempts`),
+    attempts: await readAvro<Attempt>(brokers, registryUrl, `${prefix}.attempts`),
     deadLetters: await readAvro<LoggedDeadLetter>(brokers, registryUrl, `${prefix}.dead-letters`),
   };
 }

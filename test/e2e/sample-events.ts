@@ -16,7 +16,7 @@ export const comment = (n: number): Record<string, unknown> => ({
 });
 
 /** Data that fits `task.completed`, as JSON. */
-const completion = (n: number): Record<string, unknown> => ({
+export const completion = (n: number): Record<string, unknown> => ({
   taskId: `t-${n}`,
   projectId: 'p-1',
   title: `Task ${n}`,
@@ -30,6 +30,8 @@ export interface CloudEvent {
   readonly type: string;
   readonly source: string;
   readonly subject?: string;
+  /** Chooses the source partition; without it, all events of a tenant lie in one. */
+  readonly partitionkey?: string;
   readonly data: unknown;
 }
 
@@ -64,6 +66,7 @@ const attributes = (event: CloudEvent, contentType: string): Record<string, stri
   ce_type: event.type,
   ce_time: '2026-01-02T03:04:05.678Z',
   ...(event.subject === undefined ? {} : { ce_subject: event.subject }),
+  ...(event.partitionkey === undefined ? {} : { ce_partitionkey: event.partitionkey }),
 });
 
 /** What an upstream service writes, with nothing but stock packages. */
@@ -88,9 +91,10 @@ export class UpstreamService {
   }
 
   binaryJson(event: CloudEvent): Message {
+    const tenant: Record<string, string> = event.partitionkey === undefined ? {} : { ce_tenantid: this.tenantId };
     return {
-      key: this.tenantId,
-      headers: attributes(event, 'application/json'),
+      key: event.partitionkey ?? this.tenantId,
+      headers: { ...attributes(event, 'application/json'), ...tenant },
       value: JSON.stringify(event.data),
     };
   }

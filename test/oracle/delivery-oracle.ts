@@ -17,7 +17,7 @@ export interface SubscribedEndpoint {
   readonly wants: (event: LoggedEvent) => boolean;
 }
 
-export interface LoggedAttempt {
+interface LoggedAttempt {
   readonly deliveryId: string;
   readonly endpointId: string;
   readonly eventId: string;
