@@ -244,8 +244,10 @@ export class Faults {
   #restartGenerations(): boolean {
     const { groups, broker, without, trace, time, scenario } = this.#world;
     for (const one of this.#all('worker')) {
-      // Nobody forgets a group while members may act; one that sleeps beyond its lease may be left over.
-      if (one.process.isAsleep && (one.membership?.trueLease ?? 0) < time.elapsed) continue;
+      // Nobody forgets a group while members may act; one that sleeps beyond its lease may be left over. One that fell
+      // asleep while it joined has no lease yet, and would have one by the answer that waits for it.
+      const lease = one.membership?.trueLease ?? -Infinity;
+      if (one.process.isAsleep && Number.isFinite(lease) && lease < time.elapsed) continue;
       this.#holdUp(one);
       one.process.crash();
     }
