@@ -100,7 +100,7 @@ export class Commits {
     const moved: [OwnedPartition, Last, CommitPoint][] = [];
     for (const [partition, last] of this.#last) {
       const { ledger } = partition;
-      if (ledger.settledCopies > 0 || now - partition.heldSince > heldFenceMs) partition.heldFence = null;
+      if (now - partition.heldSince > heldFenceMs) partition.heldFence = null;
       ledger.settledCopies = 0;
       const point = commitPointOf(partition, this.#options.delaysMs, monotonic, this.#options.without);
       const next = { offset: point.offset, metadata: point.metadata };

@@ -116,10 +116,14 @@ export class DelayTopic {
   #takeUpDue(): void {
     if (!this.#partition.alive) return;
     const now = this.#ports.clock.now();
-    for (let head = this.#first(); head !== undefined && head.takeUpAt <= now; head = this.#first()) {
-      if (!this.#ports.mayTakeUp(head)) break;
-      this.#ports.takeUp(head);
+    const due: DelayedCopy[] = [];
+    for (let i = this.#head; i < this.#waiting.length; i += 1) {
+      const held = this.#waiting[i];
+      if (held === undefined || held.takeUpAt > now) break;
+      if (held.delivery !== null) due.push(held);
     }
+    // One that must wait, for its lane or its order, holds up nobody behind it.
+    for (const held of due) if (held.delivery !== null && this.#ports.mayTakeUp(held)) this.#ports.takeUp(held);
     this.#ports.done();
     const head = this.#first();
     if (head !== undefined && head.takeUpAt <= now) this.#wake(fullCheckMs);

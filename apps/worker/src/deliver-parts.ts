@@ -60,6 +60,8 @@ export interface DeliverOptions {
   readonly backlog?: BacklogBounds;
   /** Outstanding deliveries that a worker knows of, most of them in retry topics: beyond it reading pauses. Default 400,000. */
   readonly maxOutstanding?: number;
+  /** Of one partition, likewise. Default 200,000. */
+  readonly partitionMaxOutstanding?: number;
   /** Of one endpoint, beyond which the rest waits in longer turns. Default 10,000. */
   readonly endpointMaxOutstanding?: number;
   /** Default 250. */
@@ -177,6 +179,8 @@ export class DeliverParts {
         this.lanes.release(entry);
         this.timers.add(dueAt, entry);
       },
+      stopped: ({ partition, id }, error) =>
+        this.partitions.stop(partition, { partition: partition.number, id }, error),
       late: (lane, ms) => this.lanes.postedLate(lane, ms),
       landed: (lane, entry, result) => {
         this.lanes.landed(lane, entry, result);
@@ -209,6 +213,10 @@ export class DeliverParts {
         halts: this.halts,
         farCopies: this.farCopies,
         mayTakeUp: (held) => this.#mayTakeUp(held),
+        taken: (delivery) => {
+          // Each of them is appended again, or POSTed and then appended.
+          if (kindOf(delivery) === 'old') this.#appends.took('old');
+        },
       },
     );
     this.commits = new Commits(
@@ -226,6 +234,7 @@ export class DeliverParts {
         topics,
         workerId: options.workerId,
         maxOutstanding: options.maxOutstanding ?? 400_000,
+        partitionMaxOutstanding: options.partitionMaxOutstanding ?? 200_000,
         endpointMaxOutstanding,
         without,
       },
@@ -275,7 +284,7 @@ export class DeliverParts {
 
   /** Its next copy is durable. */
   #moved(entry: Entry, dueAt: number | null): void {
-    this.#appends.took(kindOf(entry.delivery));
+    if (kindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     if (dueAt === null) this.backlog.unload(entry);
     else this.timers.add(dueAt, entry);
@@ -283,7 +292,7 @@ export class DeliverParts {
   }
 
   #closed(entry: Entry): void {
-    this.#appends.took(kindOf(entry.delivery));
+    if (kindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     this.backlog.unload(entry);
     this.#unblock(entry.partition.close(entry));
@@ -291,8 +300,9 @@ export class DeliverParts {
   }
 
   #settled({ partition, id }: Entry): void {
+    partition.heldFence = null;
     this.commits.settled(partition);
-    if (partition.announced?.id !== id) return;
+    if (partition.announced?.entry.id !== id) return;
     partition.announced = null;
     this.lanes.configurationRead();
   }
@@ -305,9 +315,11 @@ export class DeliverParts {
   #mayTakeUp({ entry, hop, delivery }: DelayedCopy): boolean {
     if (delivery === null) return false;
     const { partition } = entry;
-    if (hop !== entry.hop || this.backlog.isFull || this.lanes.isCrowded(partition.number)) return false;
+    if (hop !== entry.hop || this.backlog.isFull) return false;
     if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
-    return kindOf(delivery) === 'fresh' || this.#appends.mayTakeOld(this.lanes.freshWaits);
+    // A lane that has enough of first attempts for now need not get those back that it has spilled.
+    if (kindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);
+    return this.#appends.mayTakeOld(this.lanes.freshWaits);
   }
 
   #configurationRead(): void {

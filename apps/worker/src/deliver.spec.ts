@@ -185,6 +185,31 @@ describe('the delivery worker', () => {
     30_000,
   );
 
+  it.each(['of a neighbour', 'of its own'])(
+    'invariant 6: a flood at a healthy endpoint holds up no retry %s',
+    async (whose) => {
+      const [flooded, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];
+      const retry = scheduleOf([6 * second]);
+      const version = await world.endpoint(flooded, { maxInFlight: 16, adaptiveConcurrency: false, retry });
+      const also = await world.endpoint(neighbour, { retry });
+      const failing = whose === 'of its own' ? flooded : neighbour;
+      world.reactions.set(flooded, (nth) => ({ status: failing === flooded && nth === 1 ? 500 : 200, afterMs: 200 }));
+      world.reactions.set(neighbour, (nth) => ({ status: nth === 1 ? 500 : 200 }));
+      await world.deliver(neighbour, also);
+      for (let i = 0; i < 1_500; i += 1) await world.deliver(flooded, version);
+      await world.worker({ laneRecords: 100 });
+      await world.time.run(9 * second);
+      const [first] = world.postsTo(failing);
+      const posts = world.postsTo(failing).filter((one) => one.webhookId === first?.webhookId);
+      expect(posts).toHaveLength(2);
+      expect(posts[1]!.at - posts[0]!.at).toBeGreaterThanOrEqual(6 * second);
+      expect(posts[1]!.at - posts[0]!.at).toBeLessThan(7_600);
+      // The flood was still on.
+      expect(world.postsTo(flooded).length).toBeLessThan(1_000);
+    },
+    30_000,
+  );
+
   it('invariant 5: spills a full lane to the shortest retry topic; its neighbour in the same partition does not notice', async () => {
     const [flooded, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];
     await world.endpoint(flooded);

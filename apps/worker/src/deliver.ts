@@ -68,7 +68,9 @@ export class DeliveryWorker {
   lost(partitions: readonly TopicPartition[]): void {
     for (const one of partitions) {
       const partition = this.#parts.partitions.letGo(one);
-      if (partition !== undefined) this.#parts.lanes.drop(partition);
+      if (partition === undefined) continue;
+      this.#parts.posting.lost(partition);
+      this.#parts.lanes.drop(partition);
     }
     this.#pump();
   }

@@ -44,6 +44,7 @@ export interface HeldPartitionsOptions {
   readonly workerId: string;
   /** Outstanding deliveries, payloads or not, beyond which this worker reads no further: over all its partitions. */
   readonly maxOutstanding: number;
+  readonly partitionMaxOutstanding: number;
   readonly endpointMaxOutstanding: number;
   readonly without: Without;
 }
@@ -184,6 +185,7 @@ export class HeldPartitions {
       without,
       held: () => held.alive && isHeld(),
     };
+    let outside = 0;
     for (let failures = 0; held.alive; failures += 1) {
       try {
         const partition = await restore(request, this.#ports);
@@ -194,7 +196,8 @@ export class HeldPartitions {
         return;
       } catch (error) {
         if (!held.alive || (error instanceof SendError && error.code === 'closed')) return;
-        const isOutside = error instanceof OffsetOutOfRange && failures >= outOfRangeTries;
+        if (error instanceof OffsetOutOfRange) outside += 1;
+        const isOutside = outside > outOfRangeTries;
         // Without the lease another may have it by now, whose fences and deletions are no alarm.
         if (isHeld() && (error instanceof RestoreAlarm || isOutside || isBug(error))) {
           this.#alarm(held, { ...held.at, err: error }, error instanceof Error ? error.message : String(error));
@@ -246,7 +249,8 @@ export class HeldPartitions {
 
   /** What was outstanding at take-over may wait for `deliveries` to be read: it is read that far in any case. */
   #hasRoom(partition: OwnedPartition): boolean {
-    if (!partition.isPastTakeOver) return true;
+    if (!partition.isPastRestored) return true;
+    if (partition.ledger.size >= this.#options.partitionMaxOutstanding) return false;
     let outstanding = 0;
     for (const { ledger } of this.partitions()) outstanding += ledger.size;
     return outstanding < this.#options.maxOutstanding;

@@ -22,6 +22,8 @@ export interface IntakePorts {
   readonly farCopies: FarCopies;
   /** Whether there is room in memory, and it is acknowledged. */
   mayTakeUp(held: DelayedCopy): boolean;
+  /** It was taken up from a retry topic. */
+  taken(delivery: Delivery): void;
 }
 
 export interface IntakeOptions {
@@ -69,6 +71,7 @@ export class Intake {
   /** A copy has waited in its retry topic for as long as it had to, or need not wait any longer. */
   takeUp({ entry, delivery, bytes }: DelayedCopy): void {
     if (delivery === null) return;
+    this.#ports.taken(delivery);
     this.#ports.backlog.load(entry, delivery, bytes);
     this.#place(entry);
   }
@@ -141,8 +144,9 @@ export class Intake {
     const placement = placementOf(this.#options.delaysMs, delivery.dueAt, now);
     switch (placement.kind) {
       case 'now':
-        if (this.#isExpired(entry, now))
-          outcomes.giveUp(entry, 'expired', 'the total time of its retry policy is over');
+        // One behind another waits for what becomes of that.
+        if (this.#isExpired(entry, now) && entry.partition.mayGo(entry))
+          outcomes.expire(entry, directory.configOf(delivery.endpointId));
         else this.admit(entry);
         return;
       case 'timer':

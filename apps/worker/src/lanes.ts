@@ -185,6 +185,12 @@ export class Lanes {
     return this.#crowding.isCrowded(partition, (lane) => lane.work.fills(relievedAt) && this.#moves(lane));
   }
 
+  /** Whether an endpoint's lane has enough of first attempts for now, and is getting through with them. */
+  hasEnough(endpointId: string): boolean {
+    const lane = this.#lanes.get(endpointId);
+    return lane !== undefined && lane.work.fills(relievedAt) && this.#moves(lane);
+  }
+
   /** Configuration was read: lanes that waited for it, or for a rate that was changed, may start something now. */
   configurationRead(): void {
     for (const lane of this.#held) lane.held = false;

@@ -224,6 +224,24 @@ describe('an endpoint that halts', () => {
     expect(received('ep_1')).toEqual([next]);
   });
 
+  it('halts also what has expired while it waited', async () => {
+    const halting = { ...halts, retry: scheduleOf([6 * second, 20 * second], { maxTotalMs: 2 * minute }) };
+    const version = await world.endpoint('ep_1', halting);
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const first = await world.worker();
+    await deliver('ep_1', version, 'a');
+    const follower = await deliver('ep_1', version, 'a');
+    await world.time.run(second);
+    await first.kill();
+    await world.time.run(60 * minute);
+    world.reactions.set('ep_1', () => ({ status: 200 }));
+    await world.worker();
+    await world.time.run(10 * minute);
+    expect(world.deadLetters()).toEqual([]);
+    expect(world.attempts().filter(({ outcome }) => outcome === 'halted')).toMatchObject([{ number: 0 }]);
+    expect(world.outcomes().has(follower)).toBe(false);
+  });
+
   it('halts again where a released head is exhausted again: the old decision does not count twice', async () => {
     await world.worker();
     const { head, id } = await halted();

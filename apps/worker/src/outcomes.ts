@@ -1,4 +1,4 @@
-import type { AttemptOutcome, Delivery, TopicNames } from '#libs/contracts';
+import type { AttemptOutcome, Delivery, EndpointConfig, TopicNames } from '#libs/contracts';
 import { decide, topicFor, waitsInMemory, type PostResult } from '#libs/core';
 import type { OutgoingRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
@@ -103,6 +103,16 @@ export class Outcomes {
     this.#giveUp(entry, this.#noTrial(), null, facts);
   }
 
+  /** The total time of its policy is over: it is exhausted like one whose attempts are. */
+  expire(entry: Entry, config: EndpointConfig | undefined): void {
+    const message = 'the total time of its retry policy is over';
+    if (config?.onExhausted !== 'halt' || entry.ordering === 'none') {
+      this.giveUp(entry, 'expired', message);
+      return;
+    }
+    this.#halt(entry, this.#noTrial(), null, { kind: 'expired', message });
+  }
+
   /** Its endpoint was deleted. */
   drop(entry: Entry): void {
     this.#ports.metrics.attempt('dropped', 0);
@@ -139,12 +149,15 @@ export class Outcomes {
     this.#move(entry, topicFor(this.#delaysMs, remaining), next, [attempt], stays ? dueAt : null);
   }
 
-  #halt(entry: Entry, trial: Trial, result: PostResult): void {
-    this.#ports.metrics.attempt('halted', result.durationMs);
+  #halt(entry: Entry, trial: Trial, result: PostResult | null, error?: AttemptFacts['error']): void {
+    const durationMs = result?.durationMs ?? 0;
+    this.#ports.metrics.attempt('halted', durationMs);
     // The same time as the one that readers of the Attempt make out, so that a later decision can be told from an earlier.
-    const haltedAt = trial.startedAt + Math.round(result.durationMs);
-    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + 1, dueAt: null, haltedAt });
-    const attempt = this.#attempt(entry, trial, result, { outcome: 'halted', final: false });
+    const haltedAt = trial.startedAt + Math.round(durationMs);
+    const made = trial.post === null ? 0 : 1;
+    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + made, dueAt: null, haltedAt });
+    const facts = { outcome: 'halted', final: false } as const;
+    const attempt = this.#attempt(entry, trial, result, error === undefined ? facts : { ...facts, error });
     this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], null);
   }
 

@@ -161,8 +161,10 @@ export class OwnedPartition {
   bytes = 0;
   /** Exhausted deliveries that are kept until someone decides. */
   readonly halted = new Set<Entry>();
-  /** Its POST was announced (see `carefulUntil`), and what follows is not known yet. */
-  announced: Entry | null = null;
+  /** Its POST is announced (see `carefulUntil`), and what follows is not known yet. */
+  announced: { readonly entry: Entry; readonly lane: Lane<Entry>; isPosted: boolean } | null = null;
+  /** Highest `pos` of what was found in retry topics at take-over. */
+  restoredTo = -1;
   /** How far each retry topic was read with payloads: nothing beyond may be deleted, though it be settled. */
   readonly readTo: number[];
   /** Whether it is still ours. */
@@ -221,6 +223,11 @@ export class OwnedPartition {
   stampOf(offset: number): number {
     const inherits = offset < this.taken.deliveriesEnd && !this.without.has('stamps');
     return inherits ? this.taken.a : this.#attemptsEnd;
+  }
+
+  /** Whether what was found in retry topics at take-over may be sent: `deliveries` has been read beyond it. */
+  get isPastRestored(): boolean {
+    return this.deliveries.next > this.restoredTo;
   }
 
   /** Whether all that was there at take-over has been read. */
@@ -318,6 +325,8 @@ export class OwnedPartition {
     const { share } = entry;
     share.outstanding -= 1;
     const freed = this.leaveWindow(entry);
+    const { window } = entry;
+    if (window.size === 0) for (const [stream, one] of share.windows) if (one === window) share.windows.delete(stream);
     if (share.outstanding === 0) this.#shares.delete(share.endpointId);
     return freed;
   }

@@ -2,7 +2,7 @@ import type { PostResult } from '#libs/core';
 import { signedPost, type Post } from './attempt.js';
 import type { Clock } from './clock.js';
 import { expiryOf, type EndpointDirectory, type ReadyEndpoint } from './endpoint-directory.js';
-import type { Entry } from './owned-partition.js';
+import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Lane } from './lane.js';
 import type { Start } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
@@ -22,6 +22,8 @@ export interface PostingPorts {
   readonly mayStart: () => boolean;
   /** Its time has not come after all. */
   putBack(entry: Entry, dueAt: number): void;
+  /** It can neither be sent nor skipped: its partition must stop. */
+  readonly stopped: (entry: Entry, error: Error) => void;
   /** A POST that was started goes out only now, `ms` later: an endpoint's rate is of what it sees. */
   readonly late: (lane: Lane<Entry>, ms: number) => void;
   /** The answer is there, and what follows from it is on its way. */
@@ -31,9 +33,16 @@ export interface PostingPorts {
 /** A delivery that began so often without an outcome has ended its worker each time. */
 const poisonous = 3;
 
+const notMade: PostResult = { kind: 'error', error: { kind: 'aborted', message: 'it was not made' }, durationMs: 0 };
+
+/** So long a worker waits for the configuration that a delivery was made with, before it says that there is none. */
+const unreadMs = 60_000;
+
 /** Starts a delivery whose turn has come: looks at its endpoint as it is now, signs, POSTs. */
 export class Posting {
   readonly #ports: PostingPorts;
+  /** Endpoints with a delivery that waits for its configuration. */
+  readonly #watched = new Set<string>();
 
   constructor(ports: PostingPorts) {
     this.#ports = ports;
@@ -52,6 +61,7 @@ export class Posting {
     switch (found.kind) {
       case 'unread':
         log.warn({ endpointId, configVersion }, 'its configuration is not read yet: the lane waits');
+        this.#watch(entry, endpointId, configVersion);
         return 'unread';
       case 'deleted':
         outcomes.drop(entry);
@@ -62,6 +72,17 @@ export class Posting {
       case 'ready':
         return this.#post(entry, lane, found.endpoint, now);
     }
+  }
+
+  /** An offset beyond that topic's end is an alarm (DESIGN §4): this log is not the one that the delivery was made in. */
+  #watch(entry: Entry, endpointId: string, configVersion: number): void {
+    if (this.#watched.has(endpointId)) return;
+    this.#watched.add(endpointId);
+    this.#ports.clock.schedule(unreadMs, () => {
+      this.#watched.delete(endpointId);
+      if (!entry.partition.alive || this.#ports.directory.lookup(endpointId, configVersion).kind !== 'unread') return;
+      this.#ports.stopped(entry, new RangeError(`there is no configuration ${configVersion} of ${endpointId}`));
+    });
   }
 
   #post(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, now: number): Start {
@@ -78,7 +99,7 @@ export class Posting {
     }
     const until = expiryOf(delivery, endpoint.config);
     if (until !== null && now > until) {
-      outcomes.giveUp(entry, 'expired', 'the total time of its retry policy is over');
+      outcomes.expire(entry, endpoint.config);
       return 'diverted';
     }
     if (entry.started >= poisonous) {
@@ -88,29 +109,44 @@ export class Posting {
     if (partition.isSuspect(entry, clock.monotonic())) {
       // One at a time: else the next owner could not tell which of them it was.
       if (partition.announced !== null) return 'unread';
-      partition.announced = entry;
+      partition.announced = { entry, lane, isPosted: false };
       const trial = { endpoint, post: signedPost(entry, endpoint, keys, now), startedAt: now };
       const since = clock.monotonic();
-      outcomes.announce(entry, trial, () => this.#afterAnnouncement(entry, lane, endpoint, since));
+      outcomes.announce(entry, trial, () => this.#afterAnnouncement(entry, lane, since));
       return 'posted';
     }
     this.#send(entry, lane, endpoint, signedPost(entry, endpoint, keys, now), now);
     return 'posted';
   }
 
-  /** The announcement took its time: whether it may be sent is asked again. */
-  #afterAnnouncement(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, since: number): void {
-    const { clock, directory, mayStart } = this.#ports;
+  /** A partition is lost: a POST of it that was announced is not made any more, and gives back what it has taken. */
+  lost({ announced }: OwnedPartition): void {
+    if (announced !== null && !announced.isPosted) this.#ports.landed(announced.lane, announced.entry, notMade);
+  }
+
+  /** The announcement took its time: whether it may be sent, and to whom, is asked again. */
+  #afterAnnouncement(entry: Entry, lane: Lane<Entry>, since: number): void {
+    const { clock, directory, mayStart, outcomes } = this.#ports;
+    const { announced } = entry.partition;
+    if (announced?.entry !== entry) return;
     const now = clock.now();
     if (!mayStart()) {
       clock.schedule(50, () => {
-        if (entry.partition.alive) this.#afterAnnouncement(entry, lane, endpoint, since);
+        if (entry.partition.alive) this.#afterAnnouncement(entry, lane, since);
       });
       return;
     }
-    this.#ports.late(lane, clock.monotonic() - since);
+    announced.isPosted = true;
+    const found = directory.lookup(entry.endpointId, entry.delivery.configVersion);
     const keys = directory.signingKeysOf(entry.endpointId, now);
-    this.#send(entry, lane, endpoint, signedPost(entry, endpoint, keys, now), now);
+    if (found.kind === 'ready' && keys.length > 0) {
+      this.#ports.late(lane, clock.monotonic() - since);
+      this.#send(entry, lane, found.endpoint, signedPost(entry, found.endpoint, keys, now), now);
+      return;
+    }
+    if (found.kind === 'deleted') outcomes.drop(entry);
+    else outcomes.putOff(entry);
+    this.#ports.landed(lane, entry, notMade);
   }
 
   #send(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, post: Post, startedAt: number): void {

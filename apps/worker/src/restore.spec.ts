@@ -51,6 +51,33 @@ describe('taking a partition over', () => {
     expect(() => second_.consumer.check()).toThrow('1 partitions stopped');
   });
 
+  it('stops with an alarm where the commit knows of a fence that is not below its own', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id);
+    const { retries, ...rest } = await committed(1);
+    const level = { era: 1, generation: 9 };
+    const above = new Map([...retries].map(([delayMs, { position }]) => [delayMs, { position, level }]));
+    const metadata = encodeCommitMetadata({ ...rest, retries: above });
+    const at = { topic: world.topics.deliveries, partition: 1, offset: 0, metadata };
+    await world.log.administration().setCommits(groupId, [at]);
+    const worker = await world.worker();
+    await world.deliver(id, version);
+    await world.time.run(minute);
+    expect(worker.alarms.join()).toMatch(/knows of a fence of era 1, generation 9/);
+    expect(world.posts).toEqual([]);
+  });
+
+  it('reads no further than its bound while what it has read is outstanding, also what was there at take-over', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id);
+    world.reactions.set(id, () => ({ status: 500 }));
+    for (let i = 0; i < 2_000; i += 1) await world.deliver(id, version);
+    await world.worker({ partitionMaxOutstanding: 200, laneRecords: 50 });
+    await world.time.run(20 * second);
+    expect(world.told.mostOutstanding).toBeGreaterThan(100);
+    expect(world.told.mostOutstanding).toBeLessThan(300);
+  });
+
   it('goes on in a new era, and takes what a former era appended late for void', async () => {
     const id = world.idIn(1);
     const version = await world.endpoint(id, { retry: scheduleOf([40 * second]) });
@@ -166,35 +193,127 @@ describe('what is settled', () => {
   });
 });
 
+describe('a configuration that does not exist', () => {
+  it('is an alarm: this is not the log that the delivery was made in', async () => {
+    const id = world.idIn(1);
+    await world.endpoint(id);
+    const worker = await world.worker();
+    await world.deliver(id, 1_000);
+    await world.time.run(30 * second);
+    expect(worker.alarms).toEqual([]);
+    await world.time.run(minute);
+    expect(worker.alarms).toHaveLength(1);
+    expect(() => worker.consumer.check()).toThrow('1 partitions stopped');
+  });
+});
+
 describe('a delivery that ends its worker', () => {
-  /** A worker that ends as soon as it POSTs to the endpoint. */
-  async function dies(id: string): Promise<void> {
+  const isStarted = ({ topic, value }: { topic: string; value: Buffer | null }): boolean =>
+    topic === world.topics.attempts && value !== null && world.codecs.attempt.decode(value).outcome === 'started';
+
+  /** A worker that ends so long after it has POSTed to the endpoint. */
+  async function dies(id: string, afterMs: number): Promise<void> {
     const before = world.posts.length;
+    let poster = '';
     world.reactions.set(id, () => {
-      world.end(world.posts.at(-1)?.worker ?? '');
+      poster = world.posts.at(-1)?.worker ?? '';
+      if (afterMs === 0) world.end(poster);
       return 'hang';
     });
     const worker = await world.worker();
-    for (let i = 0; i < 100 && world.posts.length === before; i += 1) await world.time.run(10);
-    expect(world.posts).toHaveLength(before + 1);
+    for (let i = 0; i < 100 && poster === ''; i += 1) await world.time.run(10);
+    expect(world.posts.length).toBeGreaterThan(before);
+    await world.time.run(afterMs);
+    world.end(poster);
     await worker.kill();
   }
 
-  it('becomes a dead letter after it has done so three times, announced, and the others are delivered', async () => {
+  // At once, or after it has committed what there was to commit.
+  it.each([0, 600])(
+    'becomes a dead letter after it has done so three times, announced, and the others are delivered (%i ms)',
+    async (afterMs) => {
+      const [poison, other] = [world.idIn(1, 0), world.idIn(1, 1)];
+      const version = await world.endpoint(poison, { timeoutMs: hour });
+      const also = await world.endpoint(other);
+      const event = await world.deliver(poison, version);
+      for (let nth = 0; nth < 2; nth += 1) await dies(poison, afterMs);
+      // From now on its owners are careful: each POST is announced.
+      expect(world.attempts()).toEqual([]);
+      for (let nth = 0; nth < 3; nth += 1) await dies(poison, afterMs);
+      const fine = await world.deliver(other, also);
+      await world.worker();
+      await world.time.run(minute);
+      const started = world.attempts().filter((one) => one.outcome === 'started' && one.eventId === event);
+      expect(started).toHaveLength(3);
+      expect(world.deadLetters()).toMatchObject([{ reason: 'poison', delivery: { eventId: event } }]);
+      expect(world.outcomes().get(fine)).toBe('delivered');
+    },
+  );
+
+  it('is found among others that are delivered', async () => {
     const [poison, other] = [world.idIn(1, 0), world.idIn(1, 1)];
     const version = await world.endpoint(poison, { timeoutMs: hour });
     const also = await world.endpoint(other);
-    const event = await world.deliver(poison, version);
-    for (let nth = 0; nth < 2; nth += 1) await dies(poison);
-    // From now on its owners are careful: each POST is announced.
-    expect(world.attempts()).toEqual([]);
-    for (let nth = 0; nth < 3; nth += 1) await dies(poison);
-    const fine = await world.deliver(other, also);
+    await world.deliver(poison, version);
+    for (let i = 0; i < 5; i += 1) await world.deliver(other, also);
+    for (let nth = 0; nth < 8 && !world.attempts().some(({ outcome }) => outcome === 'started'); nth += 1)
+      await dies(poison, 600);
+    expect(world.attempts().some(({ outcome }) => outcome === 'started')).toBe(true);
+  });
+
+  it('is not suspected because a take-over needed several tries', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id, { maxInFlight: 16 });
+    for (let i = 0; i < 50; i += 1) await world.deliver(id, version);
+    world.reactions.set(id, () => ({ status: 200, afterMs: 100 }));
+    world.failingReads = 8;
     await world.worker();
-    await world.time.run(minute);
-    const started = world.attempts().filter((one) => one.outcome === 'started' && one.eventId === event);
-    expect(started).toHaveLength(3);
-    expect(world.deadLetters()).toMatchObject([{ reason: 'poison', delivery: { eventId: event } }]);
-    expect(world.outcomes().get(fine)).toBe('delivered');
+    await world.time.run(5 * second);
+    expect(world.attempts().filter(({ outcome }) => outcome === 'started')).toEqual([]);
+    expect(world.outcomes().size).toBe(50);
+  });
+
+  it('takes no slot for good when its partition is lost before the announcement is durable', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id, { timeoutMs: hour });
+    await world.deliver(id, version);
+    for (let nth = 0; nth < 2; nth += 1) await dies(id, 0);
+    world.reactions.set(id, () => ({ status: 200 }));
+    let isAnnounced = false;
+    world.appendDelay = (records) => {
+      if (!records.some(isStarted)) return 0;
+      isAnnounced = true;
+      return Infinity;
+    };
+    const worker = await world.worker();
+    for (let i = 0; i < 100 && !isAnnounced; i += 1) await world.time.run(10);
+    world.appendDelay = () => 0;
+    worker.membership.freeze();
+    await world.time.during(worker.membership.expire());
+    await world.time.during(worker.membership.thaw());
+    await world.time.run(10 * minute);
+    expect(isAnnounced).toBe(true);
+    expect(world.told.inFlight.get('worker-3')).toBe(0);
+    expect([...world.outcomes().values()]).toEqual(['delivered']);
+  });
+
+  it('is not sent when its endpoint was deleted while it was announced', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id, { timeoutMs: hour });
+    await world.deliver(id, version);
+    for (let nth = 0; nth < 2; nth += 1) await dies(id, 0);
+    let isAnnounced = false;
+    world.appendDelay = (records) => {
+      if (!records.some(isStarted)) return 0;
+      isAnnounced = true;
+      return 2 * second;
+    };
+    await world.worker();
+    for (let i = 0; i < 100 && !isAnnounced; i += 1) await world.time.run(10);
+    await world.deleteEndpoint(id);
+    const before = world.posts.length;
+    await world.time.run(5 * second);
+    expect(world.posts).toHaveLength(before);
+    expect([...world.outcomes().values()]).toEqual(['dropped']);
   });
 });

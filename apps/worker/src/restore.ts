@@ -68,6 +68,7 @@ export async function restore(request: RestoreRequest, ports: RestorePorts): Pro
   const attemptsAt = { topic: topics.attempts, partition: number };
   const writer: WriterEpoch = { era: without.has('eras') ? 0 : metadata.era, generation: request.generation };
   const [before] = await ports.reader.bounds([attemptsAt]);
+  checkLevels(metadata, writer, request);
   const fenceOffsets = await appendFences(request, writer, before?.end ?? 0, ports);
 
   const retries: OffsetTracker[] = [];
@@ -99,7 +100,7 @@ export async function restore(request: RestoreRequest, ports: RestorePorts): Pro
   );
   if (a < start) throw new RestoreAlarm(`attempts from ${a} on are needed, and its log begins at ${start}`);
 
-  let found: readonly Fence[] = [];
+  let found: readonly FoundFence[] = [];
   for (const [index, end] of fenceOffsets.entries()) {
     if (without.has('restore-retries')) break;
     const met = await readRetries(partition, index, end + 1, request, ports);
@@ -116,6 +117,23 @@ export async function restore(request: RestoreRequest, ports: RestorePorts): Pro
   guardAgainstPoison(partition, found, settling, ports.clock.monotonic());
   partition.heldSince = ports.clock.now();
   return partition;
+}
+
+/** The fences below the committed positions are not read again: what is known of them must be below the own epoch too. */
+function checkLevels(
+  { retries }: CommitMetadata,
+  writer: WriterEpoch,
+  { topics, partition, without }: RestoreRequest,
+): void {
+  if (without.has('eras')) return;
+  for (const { name, delayMs } of topics.retry) {
+    const level = retries.get(delayMs)?.level ?? null;
+    if (level === null || compareEpochs(level, writer) < 0) continue;
+    throw new RestoreAlarm(
+      `the commit knows of a fence of era ${level.era}, generation ${level.generation} in ${name}-${partition}, not below ` +
+        `the own ${writer.era}, ${writer.generation}: the group began anew; open a new era`,
+    );
+  }
 }
 
 async function appendFences(
@@ -150,9 +168,9 @@ async function readRetries(
   end: number,
   { topics, workerId, without }: RestoreRequest,
   { reader, codecs }: RestorePorts,
-): Promise<readonly Fence[]> {
+): Promise<readonly FoundFence[]> {
   const [tracker, levels, topic] = [partition.retries[index], partition.fences[index], topics.retry[index]?.name ?? ''];
-  const met: Fence[] = [];
+  const met: FoundFence[] = [];
   if (tracker === undefined || levels === undefined) return met;
   const check = (fence: Fence): void => {
     if (without.has('eras')) return;
@@ -171,7 +189,9 @@ async function readRetries(
         const fence = codecs.fence.decode(value);
         check(fence);
         levels.met(offset, without.has('eras') ? { era: 0, generation: fence.generation } : fence);
-        met.push(fence);
+        const last = met.at(-1);
+        // One owner may have needed several tries.
+        if (last === undefined || compareEpochs(fence, last) > 0) met.push({ ...fence, offset });
       } else restoreCopy(partition, { tracker, levels, without }, record, codecs);
       tracker.reached(offset + 1);
     }
@@ -200,6 +220,7 @@ function restoreCopy(
   const id = deliveryIdOf(delivery);
   const copy = { tracker, offset };
   const entry = partition.ledger.get(id) ?? partition.enter(id, delivery.pos ?? 0, delivery);
+  partition.restoredTo = Math.max(partition.restoredTo, entry.pos);
   if (delivery.hop > entry.hop) {
     partition.ledger.advance(entry, delivery.hop, [copy]);
     entry.dueAt = delivery.dueAt;
@@ -224,18 +245,25 @@ async function readSeen(
   }
 }
 
+/** A fence of the shortest retry topic, at its offset. */
+type FoundFence = Fence & { readonly offset: number };
+
 /**
- * Several owners in a row have taken over and settled nothing: perhaps one of the deliveries ends them. The own fence then
- * stays uncommitted until something has settled, so that the next owner can count on.
+ * Several owners in a row have taken over and settled nothing: perhaps one of the deliveries ends them. The first of these
+ * fences then stays uncommitted until something has settled, so that the next owner can count on.
  */
-function guardAgainstPoison(partition: OwnedPartition, fences: readonly Fence[], settling: number, now: number): void {
-  const own = partition.retries[0];
+function guardAgainstPoison(
+  partition: OwnedPartition,
+  fences: readonly FoundFence[],
+  settling: number,
+  now: number,
+): void {
   const isIdle = partition.ledger.size === 0 && partition.deliveries.next === partition.taken.deliveriesEnd;
-  if (own === undefined || isIdle || fences.length === 0) return;
-  partition.heldFence = own.next - 1;
-  const last = fences.at(-1);
-  const first = fences.at(-suspicious);
-  if (first === undefined || last === undefined || first.committed !== last.committed) return;
-  if (settling >= first.attemptsEnd) return;
-  partition.carefulUntil = now + carefulMs;
+  const own = fences.at(-1);
+  if (isIdle || own === undefined) return;
+  // Since it took over nothing was settled, and nothing but fences committed.
+  const inVain = fences.filter((fence) => settling < fence.attemptsEnd && fence.committed === own.committed);
+  const counted = inVain.slice(-suspicious);
+  partition.heldFence = counted[0]?.offset ?? own.offset;
+  if (counted.length >= suspicious) partition.carefulUntil = now + carefulMs;
 }

@@ -40,6 +40,22 @@ describe('what a worker tells of endpoints', () => {
     expect(told().filter(({ key }) => key === id).length).toBeLessThanOrEqual(33);
   });
 
+  it('lists no stream that has ended', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id);
+    let nth = 0;
+    world.reactions.set(id, () => ((nth += 1) === 1 ? 'hang' : { status: 200 }));
+    await world.worker();
+    await world.deliver(id, version);
+    await world.time.run(second);
+    for (let i = 0; i < 3; i += 1) await world.deliver(id, version, { stream: `test:${i}` });
+    await world.deliver(id, version, { stream: 'replay-1' });
+    nth = 0;
+    await world.time.run(3 * second);
+    const { streams = [] } = told().findLast(({ key, status }) => key === id && status !== null)?.status ?? {};
+    expect(streams.every(({ outstanding }) => outstanding > 0)).toBe(true);
+  });
+
   it('is an open circuit, and a stream of its own, however little is outstanding', async () => {
     const [down, replayed] = [world.idIn(1, 0), world.idIn(1, 1)];
     const version = await world.endpoint(down, { retry: scheduleOf([second]) });

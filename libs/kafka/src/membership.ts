@@ -1,3 +1,4 @@
+import { Lease } from '#libs/core';
 import { LinkFailure, messageOf } from './broker-link.js';
 import { backoffMs, BrokerRefusal, pause, type Cluster } from './cluster.js';
 import { GroupCoordinator, planFor } from './group-coordinator.js';
@@ -42,7 +43,7 @@ export class KafkaMembership implements GroupMembership {
   private memberId = '';
   /** Of the last successful SyncGroup. */
   private generation = -1;
-  private lease = Number.NEGATIVE_INFINITY;
+  private readonly lease: Lease;
   private assigned: readonly TopicPartition[] = [];
   /** Assigned, and told to the listener. */
   private readonly held = new Map<string, GainedPartition>();
@@ -55,6 +56,7 @@ export class KafkaMembership implements GroupMembership {
   ) {
     this.listener = options.listener;
     this.sessionTimeoutMs = cluster.kafka.sessionTimeoutMs ?? 10_000;
+    this.lease = new Lease(this.sessionTimeoutMs);
     this.coordinator = new GroupCoordinator(cluster, options.groupId, this.sessionTimeoutMs, rebalanceTimeoutMs);
   }
 
@@ -64,7 +66,7 @@ export class KafkaMembership implements GroupMembership {
   }
 
   heldUntil(): number {
-    return this.lease;
+    return this.lease.heldUntil();
   }
 
   owned(): readonly TopicPartition[] {
@@ -83,7 +85,7 @@ export class KafkaMembership implements GroupMembership {
     const mayGo = () =>
       this.generation === stamp.generation &&
       this.memberId === stamp.memberId &&
-      performance.now() < this.lease &&
+      this.lease.isHeld(performance.now()) &&
       // Held without a break since then: lost and gained again is another entry.
       commits.every((one, at) => gained[at] !== undefined && this.held.get(partitionName(one)) === gained[at]);
     if (!mayGo()) throw new CommitRefused('not-owner', 'a partition of the commit is not held, or the lease is over');
@@ -104,7 +106,7 @@ export class KafkaMembership implements GroupMembership {
 
   async leave(): Promise<void> {
     if (this.leaving.signal.aborted) return;
-    this.lease = Number.NEGATIVE_INFINITY;
+    this.lease.ended();
     this.leaving.abort();
     this.held.clear();
     try {
@@ -149,7 +151,7 @@ export class KafkaMembership implements GroupMembership {
   }
 
   private die(cause: unknown): void {
-    this.lease = Number.NEGATIVE_INFINITY;
+    this.lease.ended();
     const error = new Error(`the membership in ${this.options.groupId} cannot go on: ${messageOf(cause)}`, { cause });
     this.cluster.log('error', error.message);
     this.first.reject(error);
@@ -161,9 +163,9 @@ export class KafkaMembership implements GroupMembership {
   private async takePart(): Promise<boolean> {
     // Found before the drain: a drain that waits for commits while the coordinator moves would only cost its second.
     await this.coordinator.find();
-    if (this.held.size > 0 && performance.now() < this.lease) await this.drain();
+    if (this.held.size > 0 && this.lease.isHeld(performance.now())) await this.drain();
     if (this.left) return false;
-    this.lease = Number.NEGATIVE_INFINITY;
+    this.lease.ended();
     const present = { generation: this.generation, held: this.assigned };
     let joined = await this.coordinator.join(this.memberId, this.options.topics, present);
     if (joined.errorCode === memberIdRequired) {
@@ -215,7 +217,7 @@ export class KafkaMembership implements GroupMembership {
 
   /** The session ran out, or the group has forgotten us: others own what was ours. */
   private expelled(): void {
-    this.lease = Number.NEGATIVE_INFINITY;
+    this.lease.ended();
     this.memberId = '';
     const lost = this.owned();
     this.held.clear();
@@ -244,7 +246,8 @@ export class KafkaMembership implements GroupMembership {
 
   /** Reads commits and bounds after the join, while heartbeats go on, and tells the listener. */
   private async announce(gained: readonly TopicPartition[], generation: number): Promise<void> {
-    const stale = () => this.left || this.generation !== generation || this.lease === Number.NEGATIVE_INFINITY;
+    const stale = () =>
+      this.left || this.generation !== generation || this.lease.heldUntil() === Number.NEGATIVE_INFINITY;
     const read = async () => {
       if (stale()) return null;
       return Promise.all([this.coordinator.committed(gained), readBounds(this.cluster, gained)]);
@@ -292,7 +295,7 @@ export class KafkaMembership implements GroupMembership {
       } else if (code === rebalanceInProgress) {
         return;
       } else if (code === illegalGeneration || code === unknownMember) {
-        this.lease = Number.NEGATIVE_INFINITY;
+        this.lease.ended();
         if (code === unknownMember) this.expelled();
         return;
       } else if (isTransient(code)) {
@@ -306,6 +309,6 @@ export class KafkaMembership implements GroupMembership {
   }
 
   private extend(sentAt: number): void {
-    this.lease = Math.max(this.lease, sentAt + (this.sessionTimeoutMs * 2) / 3);
+    this.lease.confirmed(sentAt);
   }
 }

@@ -10,7 +10,16 @@ import {
   type AttemptErrorKind,
   type PostResult,
 } from '#libs/core';
-import { InMemoryLog, type InMemoryMembership, type LogRecord, type PartitionCommit } from '#libs/kafka';
+import {
+  InMemoryLog,
+  type InMemoryMembership,
+  type LogReader,
+  type LogRecord,
+  type OutgoingRecord,
+  type PartitionCommit,
+  type RecordSender,
+  type SendOptions,
+} from '#libs/kafka';
 import {
   InMemoryRegistry,
   openSchemaCodec,
@@ -58,6 +67,12 @@ export class WorkerWorld {
   readonly posts: Posted[] = [];
   /** Of each endpoint: what it does with its nth POST (from 1). Default: 200 at once. */
   readonly reactions = new Map<string, (nth: number) => Reaction>();
+  /** How long an append waits before it reaches the log, ms; Infinity: its answer never comes, nor the record. */
+  appendDelay: (records: readonly OutgoingRecord[]) => number = () => 0;
+  /** So many readings of the log fail, from now on. */
+  failingReads = 0;
+  /** What workers told last of themselves. */
+  readonly told = { inFlight: new Map<string, number>(), mostOutstanding: 0 };
   /** What `random()` gives: 0.5 is no jitter. */
   random = 0.5;
   readonly #ends = new Map<string, () => void>();
@@ -108,13 +123,13 @@ export class WorkerWorld {
     const ifAlive = (task: () => void) => () => void (killed || task());
     const kafka: ConstructorParameters<typeof DeliverConsumer>[0] = {
       feed: () => log.feed(),
-      reader: () => log.reader(),
+      reader: () => this.#reader(),
       administration: () => log.administration(),
       ping: () => log.ping(),
       membership: (given) => (membership = log.membership(given)),
-      sender() {
+      sender: () => {
         const sender = log.sender();
-        return { ...sender, send: (records, how) => (killed ? never : sender.send(records, how)) };
+        return { ...sender, send: (records, how) => (killed ? never : this.#send(sender, records, how)) };
       },
     };
     const consumer = new DeliverConsumer(
@@ -142,7 +157,13 @@ export class WorkerWorld {
           defer: (task) => time.defer(ifAlive(task)),
         },
         random: () => this.random,
-        metrics: noMetrics,
+        metrics: {
+          ...noMetrics,
+          inFlight: (count) => void this.told.inFlight.set(workerId, count),
+          outstanding: (_, count) => {
+            this.told.mostOutstanding = Math.max(this.told.mostOutstanding, count);
+          },
+        },
         log: { info: () => undefined, warn: () => undefined, error: (_, message) => void alarms.push(message) },
         fatal: (error) => void alarms.push(error.message),
       },
@@ -280,6 +301,26 @@ export class WorkerWorld {
     for (let i = 0, found = 0; ; i += 1) {
       if (partitionFor(`ep_${i}`, partitions) === partition && found++ === nth) return `ep_${i}`;
     }
+  }
+
+  async #send(sender: RecordSender, records: readonly OutgoingRecord[], how?: SendOptions) {
+    const delay = this.appendDelay(records);
+    if (delay > 0) await new Promise<void>((resolve) => delay < Infinity && void this.time.schedule(delay, resolve));
+    return sender.send(records, how);
+  }
+
+  #reader(): LogReader {
+    const reader = this.log.reader();
+    return {
+      bounds: (partitions) => reader.bounds(partitions),
+      offsetsAt: (partitions, timestamp) => reader.offsetsAt(partitions, timestamp),
+      range: (partition, from, to) => {
+        this.failingReads -= 1;
+        if (this.failingReads >= 0) throw new Error('no broker answers, as scripted');
+        return reader.range(partition, from, to);
+      },
+      close: () => reader.close(),
+    };
   }
 
   #decoded<T>(topic: string, codec: RecordCodec<T>): T[] {

@@ -78,6 +78,18 @@ describe('OffsetTracker', () => {
     expect(tracker.lowestStamp).toBe(Infinity);
   });
 
+  it('lets one that was acknowledged late not hide the stamp of one above it that is closed', () => {
+    const tracker = new OffsetTracker(100);
+    tracker.appended(101, 5);
+    tracker.settle(101);
+    tracker.appended(100, 9);
+    expect(tracker.lowestStamp).toBe(5);
+    tracker.track(100, 20);
+    tracker.track(101, 20);
+    // From 100 on a reader finds both, and must learn of 101 that it is closed.
+    expect(tracker.lowestStamp).toBe(5);
+  });
+
   it('refuses what was read already, and passes ends without records', () => {
     const tracker = new OffsetTracker(5);
     tracker.track(7);

@@ -40,8 +40,10 @@ export class OffsetTracker {
       this.#unsettled.set(offset, Math.min(stamp, this.#lowestAhead()));
       return true;
     }
+    // One that was acknowledged late may stand below one that was acknowledged, and closed, long before.
+    const lowest = Math.min(own.stamp, this.#lowestAhead());
     this.#ahead.delete(offset);
-    if (own.open) this.#unsettled.set(offset, own.stamp);
+    if (own.open) this.#unsettled.set(offset, lowest);
     return own.open;
   }
 

@@ -118,6 +118,7 @@ class PosQueue<T extends Ordered> {
   #items: T[] = [];
   readonly #present = new Set<T>();
   #head = 0;
+  #isSorted = true;
 
   get size(): number {
     return this.#present.size;
@@ -126,8 +127,8 @@ class PosQueue<T extends Ordered> {
   add(item: T): void {
     this.#present.add(item);
     const last = this.#items.at(-1);
-    if (last === undefined || last.pos < item.pos) this.#items.push(item);
-    else this.#items.splice(this.#indexOf(item.pos), 0, item);
+    if (last !== undefined && last.pos > item.pos) this.#isSorted = false;
+    this.#items.push(item);
   }
 
   remove(item: T): void {
@@ -136,6 +137,7 @@ class PosQueue<T extends Ordered> {
   }
 
   first(): T | undefined {
+    this.#sort();
     return this.#items[this.#head];
   }
 
@@ -146,6 +148,7 @@ class PosQueue<T extends Ordered> {
 
   /** From the first above `from` to the first at or above `to`, included. */
   *range(from: number, to: number): Iterable<T> {
+    this.#sort();
     for (let i = this.#indexOf(from); i < this.#items.length; i += 1) {
       const item = this.#items[i];
       if (item === undefined || !this.#present.has(item)) continue;
@@ -164,6 +167,14 @@ class PosQueue<T extends Ordered> {
       else high = middle;
     }
     return low;
+  }
+
+  /** At take-over they come by topic, many at a time: once for all of them. */
+  #sort(): void {
+    if (this.#isSorted) return;
+    this.#items = this.#items.filter((item) => this.#present.has(item)).sort((a, b) => a.pos - b.pos);
+    this.#head = 0;
+    this.#isSorted = true;
   }
 
   /** What was removed is let go of in one go, now and then; also behind a front that stays for days. */

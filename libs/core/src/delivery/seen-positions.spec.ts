@@ -184,6 +184,26 @@ describe('SeenPositions', () => {
     expect([successor.restorePoint(3).b, successor.restorePoint(6).b]).toEqual([3, 6]);
   });
 
+  it('needs the ids of a catch-up until its end is committed', () => {
+    const run = { ...space, space: 'run-1', endpointId: 'ep', sourceOffset: 1, floor: 0 };
+    const seen = new SeenPositions();
+    expect([seen.isRepeat(run, 10), seen.isRepeat(run, 30)]).toEqual([false, true]);
+    seen.end(run, 40, 1_000);
+    const { b } = seen.restorePoint(25);
+    const successor = new SeenPositions();
+    if (b <= 10) successor.isRepeat(run, 10);
+    expect(successor.isRepeat(run, 30)).toBe(true);
+  });
+
+  it('frees what came of an incarnation that was left', () => {
+    const seen = new SeenPositions();
+    const record = { ...space, endpointId: 'ep', sourceOffset: 1, floor: 0 };
+    seen.isRepeat(record, 10);
+    seen.isRepeat({ ...record, incarnation: 1 }, 11);
+    seen.learn({ incarnation: 1, sourcePartition: 3, floor: 100 }, 12);
+    expect(seen.restorePoint(1_000).b).toBe(1_000);
+  });
+
   it('tells no repeats among test sends', () => {
     const seen = new SeenPositions();
     const record = { ...space, stream: 'test:1', endpointId: 'ep', sourceOffset: 0, floor: 0 };

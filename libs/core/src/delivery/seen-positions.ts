@@ -112,6 +112,9 @@ export class SeenPositions {
     const space = this.#space(of);
     if (space.ended !== null) return;
     space.ended = { pos, appendedAt };
+    const lowest = lowestOf(space.groups);
+    // Until the end itself is committed, a reader from the commit on needs the ids.
+    if (lowest !== null) space.needed.push({ pos: lowest, until: pos });
     space.groups.clear();
     this.#ended.set(nameOf(of), space);
   }
@@ -126,6 +129,15 @@ export class SeenPositions {
    * offsets below the floor are repeats. It counts once everything below `end` is settled.
    */
   learn(floor: LearntFloor, end: number): void {
+    this.#learnOne(floor, end);
+    // What comes of an incarnation that was left is a repeat, or nobody's any more.
+    for (const { incarnation, sourcePartition } of this.liveSpaces()) {
+      if (sourcePartition !== floor.sourcePartition || incarnation >= floor.incarnation) continue;
+      this.#learnOne({ incarnation, sourcePartition, floor: Number.MAX_SAFE_INTEGER }, end);
+    }
+  }
+
+  #learnOne(floor: LearntFloor, end: number): void {
     const space = this.#spaces.get(nameOf(liveSpaceOf(floor)));
     if (space === undefined || space.groups.size === 0 || floor.floor <= space.floor) return;
     this.#pending = this.#pending.filter((one) => one.space !== space);
