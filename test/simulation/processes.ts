@@ -27,6 +27,7 @@ export function startWorker(world: World): Running {
     trimEveryMs: scenario.trimEveryMs,
     idleSpacesEveryMs: scenario.idleSpacesEveryMs,
     reportEveryMs: 60_000,
+    secureAfterMs: 1_500,
     drainMs: 5_000,
     without,
   };

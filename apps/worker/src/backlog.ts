@@ -18,13 +18,18 @@ export class Backlog {
   #records = 0;
   #bytes = 0;
 
-  constructor(readonly bounds: BacklogBounds) {}
+  /** @param monotonic ms of a clock that never jumps */
+  constructor(
+    readonly bounds: BacklogBounds,
+    private readonly monotonic: () => number,
+  ) {}
 
   /** The payload of a delivery came into memory. */
   load(entry: Entry, delivery: Delivery, recordBytes: number): void {
     entry.letGo();
     entry.load(delivery);
     entry.place = 'here';
+    entry.since = this.monotonic();
     entry.bytes = recordBytes + overheadBytes;
     entry.share.here += 1;
     entry.partition.records += 1;

@@ -18,6 +18,7 @@ import { Outcomes, type OutcomeMetrics } from './outcomes.js';
 import { Posting, type Http } from './posting.js';
 import { RetryTimers } from './retry-timers.js';
 import type { Without } from './rules.js';
+import { Securing } from './securing.js';
 import { StatusReports } from './status-reports.js';
 import { Trimming } from './trimming.js';
 
@@ -70,6 +71,8 @@ export interface DeliverOptions {
   readonly trimEveryMs?: number;
   /** Default 30,000. */
   readonly idleSpacesEveryMs?: number;
+  /** What has waited so long in a lane is appended anew. Default 60,000. */
+  readonly secureAfterMs?: number;
   /** How often it is told how endpoints stand. Default 1,000. */
   readonly statusEveryMs?: number;
   /** Of metrics. Default 1,000. */
@@ -107,6 +110,7 @@ export class DeliverParts {
   readonly trimming: Trimming;
   readonly idleSpaces: IdleSpaces;
   readonly statusReports: StatusReports;
+  readonly securing: Securing;
   readonly #hooks: PartsHooks;
   /** Retries among what this worker appends, while first attempts wait. */
   readonly #appends = new ShareBudget();
@@ -119,7 +123,9 @@ export class DeliverParts {
     const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
     this.#hooks = hooks;
     this.#without = without;
-    this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 });
+    this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 }, () =>
+      clock.monotonic(),
+    );
     this.directory = new EndpointDirectory(topics.endpoints, options.masterKeys, {
       feed,
       clock,
@@ -160,6 +166,10 @@ export class DeliverParts {
         metrics: ports.metrics,
         mayWait: () => !this.backlog.isHigh,
         received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
+        secured: (entry) => {
+          entry.since = clock.monotonic();
+          this.commits.settled(entry.partition);
+        },
         closed: (entry) => this.#closed(entry),
         moved: (entry, dueAt) => this.#moved(entry, dueAt),
       },
@@ -252,6 +262,10 @@ export class DeliverParts {
     this.trimming = new Trimming(
       { topics, everyMs: options.trimEveryMs ?? 60_000 },
       { administration: ports.administration, commits: this.commits, clock, log },
+    );
+    this.securing = new Securing(
+      { afterMs: options.secureAfterMs ?? 60_000 },
+      { outcomes: this.outcomes, clock, partitions: () => this.partitions.partitions() },
     );
     this.statusReports = new StatusReports(
       { topic: topics.endpointStatus, maxOutstanding: endpointMaxOutstanding, everyMs: options.statusEveryMs ?? 1_000 },

@@ -16,6 +16,7 @@ const rarely = {
   commitEveryMs: 10 * minute,
   reportEveryMs: 60 * minute,
   statusEveryMs: 60 * minute,
+  secureAfterMs: 10 * 60 * minute,
   idleSpacesEveryMs: 60 * minute,
 };
 
@@ -209,6 +210,33 @@ describe('the delivery worker', () => {
     },
     30_000,
   );
+
+  it('commits past what waits long in its lane: behind a rate, or behind a head that is retried', async () => {
+    const [limited, ordered, quick] = [world.idIn(1, 0), world.idIn(1, 1), world.idIn(1, 2)];
+    await world.endpoint(limited, { rateLimit: { limit: 1, per: 'minute', burst: 1 } });
+    await world.endpoint(ordered, { ordering: 'key', retry: scheduleOf([60 * minute]) });
+    const version = await world.endpoint(quick);
+    world.reactions.set(ordered, (nth) => ({ status: nth === 1 ? 500 : 200 }));
+    const worker = await world.worker();
+    for (let i = 0; i < 30; i += 1) {
+      await world.deliver(limited, version);
+      await world.deliver(ordered, version, { ordering: 'key', orderingKey: 'a' });
+      await world.deliver(quick, version, { floor: 3 * i });
+    }
+    await world.time.run(3.5 * minute);
+    const at = { topic: world.topics.deliveries, partition: 1 };
+    const [commit] = await world.log.administration().committed('posthorn.worker', [at]);
+    expect(commit?.offset).toBe(90);
+    // They did not leave their lanes for it, and are sent once.
+    expect(world.postsTo(limited).length).toBeGreaterThanOrEqual(3);
+    await worker.kill();
+    await world.worker();
+    await world.time.run(100 * minute);
+    expect([...world.outcomes().values()]).toEqual(Array.from({ length: 90 }, () => 'delivered'));
+    expect(world.posts).toHaveLength(91);
+    const order = world.attempts().filter((one) => one.endpointId === ordered && one.final);
+    expect(order.map(({ pos }) => pos)).toEqual(order.map(({ pos }) => pos).toSorted((a, b) => a - b));
+  }, 30_000);
 
   it('invariant 5: spills a full lane to the shortest retry topic; its neighbour in the same partition does not notice', async () => {
     const [flooded, neighbour] = [world.idIn(1, 0), world.idIn(1, 1)];

@@ -41,6 +41,7 @@ export class DeliveryWorker {
     this.#parts.trimming.start();
     this.#parts.idleSpaces.start();
     this.#parts.statusReports.start();
+    this.#parts.securing.start();
     this.#report();
   }
 
@@ -99,6 +100,7 @@ export class DeliveryWorker {
     this.#parts.trimming.stop();
     this.#parts.idleSpaces.stop();
     this.#parts.statusReports.stop();
+    this.#parts.securing.stop();
     this.#stopReporting();
     this.#parts.directory.stop();
   }

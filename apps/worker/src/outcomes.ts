@@ -30,6 +30,8 @@ export interface OutcomesPorts {
   closed(entry: Entry): void;
   /** Its next copy is durable. It leaves the memory, or waits there until `dueAt`. */
   moved(entry: Entry, dueAt: number | null): void;
+  /** A copy of it is durable, in the place of those before. */
+  secured(entry: Entry): void;
   /** Whether there is memory for another one that waits for its time. */
   mayWait(): boolean;
 }
@@ -129,6 +131,15 @@ export class Outcomes {
     this.#hop(entry, topicFor(this.#delaysMs, waitingDelayMs), entry.delivery.dueAt);
   }
 
+  /**
+   * It waits in its lane for long: a copy takes the place of the one that it came by, which would hold up its partition's
+   * commit and what may be deleted. It stays where it is.
+   */
+  secure(entry: Entry): void {
+    const { attempt, dueAt } = entry.delivery;
+    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), this.#copyOf(entry, { attempt, dueAt }), [], 'stays');
+  }
+
   /** It is due at `dueAt`, later than the memory should hold it. */
   hop(entry: Entry, topic: number): void {
     this.#hop(entry, topic, entry.delivery.dueAt);
@@ -146,7 +157,7 @@ export class Outcomes {
     const attempt = this.#attempt(entry, trial, result, { outcome: 'retry', final: false, dueAt });
     // What is due before its topic would give it back waits in memory too: its copy is for a crash.
     const stays = waitsInMemory(this.#delaysMs, remaining) && this.#ports.mayWait();
-    this.#move(entry, topicFor(this.#delaysMs, remaining), next, [attempt], stays ? dueAt : null);
+    this.#move(entry, topicFor(this.#delaysMs, remaining), next, [attempt], stays ? { until: dueAt } : 'away');
   }
 
   #halt(entry: Entry, trial: Trial, result: PostResult | null, error?: AttemptFacts['error']): void {
@@ -158,7 +169,7 @@ export class Outcomes {
     const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + made, dueAt: null, haltedAt });
     const facts = { outcome: 'halted', final: false } as const;
     const attempt = this.#attempt(entry, trial, result, error === undefined ? facts : { ...facts, error });
-    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], null);
+    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], 'away');
   }
 
   #giveUp(
@@ -197,7 +208,7 @@ export class Outcomes {
   }
 
   #hop(entry: Entry, topic: number, dueAt: number | null): void {
-    this.#move(entry, topic, this.#copyOf(entry, { attempt: entry.delivery.attempt, dueAt }), [], null);
+    this.#move(entry, topic, this.#copyOf(entry, { attempt: entry.delivery.attempt, dueAt }), [], 'away');
   }
 
   /** The next copy; when it is acknowledged it stands for the delivery, and the earlier ones settle. */
@@ -206,7 +217,7 @@ export class Outcomes {
     topic: number,
     next: Delivery,
     further: readonly OutgoingRecord[],
-    waitsUntil: number | null,
+    then: 'away' | 'stays' | { readonly until: number },
   ): void {
     const { partition } = entry;
     const record: OutgoingRecord = {
@@ -220,22 +231,34 @@ export class Outcomes {
       if (tracker === undefined || position === undefined) return;
       const { offset } = position;
       tracker.appended(offset, partition.attemptsEnd);
-      const early = entry.early.filter((copy) => copy.offset !== offset);
-      const wasRead = entry.early.length > 0;
+      const copy = { tracker, offset };
+      if (partition.ledger.get(entry.id) !== entry || entry.hop >= next.hop) {
+        // It was appended beside what it was doing, which has come to its end meanwhile.
+        partition.ledger.settle(copy);
+        return;
+      }
+      const early = entry.early.filter((one) => one.offset !== offset);
       entry.early = [];
-      partition.ledger.advance(entry, next.hop, [...early, { tracker, offset }]);
-      if (waitsUntil === null) entry.place = wasRead ? 'held' : 'away';
-      else entry.letGo();
+      partition.ledger.advance(entry, next.hop, [...early, copy]);
+      if (then === 'stays') {
+        entry.letGo();
+        this.#ports.secured(entry);
+        return;
+      }
+      const wasRead = entry.held?.hop === next.hop;
+      if (then !== 'away' || !wasRead) entry.letGo();
+      if (then === 'away') entry.place = wasRead ? 'held' : 'away';
       entry.load(next);
-      this.#ports.moved(entry, waitsUntil);
+      this.#ports.moved(entry, then === 'away' ? null : then.until);
     });
   }
 
   #copyOf(entry: Entry, changes: Pick<Delivery, 'attempt' | 'dueAt'> & { readonly haltedAt?: number }): Delivery {
+    entry.issued = Math.max(entry.issued, entry.hop) + 1;
     return {
       ...entry.delivery,
       ...changes,
-      hop: entry.hop + 1,
+      hop: entry.issued,
       pos: entry.pos,
       writer: entry.partition.writer,
     };

@@ -55,6 +55,10 @@ export type Described = Pick<
 export class Entry implements LedgerEntry, Ordered {
   hop: number;
   copies: Copy[] = [];
+  /** The highest hop that was appended, acknowledged or not. */
+  issued = 0;
+  /** When its copy was read or appended, while it is `here` (monotonic ms). */
+  since = 0;
   /** Copies of the next hop that were read before the acknowledgement of their append. */
   early: Copy[] = [];
   place: 'away' | 'held' | 'here' = 'away';
@@ -319,6 +323,7 @@ export class OwnedPartition {
 
   /** Its outcome is durable. @returns those that may go now */
   close(entry: Entry): readonly Entry[] {
+    for (const copy of entry.early) this.ledger.settle(copy);
     this.ledger.close(entry);
     this.#unread.delete(entry);
     this.halts(entry, false);

@@ -80,7 +80,7 @@ export class RetryReader {
         const entry = ledger.get(id);
         if (entry === undefined) return;
         entry.early.push(copy);
-        this.#hold(record, entry, delivery);
+        if (delivery.hop > (entry.held?.hop ?? 0)) this.#hold(record, entry, delivery);
         return;
       }
       case 'joined': {
