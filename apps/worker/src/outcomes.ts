@@ -237,11 +237,12 @@ export class Outcomes {
         partition.ledger.settle(copy);
         return;
       }
-      const early = entry.early.filter((one) => one.offset !== offset);
-      entry.early = [];
+      const early = entry.early.filter((one) => one.hop <= next.hop && one.offset !== offset);
+      entry.early = entry.early.filter((one) => one.hop > next.hop);
       partition.ledger.advance(entry, next.hop, [...early, copy]);
       if (then === 'stays') {
-        entry.letGo();
+        // One that was read of a later hop is still needed.
+        if ((entry.held?.hop ?? Infinity) <= next.hop) entry.letGo();
         this.#ports.secured(entry);
         return;
       }

@@ -59,8 +59,8 @@ export class Entry implements LedgerEntry, Ordered {
   issued = 0;
   /** When its copy was read or appended, while it is `here` (monotonic ms). */
   since = 0;
-  /** Copies of the next hop that were read before the acknowledgement of their append. */
-  early: Copy[] = [];
+  /** Copies of further hops that were read before the acknowledgement of their append. */
+  early: (Copy & { readonly hop: number })[] = [];
   place: 'away' | 'held' | 'here' = 'away';
   readonly ordering: Delivery['ordering'];
   readonly orderingKey: string | null;

@@ -79,7 +79,7 @@ export class RetryReader {
       case 'early': {
         const entry = ledger.get(id);
         if (entry === undefined) return;
-        entry.early.push(copy);
+        entry.early.push({ ...copy, hop: delivery.hop });
         if (delivery.hop > (entry.held?.hop ?? 0)) this.#hold(record, entry, delivery);
         return;
       }
