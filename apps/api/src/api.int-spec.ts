@@ -110,6 +110,14 @@ describe('the api on real services', () => {
     expect(revisions.at(-1)).toBe(21);
     expect(revisions).toEqual(revisions.toSorted((a, b) => a - b));
     for (const { value } of records) expect(value?.includes(created.secret.slice(6)) ?? false).toBe(false);
+    // The history knows every record that there is, by its offset, and each change, in order.
+    const known = async (): Promise<number[]> => {
+      const answer = await call(1, 'GET', `/v1/endpoints/${created.id}/history`);
+      const { data } = (await answer.json()) as { data: { revision: number; configVersions: number[] }[] };
+      expect(data.map(({ revision }) => revision)).toEqual(Array.from({ length: 21 }, (_, i) => 21 - i));
+      return data.toReversed().flatMap(({ revision, configVersions }) => configVersions.flatMap(() => [revision]));
+    };
+    await expect.poll(known, { timeout: 10_000 }).toEqual(revisions);
   });
 
   it('appends events that a stock reader of the binding understands, also for a tenant made a moment ago elsewhere', async () => {

@@ -7,7 +7,9 @@ import { parseMasterKeys, scheduleOf } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
 import {
+  DeadLetters,
   DeliveryLog,
+  EndpointHistory,
   EndpointRepository,
   HaltedKeys,
   Outbox,
@@ -19,13 +21,18 @@ import type { SchemaCodec } from '#libs/schema-codec';
 import { ApiLife } from './api-life.js';
 import { ApiLog } from './api-log.js';
 import { ApiServer } from './api-server.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeadLetterDesk } from './dead-letters/dead-letters.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Deliveries } from './deliveries/deliveries.js';
 import type { EndpointRules } from './endpoints/endpoint.dto.js';
+import { EndpointHistoryController } from './endpoints/endpoint-history.controller.js';
+import { EndpointVersions } from './endpoints/endpoint-history.js';
 import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
 import { Endpoints } from './endpoints/endpoints.js';
 import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
+import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
@@ -57,7 +64,9 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointsController,
     RetryPreviewController,
     HaltedKeysController,
+    EndpointHistoryController,
     DeliveriesController,
+    DeadLettersController,
     StatsController,
   ],
   providers: [
@@ -167,9 +176,41 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     {
-      provide: Deliveries,
+      provide: EndpointHistory,
       inject: [DATABASE],
-      useFactory: (database: Database) => new Deliveries(new DeliveryLog(database)),
+      useFactory: (database: Database) => new EndpointHistory(database),
+    },
+    {
+      provide: EndpointVersions,
+      inject: [EndpointHistory],
+      useFactory: (history: EndpointHistory) => new EndpointVersions(history),
+    },
+    {
+      provide: PublishedVersions,
+      inject: [KAFKA_LOG, SCHEMA_CODEC, EndpointHistory, TOPICS, LOGGER],
+      useFactory: (
+        kafka: KafkaLog,
+        { platform: codecs }: SchemaCodec,
+        history: EndpointHistory,
+        topics: Topics,
+        log: Logger,
+      ) => new PublishedVersions({ feed: kafka.feed(), codecs, history, schedule, log }, topics.names.endpoints),
+    },
+    {
+      provide: Deliveries,
+      inject: [DATABASE, EndpointHistory],
+      useFactory: (database: Database, history: EndpointHistory) => new Deliveries(new DeliveryLog(database), history),
+    },
+    {
+      provide: DeadLetterDesk,
+      inject: [DATABASE, Deliveries, TOPICS],
+      useFactory: (database: Database, deliveries: Deliveries, topics: Topics) =>
+        new DeadLetterDesk({
+          deadLetters: new DeadLetters(database),
+          deliveries,
+          topic: topics.names.deadLetters,
+          now: Date.now,
+        }),
     },
   ],
 })

@@ -6,6 +6,7 @@ import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { migrate } from './migrate.js';
+import { migrations } from './migrations/index.js';
 import { Outbox, type ConfigurationChange } from './outbox.js';
 import { TenantRepository } from './tenant-repository.js';
 
@@ -30,7 +31,9 @@ afterAll(async () => {
   await test?.drop();
 });
 beforeEach(async () => {
-  await database.session.query('TRUNCATE tenants, endpoints, endpoint_secrets, halt_resolutions, outbox');
+  await database.session.query(
+    'TRUNCATE tenants, endpoints, endpoint_secrets, endpoint_versions, halt_resolutions, outbox',
+  );
   await tenants.create({ id: 'acme', name: 'Acme' }, 1_000);
 });
 
@@ -77,7 +80,7 @@ const publishAll = async (): Promise<ConfigurationChange[]> => {
 
 describe('migrate', () => {
   it('applies each migration once, however many processes start at once', async () => {
-    expect(applied.flat().sort()).toEqual(['0001-configuration', '0002-delivery-log', '0003-flow-and-halts']);
+    expect(applied.flat().sort()).toEqual(migrations.map(({ number, name }) => `000${number}-${name}`));
     expect(await migrate(test.url)).toEqual([]);
   });
 

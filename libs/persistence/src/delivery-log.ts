@@ -1,4 +1,5 @@
 import { selectAttempts } from './attempts.sql.js';
+import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
@@ -36,24 +37,19 @@ export class DeliveryLog {
 
   /** Newest event first. @throws InvalidCursor */
   async list(filter: DeliveryFilter, { limit, cursor }: PageRequest): Promise<Page<DeliveryRecord>> {
-    const parameters: unknown[] = [limit + 1];
-    const conditions: string[] = [];
-    const where = (condition: (place: string) => string, ...values: unknown[]): void => {
-      const first = parameters.push(...values) - values.length + 1;
-      conditions.push(condition(values.map((_, i) => `$${first + i}`).join(', ')));
-    };
-    if (filter.tenantId !== undefined) where((place) => `tenant_id = ${place}`, filter.tenantId);
-    if (filter.endpointId !== undefined) where((place) => `endpoint_id = ${place}`, filter.endpointId);
-    if (filter.status !== undefined) where((place) => `status = ${place}`, filter.status);
-    if (filter.eventType !== undefined) where((place) => `event_type = ${place}`, filter.eventType);
+    const conditions = new Conditions();
+    conditions.equal('tenant_id', filter.tenantId);
+    conditions.equal('endpoint_id', filter.endpointId);
+    conditions.equal('status', filter.status);
+    conditions.equal('event_type', filter.eventType);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
-      where((places) => `(accepted_at, delivery_id) < (${places})`, new Date(at), id);
+      conditions.add((places) => `(accepted_at, delivery_id) < (${places})`, new Date(at), id);
     }
     const rows: DeliveryRow[] = await this.database.session.query(
-      `SELECT * FROM deliveries ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-       ORDER BY accepted_at DESC, delivery_id DESC LIMIT $1`,
-      parameters,
+      `SELECT * FROM deliveries ${conditions.where()}
+       ORDER BY accepted_at DESC, delivery_id DESC LIMIT ${conditions.value(limit + 1)}`,
+      conditions.parameters,
     );
     return toPage(rows.map(deliveryOf), limit, (row) => ({ at: row.acceptedAt, id: row.deliveryId }));
   }

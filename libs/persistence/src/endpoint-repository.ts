@@ -1,8 +1,10 @@
 import { In } from 'typeorm';
+import type { HaltResolution } from '#libs/contracts';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import type { Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
+import { noteVersion, type EndpointChange } from './endpoint-version.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
@@ -21,8 +23,9 @@ export type UpdateResult =
   | { readonly outcome: 'conflict'; readonly revision: number };
 
 /**
- * Endpoints. Each change and its outbox row are one transaction that holds the endpoint's row from before its outbox row
- * gets an id until the commit, so per endpoint the ids of outbox rows follow the order of the commits.
+ * Endpoints. Each change, its version in the history and its outbox row are one transaction that holds the endpoint's row
+ * from before its outbox row gets an id until the commit, so per endpoint the ids of outbox rows follow the order of the
+ * commits, and revisions have no gap.
  */
 export class EndpointRepository {
   constructor(private readonly database: Database) {}
@@ -38,6 +41,7 @@ export class EndpointRepository {
       const created: Endpoint = { ...endpoint, disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
       await session.insert(endpointEntity, rowOf(created));
       await storeSecrets(session, created);
+      await noteVersion(session, created, 'created', now);
       await noteChange(session, created.endpointId, now);
       return created;
     });
@@ -81,15 +85,18 @@ export class EndpointRepository {
       }
       const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
       const merged: Endpoint = { ...before, ...(given as Partial<NewEndpoint>) };
-      return { outcome: 'updated', endpoint: await store(session, before, merged, options.now) };
+      return { outcome: 'updated', endpoint: await store(session, before, merged, 'updated', options.now) };
     });
   }
 
   /** @returns false when there is none. */
   delete(endpointId: string, now: number): Promise<boolean> {
     return this.database.transaction(async (session) => {
-      if ((await lockEndpoint(session, endpointId)) === null) return false;
+      const before = await lockEndpoint(session, endpointId);
+      if (before === null) return false;
       await session.delete(endpointEntity, { id: endpointId });
+      const deletedAt = Math.max(now, before.updatedAt);
+      await noteVersion(session, { ...before, revision: before.revision + 1 }, 'deleted', deletedAt);
       await noteChange(session, endpointId, now);
       return true;
     });
@@ -118,17 +125,26 @@ export async function disableEndpoint(
 ): Promise<boolean> {
   const before = await lockEndpoint(session, endpointId);
   if (before === null || before.state === 'disabled' || before.updatedAt >= decidedAt) return false;
-  await store(session, before, { ...before, state: 'disabled', disabledReason: reason }, now);
+  await store(session, before, { ...before, state: 'disabled', disabledReason: reason }, 'disabled', now);
   return true;
 }
 
 /**
- * For a change that stands beside the endpoint's row but in its published record. Holds the row, as every change does.
+ * For what is decided of a halted delivery: that stands beside the endpoint's row, but in its published record. Holds the
+ * row, as every change does.
  * @returns false when there is no such endpoint.
  */
-export async function raiseRevision(session: Session, endpointId: string, now: number): Promise<boolean> {
-  const { affected } = await session.increment(endpointEntity, { id: endpointId }, 'revision', 1);
-  if (affected !== 1) return false;
+export async function raiseRevision(
+  session: Session,
+  endpointId: string,
+  resolution: Pick<HaltResolution, 'deliveryId' | 'action'>,
+  now: number,
+): Promise<boolean> {
+  const before = await lockEndpoint(session, endpointId);
+  if (before === null) return false;
+  const revision = before.revision + 1;
+  await session.update(endpointEntity, { id: endpointId }, { revision });
+  await noteVersion(session, { ...before, revision }, 'resolved', Math.max(now, before.updatedAt), resolution);
   await noteChange(session, endpointId, now);
   return true;
 }
@@ -148,7 +164,13 @@ async function lockEndpoint(session: Session, endpointId: string): Promise<Endpo
   return endpoint ?? null;
 }
 
-async function store(session: Session, before: Endpoint, changed: Endpoint, now: number): Promise<Endpoint> {
+async function store(
+  session: Session,
+  before: Endpoint,
+  changed: Endpoint,
+  change: EndpointChange,
+  now: number,
+): Promise<Endpoint> {
   const after: Endpoint = {
     ...changed,
     // Only what Posthorn disabled has a reason; whoever sets the state takes it away.
@@ -159,6 +181,7 @@ async function store(session: Session, before: Endpoint, changed: Endpoint, now:
   };
   await session.update(endpointEntity, { id: after.endpointId }, rowOf(after));
   if (after.secrets !== before.secrets) await storeSecrets(session, after);
+  await noteVersion(session, after, change, after.updatedAt);
   await noteChange(session, after.endpointId, now);
   return after;
 }

@@ -32,7 +32,9 @@ afterAll(async () => {
   await test?.drop();
 });
 beforeEach(async () => {
-  await database.session.query('TRUNCATE tenants, endpoints, endpoint_secrets, halt_resolutions, outbox');
+  await database.session.query(
+    'TRUNCATE tenants, endpoints, endpoint_secrets, endpoint_versions, halt_resolutions, outbox',
+  );
   await new Projection(database, () => start).drop();
   await new TenantRepository(database).create({ id: 'acme', name: 'Acme' }, 1_000);
   for (const endpointId of ['ep_1', 'ep_2']) await createEndpoint(endpointId);

@@ -1,8 +1,17 @@
 export { InvalidCursor } from './cursor.js';
 export { connectDatabase, type Database } from './database.js';
+export type { DeadLetterFilter, DeadLetterState } from './dead-letter-filter.js';
+export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
 export type { Endpoint } from './endpoint.js';
+export {
+  EndpointHistory,
+  type ConfigurationInForce,
+  type EndpointVersion,
+  type PublishedVersion,
+} from './endpoint-history.js';
+export type { EndpointChange, EndpointSnapshot } from './endpoint-version.js';
 export {
   EndpointRepository,
   type EndpointChanges,
@@ -24,4 +33,13 @@ export {
   type StoredPosition,
   UnstorableRows,
 } from './projection.js';
+export {
+  RebuildBusy,
+  RebuildStore,
+  RebuildSuperseded,
+  type KeptRows,
+  type LogStart,
+  type LogStarts,
+} from './rebuild.js';
+export { publishAll } from './rebuild-outbox.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';

@@ -1,4 +1,12 @@
-import type { AttemptRecord, DeliveryLog, DeliveryRecord, DeliveryStatus, EndpointStats } from '#libs/persistence';
+import type {
+  AttemptRecord,
+  ConfigurationInForce,
+  DeliveryLog,
+  DeliveryRecord,
+  DeliveryStatus,
+  EndpointHistory,
+  EndpointStats,
+} from '#libs/persistence';
 import { checkId, dateTime, dateTimeOrNull, listed } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
 import type { ListDeliveriesQuery } from './delivery.dto.js';
@@ -26,6 +34,13 @@ export interface DeliveryAnswer {
   readonly orderingKey: string | null;
 }
 
+/** What an attempt was made with. */
+interface UsedConfiguration extends Pick<ConfigurationInForce['config'], 'url' | 'ordering' | 'retry'> {
+  readonly revision: number;
+  /** Those that signed. */
+  readonly secretIds: readonly string[];
+}
+
 interface AttemptAnswer {
   readonly number: number;
   readonly startedAt: string;
@@ -46,6 +61,8 @@ interface AttemptAnswer {
   readonly dueAt: string | null;
   readonly workerId: string;
   readonly configVersion: number;
+  /** Null: not known, as with attempts that are older than the endpoint's history. */
+  readonly configuration: UsedConfiguration | null;
 }
 
 export interface DeliveryWithAttempts extends DeliveryAnswer {
@@ -56,7 +73,10 @@ export type EndpointStatsAnswer = EndpointStats;
 
 /** The delivery log, for reading. */
 export class Deliveries {
-  constructor(private readonly log: DeliveryLog) {}
+  constructor(
+    private readonly log: DeliveryLog,
+    private readonly history: Pick<EndpointHistory, 'inForce'>,
+  ) {}
 
   async list(query: ListDeliveriesQuery): Promise<{ data: DeliveryAnswer[]; nextCursor: string | null }> {
     const { limit, cursor, ...filter } = query;
@@ -67,7 +87,9 @@ export class Deliveries {
   async get(id: string): Promise<DeliveryWithAttempts> {
     const found = await this.log.get(checkId('delivery', id));
     if (found === null) throw notFound('delivery', id);
-    return { ...answerOf(found.delivery), attempts: found.attempts.map(attemptOf) };
+    const { delivery, attempts } = found;
+    const inForce = await this.history.inForce(delivery.endpointId, attempts);
+    return { ...answerOf(delivery), attempts: attempts.map((attempt, i) => attemptOf(attempt, inForce[i] ?? null)) };
   }
 
   stats(tenantId: string | undefined): Promise<readonly EndpointStatsAnswer[]> {
@@ -75,7 +97,7 @@ export class Deliveries {
   }
 }
 
-const answerOf = (d: DeliveryRecord): DeliveryAnswer => ({
+export const answerOf = (d: DeliveryRecord): DeliveryAnswer => ({
   id: d.deliveryId,
   webhookId: d.webhookId,
   tenantId: d.tenantId,
@@ -97,9 +119,19 @@ const answerOf = (d: DeliveryRecord): DeliveryAnswer => ({
   orderingKey: d.orderingKey,
 });
 
-const attemptOf = ({ startedAt, dueAt, response, ...same }: AttemptRecord): AttemptAnswer => ({
-  ...same,
-  startedAt: dateTime(startedAt),
-  dueAt: dateTimeOrNull(dueAt),
-  response: response === null ? null : { ...response, body: response.body.toString('utf8') },
-});
+function attemptOf(attempt: AttemptRecord, inForce: ConfigurationInForce | null): AttemptAnswer {
+  const { startedAt, dueAt, response, ...same } = attempt;
+  return {
+    ...same,
+    startedAt: dateTime(startedAt),
+    dueAt: dateTimeOrNull(dueAt),
+    response: response === null ? null : { ...response, body: response.body.toString('utf8') },
+    configuration: inForce && usedOf(inForce, startedAt),
+  };
+}
+
+function usedOf({ revision, config }: ConfigurationInForce, at: number): UsedConfiguration {
+  const { url, ordering, retry, secrets } = config;
+  const inForce = secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > at);
+  return { revision, url, ordering, retry, secretIds: inForce.map(({ secretId }) => secretId) };
+}

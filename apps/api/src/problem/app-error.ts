@@ -12,6 +12,7 @@ export const problems = {
   'already-exists': [409, 'There is one already'],
   'tenant-has-endpoints': [409, 'The tenant still has endpoints'],
   'not-halted': [409, 'The delivery is not halted'],
+  'not-open': [409, 'There is no open dead letter'],
   conflict: [409, 'It was changed at the same time'],
   'too-large': [413, 'The content is too large'],
   'unsupported-content-type': [415, 'This content type is not understood here'],

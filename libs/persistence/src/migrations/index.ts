@@ -1,6 +1,8 @@
 import { configuration } from './0001-configuration.sql.js';
 import { deliveryLog } from './0002-delivery-log.sql.js';
 import { flowAndHalts } from './0003-flow-and-halts.sql.js';
+import { historyAndDeadLetters } from './0004-history-and-dead-letters.sql.js';
+import { rebuild } from './0005-rebuild.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -13,4 +15,6 @@ export const migrations: readonly Migration[] = [
   { number: 1, name: 'configuration', sql: configuration },
   { number: 2, name: 'delivery-log', sql: deliveryLog },
   { number: 3, name: 'flow-and-halts', sql: flowAndHalts },
+  { number: 4, name: 'history-and-dead-letters', sql: historyAndDeadLetters },
+  { number: 5, name: 'rebuild', sql: rebuild },
 ];

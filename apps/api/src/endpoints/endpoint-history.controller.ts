@@ -1,0 +1,18 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { checkQuery } from '../problem/check-input.js';
+import { EndpointVersions, type VersionAnswer } from './endpoint-history.js';
+import { listHistoryQuery } from './history.dto.js';
+
+@Controller('v1/endpoints/:id/history')
+export class EndpointHistoryController {
+  constructor(@Inject(EndpointVersions) private readonly versions: EndpointVersions) {}
+
+  /** Newest first; of deleted endpoints too. */
+  @Get()
+  list(
+    @Param('id') id: string,
+    @Query() query: unknown,
+  ): Promise<{ data: readonly VersionAnswer[]; nextCursor: string | null }> {
+    return this.versions.list(id, checkQuery(listHistoryQuery, query));
+  }
+}

@@ -1,0 +1,54 @@
+import { Conditions } from './conditions.js';
+
+/** `open`: nobody has done anything about it. `replayed`: sent again by a replay, as another delivery. */
+export type DeadLetterState = 'open' | 'discarded' | 'replayed';
+
+/** What is left out (or undefined) does not narrow. Times are Unix milliseconds of when it was given up. */
+export interface DeadLetterFilter {
+  readonly tenantId?: string | undefined;
+  readonly endpointId?: string | undefined;
+  readonly eventType?: string | undefined;
+  readonly reason?: string | undefined;
+  /** Inclusive. */
+  readonly from?: number | undefined;
+  /** Exclusive. */
+  readonly to?: number | undefined;
+  readonly state?: DeadLetterState | undefined;
+  /** Words, or beginnings of words, of the last error or the last HTTP status: all of them must be there. */
+  readonly error?: string | undefined;
+}
+
+/** As in the index dead_letters_by_error. */
+const errorWords = `to_tsvector('simple', regexp_replace(
+  coalesce(last_status::text, '') || ' ' || coalesce(last_error, ''), '[^[:alnum:]]+', ' ', 'g'))`;
+/** Cut into words by the server, as the indexed text is; null, which nothing matches, when there are none. */
+const wantedWords = (place: string): string => `to_tsquery('simple', nullif(regexp_replace(
+  btrim(regexp_replace(${place}::text, '[^[:alnum:]]+', ' ', 'g')), ' ', ':* & ', 'g') || ':*', ':*'))`;
+/** OFFSET 0 makes it one look into the index: the planner would rather cut every error into words until a page is full. */
+const withError = (place: string): string => `d.delivery_id IN (
+  SELECT delivery_id FROM dead_letters WHERE ${errorWords} @@ ${wantedWords(place)} OFFSET 0)`;
+
+/**
+ * The dead letters that count: those of deliveries with that status. `d` is the delivery, `l` what the dead-letters topic
+ * says of it (its row may come a moment later), `r` what was done about it.
+ */
+export const deadLetters = /* sql */ `
+deliveries d
+LEFT JOIN dead_letters l ON l.delivery_id = d.delivery_id
+LEFT JOIN dead_letter_resolutions r ON r.delivery_id = d.delivery_id
+`;
+
+export function deadLetterConditions(filter: DeadLetterFilter): Conditions {
+  const conditions = new Conditions();
+  conditions.add(() => `d.status = 'dead-lettered'`);
+  conditions.equal('d.tenant_id', filter.tenantId);
+  conditions.equal('d.endpoint_id', filter.endpointId);
+  conditions.equal('d.event_type', filter.eventType);
+  conditions.equal('d.dead_letter_reason', filter.reason);
+  if (filter.from !== undefined) conditions.add((place) => `d.completed_at >= ${place}`, new Date(filter.from));
+  if (filter.to !== undefined) conditions.add((place) => `d.completed_at < ${place}`, new Date(filter.to));
+  if (filter.state === 'open') conditions.add(() => 'r.delivery_id IS NULL');
+  else conditions.equal('r.state', filter.state);
+  if (filter.error !== undefined) conditions.add(withError, filter.error);
+  return conditions;
+}
