@@ -1,4 +1,6 @@
 import { runApp } from '#libs/platform';
-import { projectorApp } from './src/index.js';
+import { projectorApp, runRebuild } from './src/index.js';
 
-await runApp(projectorApp);
+const [task, ...args] = process.argv.slice(2);
+if (task === 'rebuild') await runRebuild(args);
+else await runApp(projectorApp);

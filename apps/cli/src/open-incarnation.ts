@@ -1,7 +1,7 @@
 import type { Config } from '#libs/config';
 import { groupNames, topicNames } from '#libs/contracts';
 import { decodeSourcePosition, encodeSourcePosition, fingerprintOf } from '#libs/core';
-import type { GainedPartition, GroupMembership, KafkaLog } from '#libs/kafka';
+import type { GainedPartition, GroupMembership, KafkaLog, LogBounds, TopicPartition } from '#libs/kafka';
 import { connectBrokers } from './broker.js';
 import { CommandFailed, type Report } from './report.js';
 
@@ -113,7 +113,12 @@ function newIncarnation({ committed }: GainedPartition, request: IncarnationRequ
   return incarnation;
 }
 
-async function fingerprintBefore(kafka: KafkaLog, place: GainedPartition, offset: number): Promise<string | null> {
+/** Of the record before `offset`; null when the log holds none. */
+export async function fingerprintBefore(
+  kafka: Pick<KafkaLog, 'reader'>,
+  place: TopicPartition & { readonly bounds: LogBounds },
+  offset: number,
+): Promise<string | null> {
   if (offset <= place.bounds.start) return null;
   const reader = kafka.reader();
   try {

@@ -127,7 +127,7 @@ function offsetIn({ start, end }: LogBounds, at: PositionsRequest['at'], topic: 
   return offset;
 }
 
-function oldMetadata(committed: Committed | null): CommitMetadata | 'none' | 'unreadable' {
+export function oldMetadata(committed: Committed | null): CommitMetadata | 'none' | 'unreadable' {
   if (committed === null) return 'none';
   try {
     return decodeCommitMetadata(committed.metadata);
@@ -138,7 +138,7 @@ function oldMetadata(committed: Committed | null): CommitMetadata | 'none' | 'un
 }
 
 /** Above the first era in any case: of a lost one nothing may be left to be found. */
-function eraAbove(
+export function eraAbove(
   old: ReturnType<typeof oldMetadata>,
   { era: found, unreadable }: Pick<Found, 'era' | 'unreadable'>,
   wanted: number | undefined,

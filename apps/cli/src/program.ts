@@ -1,10 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { loadConfig, type Config } from '#libs/config';
+import { applyOffsets, type ApplyRequest } from './apply-offsets.js';
+import { connectBrokers } from './broker.js';
 import { createTopics } from './create-topics.js';
 import { applyAllSchemas, deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
 import { openPositions, type PositionsRequest } from './open-positions.js';
-import type { Report } from './report.js';
+import { parseSaved, planOffsets, savePositions, type GroupName } from './offsets-plan.js';
+import { publishConfiguration } from './publish-configuration.js';
+import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
+import { CommandFailed, type Report } from './report.js';
 
 const report: Report = (line) => {
   process.stdout.write(`${line}\n`);
@@ -75,14 +81,90 @@ function program(): Command {
     .option('--era <number>', 'number of the new era, where an old one cannot be read', wholeNumber)
     .action((request: PositionsRequest) => openPositions(load('kafkaBrokers', 'schemaRegistryUrl'), request, report));
 
+  posthorn
+    .command('projection')
+    .description('the delivery log in PostgreSQL')
+    .command('rebuild')
+    .description(
+      'make it anew from the log, beside the one in use, and put it in its place; everything goes on meanwhile',
+    )
+    .option('--drop-older', 'leave behind the rows that are older than the log; without it they are kept')
+    .action((request: RebuildRequest) => rebuildProjection(request));
+
+  posthorn
+    .command('configuration')
+    .description('tenants and endpoints in the log')
+    .command('publish')
+    .description('have an api publish all of it once more, as PostgreSQL has it')
+    .action(() => publishConfiguration(load('kafkaBrokers', 'databaseUrl'), report));
+
+  addOffsets(posthorn);
   return posthorn;
 }
+
+interface PlanOptions {
+  readonly group: GroupName;
+  readonly at?: number;
+  readonly saved?: string;
+  readonly margin: number;
+}
+
+/** The move to another cluster: docs/operations.md. */
+function addOffsets(posthorn: Command): void {
+  const group = (): Option =>
+    new Option('--group <name>', 'whose positions')
+      .choices(['dispatcher', 'worker', 'projector'])
+      .makeOptionMandatory();
+  const offsets = posthorn.command('offsets').description("groups' positions, for a move to another cluster");
+  offsets
+    .command('save')
+    .description('print how far a group has come, by time: keep it where a disaster does not reach it')
+    .addOption(group())
+    .action(async (options: { group: GroupName }) => {
+      const config = load('kafkaBrokers');
+      print(await savePositions(connectBrokers(config), config, options.group, Date.now));
+    });
+  offsets
+    .command('plan')
+    .description('print where a group goes on in this cluster; change nothing')
+    .addOption(group())
+    .option('--at <time>', 'everything that was appended before is done, such as 2026-05-01T12:00:00Z', time)
+    .option('--saved <file>', 'instead: what `offsets save` printed in the other cluster')
+    .option(
+      '--margin <seconds>',
+      'go back by so much more, for what the mirror lacked and for clocks',
+      wholeNumber,
+      300,
+    )
+    .action(async ({ group: name, at, saved, margin }: PlanOptions) => {
+      const config = load('kafkaBrokers');
+      if ((at === undefined) === (saved === undefined)) throw new CommandFailed('give either --at or --saved');
+      const from = saved === undefined ? at : parseSaved(readFileSync(saved, 'utf8'));
+      print(await planOffsets(connectBrokers(config), config, { group: name, from: from ?? 0, marginSeconds: margin }));
+    });
+  offsets
+    .command('apply')
+    .description("set a group's positions by a plan; stop all of its members first")
+    .argument('<file>', 'what `offsets plan` printed')
+    .option('--drop-unknown', 'workers: leave behind deliveries of endpoints that this cluster does not know')
+    .action((file: string, request: ApplyRequest) =>
+      applyOffsets(load('kafkaBrokers', 'schemaRegistryUrl'), file, request, report),
+    );
+}
+
+const print = (value: object): void => report(JSON.stringify(value, null, 2));
 
 const load = (...required: (keyof Config)[]): Config => loadConfig(required);
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
   return Number(text);
+}
+
+function time(text: string): number {
+  const at = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new InvalidArgumentError('must be a time such as 2026-05-01T12:00:00Z.');
+  return at;
 }
 
 const position = (text: string): IncarnationRequest['at'] =>

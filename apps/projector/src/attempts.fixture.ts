@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Attempt } from '#libs/contracts';
+import type { Attempt, DeadLetter } from '#libs/contracts';
 
 /** An attempt that got a 200, with what a test wants to be otherwise. */
 export function anAttempt(changes: Partial<Attempt> = {}): Attempt {
@@ -30,6 +30,50 @@ export function anAttempt(changes: Partial<Attempt> = {}): Attempt {
     workerId: 'worker-1',
     orderingKey: null,
     ...changes,
+  };
+}
+
+/** Of a delivery of `anAttempt`. */
+export function aDeadLetter(deliveryId: string): DeadLetter {
+  const { tenantId, endpointId, webhookId, stream, eventId, eventSource, eventType, acceptedAt, dispatchedAt } =
+    anAttempt();
+  return {
+    deliveryId,
+    delivery: {
+      tenantId,
+      endpointId,
+      webhookId,
+      stream,
+      eventId,
+      eventSource,
+      eventType,
+      acceptedAt,
+      dispatchedAt,
+      incarnation: 0,
+      sourcePartition: 0,
+      sourceOffset: 1,
+      floor: 0,
+      configVersion: 7,
+      ordering: 'none',
+      orderingKey: null,
+      contentType: 'application/json',
+      headers: {},
+      body: Buffer.from('{}'),
+      renderError: null,
+      attempt: 3,
+      hop: 3,
+      pos: 1,
+      writer: null,
+      dueAt: null,
+      scheduleFrom: 0,
+      scheduledSince: null,
+      haltedAt: null,
+      space: '',
+    },
+    reason: 'exhausted',
+    at: 1_800_000_001_000,
+    lastStatus: 503,
+    lastError: null,
   };
 }
 

@@ -15,7 +15,7 @@ import {
 } from '#libs/persistence';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
 import avsc from 'avsc';
-import { anAttempt, someAttempts } from './attempts.fixture.js';
+import { aDeadLetter, anAttempt, someAttempts } from './attempts.fixture.js';
 import { ProjectConsumer } from './project.consumer.js';
 import { project, type ProjectCodecs } from './project.js';
 import type { Slice } from './record-queue.js';
@@ -47,49 +47,6 @@ const codecs: ProjectCodecs = {
   prepare: () => Promise.resolve(),
 };
 const topics = { attempts: 'attempts', deadLetters: 'dead-letters' };
-
-function aDeadLetter(deliveryId: string): DeadLetter {
-  const { tenantId, endpointId, webhookId, stream, eventId, eventSource, eventType, acceptedAt, dispatchedAt } =
-    anAttempt();
-  return {
-    deliveryId,
-    delivery: {
-      tenantId,
-      endpointId,
-      webhookId,
-      stream,
-      eventId,
-      eventSource,
-      eventType,
-      acceptedAt,
-      dispatchedAt,
-      incarnation: 0,
-      sourcePartition: 0,
-      sourceOffset: 1,
-      floor: 0,
-      configVersion: 7,
-      ordering: 'none',
-      orderingKey: null,
-      contentType: 'application/json',
-      headers: {},
-      body: Buffer.from('{}'),
-      renderError: null,
-      attempt: 3,
-      hop: 3,
-      pos: 1,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
-      space: '',
-    },
-    reason: 'exhausted',
-    at: 1_800_000_001_000,
-    lastStatus: 503,
-    lastError: null,
-  };
-}
 
 function slice(topic: string, values: readonly Buffer[], from: number): Slice {
   const records = values.map((value, i) => {

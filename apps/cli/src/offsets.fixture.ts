@@ -1,0 +1,148 @@
+import { topicNames, type Attempt, type Delivery } from '#libs/contracts';
+import { InMemoryLog, type Committed } from '#libs/kafka';
+import { InMemoryRegistry, openSchemaCodec, platformSchemas, type SchemaCodec } from '#libs/schema-codec';
+import { applyOffsetsIn } from './apply-offsets.js';
+import { createTopicsIn } from './create-topics.js';
+import type { GroupName, OffsetsPlan } from './offsets-plan.js';
+
+export const config = {
+  topicPrefix: 'p',
+  eventPartitions: 2,
+  deliveryPartitions: 1,
+  replicationFactor: 1,
+  minInSyncReplicas: 1,
+};
+export const topics = topicNames('p');
+const startsAt = 1_800_000_000_000;
+
+export async function openCodec(): Promise<SchemaCodec> {
+  const registry = new InMemoryRegistry();
+  for (const [subject, schema] of Object.entries(platformSchemas)) registry.register(subject, schema);
+  return openSchemaCodec(registry);
+}
+
+/** A cluster with our topics, empty but for the configuration of `ep_1`; its clock stands still. */
+export class Cluster {
+  readonly log: InMemoryLog;
+  /** Append time, Unix ms. */
+  time = startsAt;
+
+  private constructor(readonly codec: SchemaCodec) {
+    const brokerSettings = { 'offsets.retention.minutes': '129600' };
+    this.log = new InMemoryLog({ now: () => this.time, brokerSettings });
+  }
+
+  static async create(codec: SchemaCodec): Promise<Cluster> {
+    const cluster = new Cluster(codec);
+    await createTopicsIn(cluster.log, config, () => undefined);
+    cluster.append(topics.endpoints, Buffer.from('{}'));
+    return cluster;
+  }
+
+  append(topic: string, value: Buffer | null, key: string | null = 'ep_1', partition = 0): number {
+    return this.log.write([{ topic, partition, key, value }])[0]?.offset ?? -1;
+  }
+
+  appendDelivery(topic: string, delivery: Partial<Delivery>): number {
+    return this.append(topic, this.codec.platform.delivery.encode(aDelivery(delivery)), delivery.endpointId);
+  }
+
+  appendAttempt(attempt: Partial<Attempt>): number {
+    return this.append(topics.attempts, this.codec.platform.attempt.encode(anAttempt(attempt)));
+  }
+
+  appendEvents(partition: number, times: readonly number[]): void {
+    for (const at of times) {
+      this.time = at;
+      this.append(topics.events, Buffer.from(`${at}`), 'acme', partition);
+    }
+  }
+
+  async trim(topic: string, offset: number): Promise<void> {
+    await this.log.administration().deleteRecordsBefore([{ topic, partition: 0, offset }]);
+  }
+
+  commitOf(group: GroupName, topic: string): Committed {
+    return this.log.commitsOf(`p.${group}`).get(`${topic}-0`) ?? { offset: -1, metadata: '' };
+  }
+
+  /** @returns what was said */
+  async apply(plan: OffsetsPlan, dropUnknown = false): Promise<string[]> {
+    const lines: string[] = [];
+    await applyOffsetsIn(this.log, this.codec, config, plan, { dropUnknown }, (line) => lines.push(line));
+    return lines;
+  }
+}
+
+export const planOf = (group: GroupName, partitions: OffsetsPlan['partitions']): OffsetsPlan => {
+  return { kind: 'plan', topicPrefix: 'p', group, marginSeconds: 0, partitions };
+};
+export const workerPlan = (offset: number, mark: { readonly above?: number } = {}): OffsetsPlan =>
+  planOf('worker', [{ topic: topics.deliveries, partition: 0, at: null, offset, start: 0, end: 0, ...mark }]);
+
+/** A first copy, with what a test wants to be otherwise. */
+export function aDelivery(changes: Partial<Delivery>): Delivery {
+  return {
+    tenantId: 'acme',
+    endpointId: 'ep_1',
+    webhookId: 'msg_1',
+    stream: 'live',
+    incarnation: 0,
+    sourcePartition: 0,
+    sourceOffset: 1,
+    floor: 0,
+    configVersion: 900,
+    ordering: 'key',
+    orderingKey: null,
+    eventId: 'e1',
+    eventSource: '/s',
+    eventType: 'task.updated',
+    acceptedAt: 0,
+    dispatchedAt: 0,
+    contentType: 'application/json',
+    headers: {},
+    body: Buffer.from('{}'),
+    renderError: null,
+    attempt: 0,
+    hop: 0,
+    pos: null,
+    writer: null,
+    dueAt: null,
+    scheduleFrom: 0,
+    scheduledSince: null,
+    haltedAt: null,
+    space: '',
+    ...changes,
+  };
+}
+
+function anAttempt(changes: Partial<Attempt>): Attempt {
+  return {
+    deliveryId: 'ep_1.live.0.0.1',
+    webhookId: 'msg_1',
+    tenantId: 'acme',
+    endpointId: 'ep_1',
+    stream: 'live',
+    pos: 1,
+    eventId: 'e-1',
+    eventSource: '/source',
+    eventType: 'task.updated',
+    configVersion: 7,
+    acceptedAt: 0,
+    dispatchedAt: 0,
+    number: 1,
+    startedAt: 0,
+    durationMs: 20,
+    url: 'http://127.0.0.1/hook',
+    requestHeaders: {},
+    response: null,
+    error: null,
+    outcome: 'retry',
+    final: false,
+    deadLetterReason: null,
+    dueAt: null,
+    workerId: 'worker-1',
+    orderingKey: null,
+    ...changes,
+  };
+}
