@@ -30,15 +30,11 @@ function history(count: number, seed: number): (Attempt | DeadLetter)[] {
   );
 }
 
-/** Deletes the first `share` of each partition's records, as retention does. */
-async function expire(share: number, topics: readonly string[]): Promise<void> {
-  const reader = world.kafka.reader();
-  const places = topics.flatMap((topic) => [0, 1, 2].map((partition) => ({ topic, partition })));
-  const bounds = await reader.bounds(places);
-  await reader.close();
-  await world.administration.deleteRecordsBefore(
-    places.map((place, i) => ({ ...place, offset: Math.floor((bounds[i]?.end ?? 0) * share) })),
-  );
+/** Deletes the first `share` of each partition's records, as retention does. @returns where attempts begin then */
+async function expire(share: number): Promise<number[]> {
+  const places = (await world.endsOf()).map((one) => ({ ...one, offset: Math.floor(one.offset * share) }));
+  await world.administration.deleteRecordsBefore(places);
+  return places.filter(({ topic }) => topic === world.topics.attempts).map(({ offset }) => offset);
 }
 
 const count = async (table: string): Promise<number> => {
@@ -136,7 +132,13 @@ describe('projection rebuild', () => {
     await world.projected();
     await world.stopped(projector);
     const before = await rowsOf(world.database);
-    await expire(0.5, [world.topics.attempts, world.topics.deadLetters]);
+    const starts = await expire(0.5);
+    // What the log still holds of a delivery, even if it is the end alone, is believed more than its row.
+    await world.database.session.query(
+      `UPDATE deliveries AS d SET attempts = 99, status = 'dropped' WHERE EXISTS (SELECT FROM attempts AS a
+         WHERE a.delivery_id = d.delivery_id AND a.log_offset >= ($1::integer[])[a.log_partition + 1])`,
+      [starts],
+    );
     const said = await world.rebuild().succeeded();
     expect(said).toMatch(
       /older than the log, and kept: \d+ deliveries, [1-9]\d+ attempts, [1-9]\d* dead letters; of [1-9]\d* deliveries/,

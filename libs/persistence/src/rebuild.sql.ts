@@ -85,16 +85,17 @@ export const keepForeign = (live: string, columns: Readonly<Record<(typeof swapp
       /\blog_offset\b/,
       `log_offset - 1 - GREATEST(0, (SELECT max(log_offset) FROM ${live}.${table}))`,
     );
-  const unknown = (t: string): string =>
-    `NOT EXISTS (SELECT FROM ${shadowSchema}.deliveries AS k WHERE k.delivery_id = ${t}.delivery_id)`;
+  const unknown = (table: 'attempts' | 'deliveries', row: string): string =>
+    `NOT EXISTS (SELECT FROM ${shadowSchema}.${table} AS k WHERE k.delivery_id = ${row}.delivery_id)`;
   return [
+    // By attempts: a delivery whose POSTs were only announced (`started`) has no row of its own.
     `INSERT INTO ${shadowSchema}.attempts (${columns.attempts})
-     SELECT ${place('attempts')} FROM ${live}.attempts AS a WHERE ${unknown('a')}`,
+     SELECT ${place('attempts')} FROM ${live}.attempts AS a WHERE ${unknown('attempts', 'a')}`,
     `INSERT INTO ${shadowSchema}.dead_letters (${columns.dead_letters})
-     SELECT ${place('dead_letters')} FROM ${live}.dead_letters AS l WHERE ${unknown('l')} ON CONFLICT DO NOTHING`,
+     SELECT ${place('dead_letters')} FROM ${live}.dead_letters AS l WHERE ${unknown('deliveries', 'l')} ON CONFLICT DO NOTHING`,
     // Last: the others ask which deliveries this log knows.
     `INSERT INTO ${shadowSchema}.deliveries (${columns.deliveries})
-     SELECT ${columns.deliveries} FROM ${live}.deliveries AS d WHERE ${unknown('d')}`,
+     SELECT ${columns.deliveries} FROM ${live}.deliveries AS d WHERE ${unknown('deliveries', 'd')}`,
   ];
 };
 
