@@ -191,7 +191,11 @@ export class DeliverParts {
       },
       stopped: ({ partition, id }, error) =>
         this.partitions.stop(partition, { partition: partition.number, id }, error),
-      late: (lane, ms) => this.lanes.postedLate(lane, ms),
+      late: (lane, ms) => {
+        this.lanes.postedLate(lane, ms);
+        // Others of its lane have waited for it.
+        this.lanes.configurationRead();
+      },
       landed: (lane, entry, result) => {
         this.lanes.landed(lane, entry, result);
         hooks.pump();

@@ -106,9 +106,12 @@ export class Posting {
       outcomes.giveUp(entry, 'poison', `its POST began ${entry.started} times, and the worker ended each time`);
       return 'diverted';
     }
+    const { announced } = partition;
+    // It has taken its turn of the endpoint's rate, and is yet to be sent: another one would come too close to it.
+    if (announced?.lane === lane && !announced.isPosted) return 'unread';
     if (partition.isSuspect(entry, clock.monotonic())) {
       // One at a time: else the next owner could not tell which of them it was.
-      if (partition.announced !== null) return 'unread';
+      if (announced !== null) return 'unread';
       partition.announced = { entry, lane, isPosted: false };
       const trial = { endpoint, post: signedPost(entry, endpoint, keys, now), startedAt: now };
       const since = clock.monotonic();

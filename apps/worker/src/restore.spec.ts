@@ -297,6 +297,22 @@ describe('a delivery that ends its worker', () => {
     expect([...world.outcomes().values()]).toEqual(['delivered']);
   });
 
+  it('invariant 4: keeps the rate of its endpoint among others that are not announced', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id, { timeoutMs: hour, rateLimit: { limit: 5, per: 'second', burst: 1 } });
+    await world.deliver(id, version);
+    for (let nth = 0; nth < 2; nth += 1) await dies(id, 0);
+    world.reactions.set(id, () => ({ status: 200 }));
+    world.appendDelay = (records) => (records.some(isStarted) ? 369 : 0);
+    const before = world.posts.length;
+    await world.worker();
+    for (let i = 0; i < 5; i += 1) await world.deliver(id, version);
+    await world.time.run(5 * second);
+    const times = world.posts.slice(before).map(({ at }) => at);
+    expect(times).toHaveLength(6);
+    expect(times.slice(1).every((at, index) => at - (times[index] ?? 0) >= 200)).toBe(true);
+  });
+
   it('is not sent when its endpoint was deleted while it was announced', async () => {
     const id = world.idIn(1);
     const version = await world.endpoint(id, { timeoutMs: hour });
