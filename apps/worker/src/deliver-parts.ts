@@ -92,6 +92,8 @@ export interface PartsHooks {
 }
 
 const commitEveryRecords = 2_000;
+/** Retry topics are looked at ten times a second while something due must wait. */
+const takenBetweenLooks = 64;
 
 /** The parts of the delivery worker, put together: each knows of the others only what its ports say. */
 export class DeliverParts {
@@ -113,7 +115,7 @@ export class DeliverParts {
   readonly securing: Securing;
   readonly #hooks: PartsHooks;
   /** Retries among what this worker appends, while first attempts wait. */
-  readonly #appends = new ShareBudget();
+  readonly #appends = new ShareBudget(undefined, takenBetweenLooks);
   readonly #without: Without;
 
   constructor(options: DeliverOptions, ports: DeliverPorts, hooks: PartsHooks) {

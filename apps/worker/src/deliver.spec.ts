@@ -211,6 +211,53 @@ describe('the delivery worker', () => {
     30_000,
   );
 
+  it('lets what exceeds the bound of an endpoint wait in longer turns', async () => {
+    const id = world.idIn(1);
+    const version = await world.endpoint(id);
+    await world.worker({ laneRecords: 10, endpointMaxOutstanding: 30 });
+    world.reactions.set(id, () => 'hang');
+    for (let i = 0; i < 4; i += 1) await world.deliver(id, version);
+    await world.time.run(2 * second);
+    for (let i = 4; i < 100; i += 1) await world.deliver(id, version);
+    await world.time.run(100);
+    const [fiveSeconds, halfMinute, fiveMinutes] = [0, 1, 2].map((topic) => world.copies(topic).length);
+    expect(fiveSeconds! + halfMinute!).toBeLessThanOrEqual(30);
+    expect(fiveMinutes).toBe(100 - 30);
+  });
+
+  it('gives retries a quarter of the appends while first attempts wait', async () => {
+    const [busy, failing] = [world.idIn(1, 0), world.idIn(1, 1)];
+    const version = await world.endpoint(busy, { maxInFlight: 16, adaptiveConcurrency: false });
+    const off = {
+      consecutiveFailures: 1e6,
+      failureShare: 1,
+      minRequests: 1e6,
+      windowMs: 1e3,
+      openMs: 1e3,
+      maxOpenMs: 1e3,
+    };
+    const retry = scheduleOf([6 * second]);
+    const also = await world.endpoint(failing, { maxInFlight: 64, adaptiveConcurrency: false, circuit: off, retry });
+    let up = false;
+    world.reactions.set(busy, () => ({ status: 200, afterMs: 20 }));
+    world.reactions.set(failing, () => ({ status: up ? 200 : 400 }));
+    await world.worker({ laneRecords: 10_000, maxInFlight: 2 });
+    for (let i = 0; i < 200; i += 1) await world.deliver(failing, also);
+    await world.time.run(4 * second);
+    up = true;
+    for (let i = 0; i < 600; i += 1) await world.deliver(busy, version);
+    // By then what was saved up before they were due is spent.
+    await world.time.run(3_600);
+    const before = world.attempts().length;
+    await world.time.run(2 * second);
+    expect(world.postsTo(busy).length).toBeLessThan(600);
+    const during = world.attempts().slice(before);
+    const old = during.filter(({ number }) => number > 1).length;
+    expect(during.filter(({ number }) => number === 1).length).toBeGreaterThan(150);
+    // One for each three, no less and no more, but for what one look at the topic takes at once.
+    expect(Math.abs(old - (during.length - old) / 3)).toBeLessThan(8);
+  });
+
   it('commits past what waits long in its lane: behind a rate, or behind a head that is retried', async () => {
     const [limited, ordered, quick] = [world.idIn(1, 0), world.idIn(1, 1), world.idIn(1, 2)];
     await world.endpoint(limited, { rateLimit: { limit: 1, per: 'minute', burst: 1 } });

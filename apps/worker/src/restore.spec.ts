@@ -67,16 +67,22 @@ describe('taking a partition over', () => {
     expect(world.posts).toEqual([]);
   });
 
-  it('reads no further than its bound while what it has read is outstanding, also what was there at take-over', async () => {
-    const id = world.idIn(1);
-    const version = await world.endpoint(id);
-    world.reactions.set(id, () => ({ status: 500 }));
-    for (let i = 0; i < 2_000; i += 1) await world.deliver(id, version);
-    await world.worker({ partitionMaxOutstanding: 200, laneRecords: 50 });
-    await world.time.run(20 * second);
-    expect(world.told.mostOutstanding).toBeGreaterThan(100);
-    expect(world.told.mostOutstanding).toBeLessThan(300);
-  });
+  it.each([
+    ['of a partition', { partitionMaxOutstanding: 200 }],
+    ['of a worker', { maxOutstanding: 200 }],
+  ])(
+    'reads no further than the bound %s while what it has read is outstanding, from take-over on',
+    async (_, bound) => {
+      const id = world.idIn(1);
+      const version = await world.endpoint(id);
+      world.reactions.set(id, () => ({ status: 500 }));
+      for (let i = 0; i < 2_000; i += 1) await world.deliver(id, version);
+      await world.worker({ ...bound, laneRecords: 50 });
+      await world.time.run(20 * second);
+      expect(world.told.mostOutstanding).toBeGreaterThan(100);
+      expect(world.told.mostOutstanding).toBeLessThan(300);
+    },
+  );
 
   it('goes on in a new era, and takes what a former era appended late for void', async () => {
     const id = world.idIn(1);

@@ -32,6 +32,14 @@ describe('ShareBudget', () => {
     );
   });
 
+  it('saves up as much as it is told to, for who asks only now and then', () => {
+    const budget = new ShareBudget({ old: 1, fresh: 3 }, 4);
+    for (let i = 0; i < 100; i += 1) budget.took('fresh');
+    let old = 0;
+    for (; budget.mayTakeOld(true); old += 1) budget.took('old');
+    expect(old).toBe(4);
+  });
+
   it('is a quarter unless told otherwise', () => {
     const budget = new ShareBudget();
     const took = Array.from({ length: 400 }, () => {

@@ -17,11 +17,17 @@ const defaultShare: Share = { old: 1, fresh: 3 };
  */
 export class ShareBudget {
   readonly #share: Share;
-  /** Earned by fresh work; at most what one piece of old work costs, so that nothing is saved up for a burst. */
+  readonly #most: number;
+  /** Earned by fresh work. */
   #credit = 0;
 
-  constructor(share: Share = defaultShare) {
+  /**
+   * @param saved pieces of old work whose cost may be saved up: one, so that there is no burst, or more for who asks only
+   * now and then, and would get less than the share otherwise
+   */
+  constructor(share: Share = defaultShare, saved = 1) {
     this.#share = share;
+    this.#most = share.fresh * saved;
   }
 
   mayTakeOld(freshWaits: boolean): boolean {
@@ -30,6 +36,6 @@ export class ShareBudget {
 
   took(kind: WorkKind): void {
     const { old, fresh } = this.#share;
-    this.#credit = kind === 'fresh' ? Math.min(fresh, this.#credit + old) : Math.max(0, this.#credit - fresh);
+    this.#credit = kind === 'fresh' ? Math.min(this.#most, this.#credit + old) : Math.max(0, this.#credit - fresh);
   }
 }
