@@ -148,6 +148,7 @@ export class World {
       adaptiveConcurrency: false,
       circuit: null,
       resolutions: [],
+      backfill: null,
       ...config,
       ...before,
       ...changes,

@@ -154,6 +154,7 @@ it('dispatches each binding, rejects what is wrong, and goes on after a hand-ove
         adaptiveConcurrency: true,
         circuit: null,
         resolutions: [],
+        backfill: null,
       }),
     },
   ]);

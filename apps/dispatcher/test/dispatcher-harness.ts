@@ -119,6 +119,7 @@ export class Harness {
       adaptiveConcurrency: true,
       circuit: null,
       resolutions: [],
+      backfill: null,
       ...change,
     });
     return this.append(topics.endpoints, 0, endpointId, value);

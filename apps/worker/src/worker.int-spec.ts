@@ -139,6 +139,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
       maxOpenMs: 300_000,
     },
     resolutions: [],
+    backfill: null,
     revision: 1,
     updatedAt: Date.now(),
   };

@@ -1109,6 +1109,15 @@ export const endpointConfigSchema = {
       },
       "doc": "What was decided of halted deliveries; kept until their outcome is known.",
       "default": []
+    },
+    {
+      "name": "backfill",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Run of the cursors that it was created with; null: it began live. A dispatcher looks them up before it sends to it.",
+      "default": null
     }
   ]
 } as const;
@@ -1238,6 +1247,88 @@ export const fenceSchema = {
         "logicalType": "timestamp-millis"
       },
       "doc": "When."
+    }
+  ]
+} as const;
+
+export const replayConfigSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "ReplayConfig",
+  "doc": "A replay that workers and dispatchers must know of; stands in posthorn.endpoints under its id. A tombstone once all of it has ended. What it sends is in PostgreSQL.",
+  "fields": [
+    {
+      "name": "replayId",
+      "type": "string",
+      "doc": "`replay:<uuid>`: the record's key, and the stream of its deliveries."
+    },
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Owner."
+    },
+    {
+      "name": "state",
+      "type": {
+        "type": "enum",
+        "name": "ReplayState",
+        "symbols": [
+          "running",
+          "paused",
+          "cancelled"
+        ]
+      },
+      "doc": "Of a paused one nothing is sent for now; what is left of a cancelled one is dropped."
+    },
+    {
+      "name": "rateLimit",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "ReplayRate",
+          "fields": [
+            {
+              "name": "limit",
+              "type": "int",
+              "doc": "POSTs for each `per`."
+            },
+            {
+              "name": "per",
+              "type": {
+                "type": "enum",
+                "name": "ReplayRatePeriod",
+                "symbols": [
+                  "second",
+                  "minute",
+                  "hour"
+                ]
+              },
+              "doc": "Unit of time."
+            },
+            {
+              "name": "burst",
+              "type": "int",
+              "doc": "POSTs that may go out at once after a rest."
+            }
+          ]
+        }
+      ],
+      "doc": "Of each endpoint, beside its own; null: none.",
+      "default": null
+    },
+    {
+      "name": "revision",
+      "type": "int",
+      "doc": "Counts the changes, from 1."
+    },
+    {
+      "name": "updatedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was changed."
     }
   ]
 } as const;

@@ -216,6 +216,8 @@ export interface EndpointConfig {
   readonly circuit: CircuitConfig | null;
   /** What was decided of halted deliveries; kept until their outcome is known. */
   readonly resolutions: readonly HaltResolution[];
+  /** Run of the cursors that it was created with; null: it began live. A dispatcher looks them up before it sends to it. */
+  readonly backfill: string | null;
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';
@@ -341,6 +343,35 @@ export interface Fence {
   /** When. */
   readonly at: number;
 }
+
+/** A replay that workers and dispatchers must know of; stands in posthorn.endpoints under its id. A tombstone once all of it has ended. What it sends is in PostgreSQL. */
+export interface ReplayConfig {
+  /** `replay:<uuid>`: the record's key, and the stream of its deliveries. */
+  readonly replayId: string;
+  /** Owner. */
+  readonly tenantId: string;
+  /** Of a paused one nothing is sent for now; what is left of a cancelled one is dropped. */
+  readonly state: ReplayState;
+  /** Of each endpoint, beside its own; null: none. */
+  readonly rateLimit: ReplayRate | null;
+  /** Counts the changes, from 1. */
+  readonly revision: number;
+  /** When it was changed. */
+  readonly updatedAt: number;
+}
+
+export type ReplayState = 'running' | 'paused' | 'cancelled';
+
+export interface ReplayRate {
+  /** POSTs for each `per`. */
+  readonly limit: number;
+  /** Unit of time. */
+  readonly per: ReplayRatePeriod;
+  /** POSTs that may go out at once after a rest. */
+  readonly burst: number;
+}
+
+export type ReplayRatePeriod = 'second' | 'minute' | 'hour';
 
 /** A tenant that exists; key `tenant:<id>` in posthorn.endpoints. A deletion is a tombstone. */
 export interface TenantConfig {

@@ -109,3 +109,6 @@ export function topicSpecs(layout: TopicLayout): readonly TopicSpec[] {
 
 /** Key of a tenant's record in `endpoints`. */
 export const tenantKey = (tenantId: string): string => `tenant:${tenantId}`;
+
+/** Begin of the id of a replay, which is the stream of its deliveries and the key of its record in `endpoints`. */
+export const replayPrefix = 'replay:';

@@ -238,14 +238,24 @@ it('begins, at the migration, with what is there, as if it had been kept before'
       anEndpoint(),
       anEndpoint({ endpointId: 'ep_2', rateLimit: null, circuit: null, secrets: [], retry: scheduleOf([5_000]) }),
     ];
+    // The entity has columns of later migrations too.
+    await earlier.session.query('ALTER TABLE endpoints ADD COLUMN backfill text');
     for (const endpoint of given) {
-      const row = { ...endpoint, disabledReason: null, revision: 4, createdAt: 2_000, updatedAt: 3_000 };
+      const row = {
+        ...endpoint,
+        disabledReason: null,
+        backfill: null,
+        revision: 4,
+        createdAt: 2_000,
+        updatedAt: 3_000,
+      };
       await earlier.session.insert(endpointEntity, rowOf(row));
       for (const [place, { secretId, ciphertext, expiresAt }] of endpoint.secrets.entries()) {
         const secret = { endpointId: endpoint.endpointId, id: secretId, place, ciphertext, expiresAt };
         await earlier.session.insert(endpointSecretEntity, secret);
       }
     }
+    await earlier.session.query('ALTER TABLE endpoints DROP COLUMN backfill');
     expect(await migrate(old.url)).toContain('0004-history-and-dead-letters');
     for (const { endpointId } of given) {
       const now = await new EndpointRepository(earlier).get(endpointId);

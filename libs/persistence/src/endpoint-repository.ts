@@ -9,7 +9,7 @@ import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } 
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 
-export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason'>;
+export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill'>;
 
 /** What is left out (or undefined) stays. `secrets` replaces all of them. */
 export type EndpointChanges = {
@@ -38,7 +38,8 @@ export class EndpointRepository {
         lock: { mode: 'for_key_share' },
       });
       if (tenant === null) return null;
-      const created: Endpoint = { ...endpoint, disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
+      const begun = { disabledReason: null, backfill: null, revision: 1, createdAt: now, updatedAt: now };
+      const created: Endpoint = { ...endpoint, ...begun };
       await session.insert(endpointEntity, rowOf(created));
       await storeSecrets(session, created);
       await noteVersion(session, created, 'created', now);

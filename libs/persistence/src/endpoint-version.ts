@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.js';
 /** `resolved`: something was decided of a halted delivery. `found`: it was there when its history began. */
 export type EndpointChange = 'created' | 'updated' | 'disabled' | 'resolved' | 'deleted' | 'found';
 
-type Identity = 'endpointId' | 'tenantId' | 'revision' | 'createdAt' | 'updatedAt';
+type Identity = 'endpointId' | 'tenantId' | 'revision' | 'createdAt' | 'updatedAt' | 'backfill';
 
 /** An endpoint's configuration at one revision. Of secrets only what is not secret: no ciphertext either. */
 export interface EndpointSnapshot extends Omit<Endpoint, Identity | 'secrets'> {
@@ -14,7 +14,8 @@ export interface EndpointSnapshot extends Omit<Endpoint, Identity | 'secrets'> {
 
 /** A setting that is added to endpoints later is in the snapshots by itself: whatever is secret must be left out here. */
 export function snapshotOf(endpoint: Endpoint): EndpointSnapshot {
-  const { endpointId: _e, tenantId: _t, revision: _r, createdAt: _c, updatedAt: _u, secrets, ...settings } = endpoint;
+  const { endpointId: _e, tenantId: _t, revision: _r, createdAt: _c, updatedAt: _u, backfill: _b, ...rest } = endpoint;
+  const { secrets, ...settings } = rest;
   return { ...settings, secrets: secrets.map(({ secretId, expiresAt }) => ({ secretId, expiresAt })) };
 }
 

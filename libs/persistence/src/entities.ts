@@ -40,6 +40,7 @@ export interface EndpointRow {
   retryJitter: number;
   retryMaxDelayMs: number;
   retryMaxTotalMs: number | null;
+  backfill: string | null;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -106,6 +107,7 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     retryJitter: { type: 'double precision', name: 'retry_jitter' },
     retryMaxDelayMs: { type: 'bigint', name: 'retry_max_delay_ms', transformer: bigint },
     retryMaxTotalMs: { type: 'bigint', nullable: true, name: 'retry_max_total_ms', transformer: bigint },
+    backfill: { type: 'text', nullable: true },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

@@ -36,6 +36,7 @@ const codecNames: Record<
   'posthorn.EndOfSpace': 'endOfSpace',
   'posthorn.EndpointStatus': 'endpointStatus',
   'posthorn.Fence': 'fence',
+  'posthorn.ReplayConfig': 'replayConfig',
   'posthorn.TenantConfig': 'tenantConfig',
 };
 

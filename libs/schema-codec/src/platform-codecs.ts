@@ -7,6 +7,7 @@ import {
   endOfSpaceSchema,
   endpointStatusSchema,
   fenceSchema,
+  replayConfigSchema,
   tenantConfigSchema,
   type Attempt,
   type DeadLetter,
@@ -15,6 +16,7 @@ import {
   type EndOfSpace,
   type EndpointStatus,
   type Fence,
+  type ReplayConfig,
   type TenantConfig,
 } from '#libs/contracts';
 import { CodecError } from './errors.js';
@@ -35,6 +37,7 @@ export interface PlatformCodecs {
   readonly deadLetter: RecordCodec<DeadLetter>;
   readonly endpointConfig: RecordCodec<EndpointConfig>;
   readonly tenantConfig: RecordCodec<TenantConfig>;
+  readonly replayConfig: RecordCodec<ReplayConfig>;
   /** Stands among the deliveries of a retry topic: `isFence` tells them apart. */
   readonly fence: RecordCodec<Fence>;
   /** Whether a prepared record is a Fence. */
@@ -62,6 +65,7 @@ export const platformSchemas = {
   'posthorn.EndOfSpace': endOfSpaceSchema,
   'posthorn.EndpointStatus': endpointStatusSchema,
   'posthorn.Fence': fenceSchema,
+  'posthorn.ReplayConfig': replayConfigSchema,
   'posthorn.TenantConfig': tenantConfigSchema,
 } as const;
 
@@ -198,6 +202,7 @@ export async function openPlatformCodecs(registry: Registry): Promise<PlatformCo
     deadLetter: codec<DeadLetter>('posthorn.DeadLetter'),
     endpointConfig: codec<EndpointConfig>('posthorn.EndpointConfig'),
     tenantConfig: codec<TenantConfig>('posthorn.TenantConfig'),
+    replayConfig: codec<ReplayConfig>('posthorn.ReplayConfig'),
     fence: codec<Fence>('posthorn.Fence'),
     isFence: (value) => writers.nameOf(value) === 'posthorn.Fence',
     endOfSpace: codec<EndOfSpace>('posthorn.EndOfSpace'),

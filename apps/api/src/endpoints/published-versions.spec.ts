@@ -61,6 +61,7 @@ const config = (endpointId: string, revision: number): EndpointConfig => ({
   timeoutMs: 1_000,
   retry: scheduleOf([]),
   resolutions: [],
+  backfill: null,
   revision,
   updatedAt: 1,
 });

@@ -209,6 +209,7 @@ export class WorkerWorld {
       adaptiveConcurrency: true,
       circuit: null,
       resolutions: [],
+      backfill: null,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,

@@ -3,6 +3,8 @@ import { deliveryLog } from './0002-delivery-log.sql.js';
 import { flowAndHalts } from './0003-flow-and-halts.sql.js';
 import { historyAndDeadLetters } from './0004-history-and-dead-letters.sql.js';
 import { rebuild } from './0005-rebuild.sql.js';
+import { cursors } from './0006-cursors.sql.js';
+import { replays } from './0007-replays.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -17,4 +19,6 @@ export const migrations: readonly Migration[] = [
   { number: 3, name: 'flow-and-halts', sql: flowAndHalts },
   { number: 4, name: 'history-and-dead-letters', sql: historyAndDeadLetters },
   { number: 5, name: 'rebuild', sql: rebuild },
+  { number: 6, name: 'cursors', sql: cursors },
+  { number: 7, name: 'replays', sql: replays },
 ];
