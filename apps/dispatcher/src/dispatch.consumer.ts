@@ -10,8 +10,12 @@ import type { LeaseGate } from './lease-gate.js';
 import { SourcePartition, type DispatchCounts, type SourcePorts } from './source-partition.js';
 import type { Surroundings } from './surroundings.js';
 import { takeOver, type TakeOverPorts } from './take-over.js';
+import type { CursorKeeper } from './cursors/cursor-keeper.js';
+import { keepCursors, type CursorCounts, type CursorPorts } from './cursors/keep-cursors.js';
+import { PartitionCursors } from './cursors/partition-cursors.js';
+import { takeCursors } from './cursors/take-cursors.js';
 
-export interface ConsumerCounts extends DispatchCounts {
+export interface ConsumerCounts extends DispatchCounts, CursorCounts {
   partitionStopped(topic: string, partition: number): void;
   partitionLost(topic: string, partition: number): void;
 }
@@ -24,6 +28,7 @@ export interface ConsumerPorts {
   readonly directory: { readonly read: Promise<void>; readonly isRead: boolean };
   readonly takeOver: TakeOverPorts;
   readonly source: SourcePorts;
+  readonly cursors: CursorPorts;
   readonly counts: ConsumerCounts;
   readonly around: Surroundings;
 }
@@ -32,11 +37,14 @@ interface Held {
   readonly at: TopicPartition;
   held: boolean;
   partition: SourcePartition | null;
+  keeper: CursorKeeper | null;
   alarm: string | null;
 }
 
 /** How long the appends on their way may take when the process ends. */
 const drainMs = 5_000;
+/** How long the group is waited for to say that a partition is another's. */
+const supersededMs = 10_000;
 
 /** The edge of the dispatcher: which source partitions are ours, and what becomes of them as that changes. */
 export class DispatchConsumer implements OwnershipListener {
@@ -88,7 +96,7 @@ export class DispatchConsumer implements OwnershipListener {
       const name = partitionName(gained);
       const before = this.#held.get(name);
       if (before !== undefined) this.#drop(before);
-      const entry: Held = { at: gained, held: true, partition: null, alarm: null };
+      const entry: Held = { at: gained, held: true, partition: null, keeper: null, alarm: null };
       this.#held.set(name, entry);
       // A bug stops the partition, not the others.
       this.#begin(gained, entry).catch((error: unknown) => this.#alarm(entry, String(error)));
@@ -115,24 +123,51 @@ export class DispatchConsumer implements OwnershipListener {
 
   async #begin(gained: GainedPartition, entry: Held): Promise<void> {
     const ports = this.#ports();
-    const taken = await takeOver(gained, ports.takeOver, () => entry.held);
+    const { topic, partition, generation } = gained;
+    const wanted = (): boolean => entry.held;
+    const found = await takeCursors(partition, { gate: ports.gate, ...ports.cursors }, wanted);
+    if (found === null) return;
+    const taken = await takeOver(gained, ports.takeOver, wanted);
     if (taken === null || !entry.held) return;
     if (taken.kind === 'alarm') return this.#alarm(entry, `${taken.reason}: ${taken.detail}`);
-    entry.partition = new SourcePartition(gained, taken, ports.source, (detail) => this.#alarm(entry, detail));
-    entry.partition.start();
-    const { topic, partition, generation } = gained;
+    const cursors = new PartitionCursors(found.stored, found.knownBackfills);
+    const pipeline = new SourcePartition(gained, { ...taken, cursors }, ports.source, (detail) =>
+      this.#alarm(entry, detail),
+    );
     const { offset, incarnation } = taken;
+    const kept = { at: gained, incarnation, epoch: found.epoch, cursors, pipeline };
+    entry.keeper = keepCursors({ ...kept, superseded: () => this.#superseded(entry) }, ports.cursors);
+    entry.partition = pipeline;
+    // Before the first event: whom nothing may be sent to yet is known then.
+    entry.keeper.start();
+    pipeline.start();
     ports.around.log.info({ topic, partition, generation, offset, incarnation }, 'a source partition is taken over');
   }
 
   async #settled(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(async ({ partition }) => partition?.drained()));
+    const entries = [...this.#held.values()];
+    await Promise.all(entries.flatMap(({ partition, keeper }) => [partition?.drained(), keeper?.drained()]));
     await this.#ports().commits.flush();
   }
 
   #drop(entry: Held): void {
     entry.held = false;
     entry.partition?.stop();
+    entry.keeper?.stop();
+  }
+
+  /** Another dispatcher has taken it over. The group will tell us so; if it does not, one of us is wrong: begin anew. */
+  #superseded(entry: Held): void {
+    if (!entry.held || entry.alarm !== null) return;
+    entry.partition?.stop();
+    entry.keeper?.stop();
+    entry.alarm = 'another dispatcher has taken it over';
+    const { around } = this.#ports();
+    around.log.warn({ ...entry.at }, entry.alarm);
+    around.schedule(supersededMs, () => {
+      if (entry.held)
+        around.die(new Error(`${partitionName(entry.at)}: ${entry.alarm}, and the group does not say so`));
+    });
   }
 
   /** The partition stops until someone decides; the others go on. Nothing is ever reset by itself. */
