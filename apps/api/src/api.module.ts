@@ -45,6 +45,9 @@ import { Repeats } from './ingest/repeats.js';
 import { TenantDirectory } from './ingest/tenant-directory.js';
 import { OutboxPublisher } from './outbox/publish-outbox.js';
 import { ProblemFilter } from './problem/problem.filter.js';
+import { replayProviders } from './replays/replay-providers.js';
+import { ReplaysController } from './replays/replays.controller.js';
+import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
@@ -72,6 +75,8 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointBacklogController,
     DeliveriesController,
     DeadLettersController,
+    ReplaysController,
+    SendAgainController,
     StatsController,
   ],
   providers: [
@@ -238,6 +243,7 @@ const newId = (): string => v7().replaceAll('-', '');
           now: Date.now,
         }),
     },
+    ...replayProviders,
   ],
 })
 export class ApiModule {}

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Test } from '@nestjs/testing';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { parseConfig, type Config } from '#libs/config';
-import { topicSpecs } from '#libs/contracts';
-import { InMemoryLog } from '#libs/kafka';
+import { topicSpecs, type TopicSpec } from '#libs/contracts';
+import { InMemoryLog, type KafkaLog } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { migrate } from '#libs/persistence';
 import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
@@ -21,8 +21,8 @@ interface Answer {
   readonly text: string;
 }
 
-export interface TestApi {
-  readonly log: InMemoryLog;
+export interface TestApi<L = InMemoryLog> {
+  readonly log: L;
   readonly config: Config;
   readonly databaseUrl: string;
   readonly app: NestFastifyApplication;
@@ -34,7 +34,25 @@ export interface TestApi {
  * The real ApiModule on Fastify over a real PostgreSQL. Doubled: Kafka (InMemoryLog, with real time for timeouts) and the
  * schema registry.
  */
-export async function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
+export function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
+  const log = new InMemoryLog({
+    after(ms, task) {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+  return startApiOn(log, settings, (topics) => {
+    for (const topic of topics) log.createTopic(topic.name, topic.partitions, topic.config);
+    return Promise.resolve();
+  });
+}
+
+/** The same over a given log, which `create` gives its topics. */
+export async function startApiOn<L extends KafkaLog>(
+  log: L,
+  settings: Record<string, string>,
+  create: (topics: readonly TopicSpec[]) => Promise<unknown>,
+): Promise<TestApi<L>> {
   const database = await createTestDatabase();
   await migrate(database.url);
   const config = parseConfig({
@@ -47,16 +65,8 @@ export async function startApi(settings: Record<string, string> = {}): Promise<T
     POSTHORN_MIN_INSYNC_REPLICAS: '1',
     ...settings,
   });
-  const log = new InMemoryLog({
-    after(ms, task) {
-      const timer = setTimeout(task, ms);
-      return () => clearTimeout(timer);
-    },
-  });
   const { topicPrefix: prefix, ...layout } = config;
-  for (const topic of topicSpecs({ prefix, ...layout, maxMessageBytes: 1_000_000 })) {
-    log.createTopic(topic.name, topic.partitions, topic.config);
-  }
+  await create(topicSpecs({ prefix, ...layout, maxMessageBytes: 1_000_000 }));
   const { codec } = await testCodec();
   const logger = createLogger({ name: 'api', level: 'silent' });
   const module = await Test.createTestingModule({

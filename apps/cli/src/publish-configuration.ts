@@ -1,11 +1,11 @@
 import type { Config } from '#libs/config';
-import { tenantKey, topicNames } from '#libs/contracts';
+import { replayPrefix, tenantKey, topicNames } from '#libs/contracts';
 import { connectDatabase, publishAll } from '#libs/persistence';
 import { connectBrokers } from './broker.js';
 import type { Report } from './report.js';
 
 /**
- * Has a running api append every tenant and endpoint to the endpoints topic once more, as Postgres has them, and delete
+ * Has a running api append every tenant, endpoint and open replay to the endpoints topic once more, as Postgres has them, and delete
  * there what Postgres has not: after a move to a cluster, or a database, that is behind the other.
  */
 export async function publishConfiguration(config: Config, report: Report): Promise<void> {
@@ -18,9 +18,9 @@ export async function publishConfiguration(config: Config, report: Report): Prom
     for await (const records of reader.range(place, bounds?.start ?? 0, bounds?.end ?? 0)) {
       for (const { key, value } of records) {
         const name = key?.toString('utf8') ?? '';
-        // Other kinds of records (`replay:…`) are not the outbox's.
+        // Other kinds of records are not the outbox's.
         if (value === null || name === '') keys.delete(name);
-        else if (!name.includes(':') || name.startsWith(tenantKey(''))) keys.add(name);
+        else if (!name.includes(':') || ours.some((prefix) => name.startsWith(prefix))) keys.add(name);
       }
     }
     const count = await publishAll(database, [...keys], Date.now());
@@ -29,3 +29,5 @@ export async function publishConfiguration(config: Config, report: Report): Prom
     await Promise.all([database.close(), reader.close()]);
   }
 }
+
+const ours = [tenantKey(''), replayPrefix];

@@ -12,6 +12,11 @@ export class Conditions {
     if (value !== undefined) this.add((place) => `${column} = ${place}`, value);
   }
 
+  /** Only rows with one of these values; undefined narrows nothing. */
+  oneOf(column: string, values: readonly string[] | undefined): void {
+    if (values !== undefined) this.add((place) => `${column} = ANY(${place}::text[])`, values);
+  }
+
   /** @param condition gets the places of the values, `$2, $3` */
   add(condition: (places: string) => string, ...values: unknown[]): void {
     this.#conditions.push(condition(values.map((value) => this.value(value)).join(', ')));

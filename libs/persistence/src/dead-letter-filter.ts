@@ -1,3 +1,4 @@
+import { parseEventPattern } from '#libs/core';
 import { Conditions } from './conditions.js';
 
 /** `open`: nobody has done anything about it. `replayed`: sent again by a replay, as another delivery. */
@@ -7,8 +8,13 @@ export type DeadLetterState = 'open' | 'discarded' | 'replayed';
 export interface DeadLetterFilter {
   readonly tenantId?: string | undefined;
   readonly endpointId?: string | undefined;
+  readonly endpointIds?: readonly string[] | undefined;
+  readonly deliveryIds?: readonly string[] | undefined;
   readonly eventType?: string | undefined;
+  /** Patterns (`eventPatternFault`): one of them must match. */
+  readonly eventTypes?: readonly string[] | undefined;
   readonly reason?: string | undefined;
+  readonly reasons?: readonly string[] | undefined;
   /** Inclusive. */
   readonly from?: number | undefined;
   /** Exclusive. */
@@ -45,10 +51,22 @@ export function deadLetterConditions(filter: DeadLetterFilter): Conditions {
   conditions.equal('d.endpoint_id', filter.endpointId);
   conditions.equal('d.event_type', filter.eventType);
   conditions.equal('d.dead_letter_reason', filter.reason);
+  conditions.oneOf('d.delivery_id', filter.deliveryIds);
+  conditions.oneOf('d.endpoint_id', filter.endpointIds);
+  conditions.oneOf('d.dead_letter_reason', filter.reasons);
+  if (filter.eventTypes !== undefined) addPatterns(conditions, filter.eventTypes);
   if (filter.from !== undefined) conditions.add((place) => `d.completed_at >= ${place}`, new Date(filter.from));
   if (filter.to !== undefined) conditions.add((place) => `d.completed_at < ${place}`, new Date(filter.to));
   if (filter.state === 'open') conditions.add(() => 'r.delivery_id IS NULL');
   else conditions.equal('r.state', filter.state);
   if (filter.error !== undefined) conditions.add(withError, filter.error);
   return conditions;
+}
+
+function addPatterns(conditions: Conditions, texts: readonly string[]): void {
+  const patterns = texts.map(parseEventPattern);
+  if (patterns.some(({ kind }) => kind === 'any')) return;
+  const exact = conditions.value(patterns.flatMap((one) => (one.kind === 'exact' ? [one.type] : [])));
+  const below = conditions.value(patterns.flatMap((one) => (one.kind === 'below' ? [`${one.prefix}.`] : [])));
+  conditions.add(() => `(d.event_type = ANY(${exact}::text[]) OR d.event_type ^@ ANY(${below}::text[]))`);
 }

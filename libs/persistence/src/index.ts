@@ -4,6 +4,7 @@ export { InvalidCursor } from './cursor.js';
 export { CursorConflict, Cursors, type CursorChange } from './cursors.js';
 export { connectDatabase, promptAnswers, type ConnectOptions, type Database } from './database.js';
 export type { DeadLetterFilter, DeadLetterState } from './dead-letter-filter.js';
+export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from './dead-letter-extents.js';
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
@@ -46,4 +47,15 @@ export {
   type LogStarts,
 } from './rebuild.js';
 export { publishAll } from './rebuild-outbox.js';
+export { ReplayParts, type PastSubscription, type ReplayCheckpoint, type ReplayPart } from './replay-parts.js';
+export type {
+  DeadLetterSelection,
+  NewReplay,
+  PartitionWindow,
+  Replay,
+  ReplayChange,
+  ReplayGap,
+  ReplayWindow,
+} from './replay.js';
+export { Replays } from './replays.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';

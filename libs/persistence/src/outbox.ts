@@ -1,13 +1,16 @@
-import { tenantKey, type EndpointConfig, type TenantConfig } from '#libs/contracts';
+import { replayPrefix, tenantKey, type EndpointConfig, type ReplayConfig, type TenantConfig } from '#libs/contracts';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
 import { findEndpoint } from './endpoint-repository.js';
 import { resolutionsOf } from './halt-resolutions.js';
+import { configOf } from './replay-rows.js';
+import { findReplay } from './replays.js';
 
-/** The newest state of one record of the endpoints topic; `config` null: deleted, append a tombstone. */
+/** The newest state of one record of the endpoints topic; `config` null: deleted (a replay: ended), append a tombstone. */
 export type ConfigurationChange =
   | { readonly kind: 'endpoint'; readonly key: string; readonly config: EndpointConfig | null }
-  | { readonly kind: 'tenant'; readonly key: string; readonly config: TenantConfig | null };
+  | { readonly kind: 'tenant'; readonly key: string; readonly config: TenantConfig | null }
+  | { readonly kind: 'replay'; readonly key: string; readonly config: ReplayConfig | null };
 
 /** `busy`: another process is publishing; try again in a moment. `more`: there may be further changes. */
 export type PublishOutcome =
@@ -106,6 +109,10 @@ async function newestState(session: Session, key: string, now: number): Promise<
     const tenant = await session.findOneBy(tenantEntity, { id: key.slice(tenantPrefix.length) });
     const config = tenant && { tenantId: tenant.id, name: tenant.name, updatedAt: tenant.updatedAt };
     return { kind: 'tenant', key, config };
+  }
+  if (key.startsWith(replayPrefix)) {
+    const replay = await findReplay(session, key);
+    return { kind: 'replay', key, config: replay && configOf(replay) };
   }
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };

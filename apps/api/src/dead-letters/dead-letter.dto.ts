@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import { identifier, listQuery, plainText } from '../http/list-query.js';
-
-const time = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .transform((text) => Date.parse(text))
-    .meta({ description, example: '2026-11-23T19:30:00.000Z' });
+import { howToSend } from '../replays/replay.dto.js';
+import { identifier, listQuery, plainText, time } from '../http/list-query.js';
 
 const filters = {
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
@@ -36,16 +31,35 @@ export const listDeadLettersQuery = z.strictObject({ ...filters, state: state.op
 
 export const discardBody = z.strictObject({ reason }).meta({ id: 'DiscardDeadLetter' });
 
+// Not all there are by mistake.
+const narrowingFilter = z
+  .strictObject(filters)
+  .refine((given) => Object.values(given).some((one) => one !== undefined), 'Must narrow by something');
+
 export const discardAllBody = z
-  .strictObject({
-    // Not all there are by mistake.
-    filter: z
-      .strictObject(filters)
-      .refine((given) => Object.values(given).some((one) => one !== undefined), 'Must narrow by something'),
-    reason,
-  })
+  .strictObject({ filter: narrowingFilter, reason })
   .meta({ id: 'DiscardDeadLetters', description: 'All open dead letters that match the whole filter.' });
+
+export const replayDeadLettersBody = z
+  .strictObject({
+    deliveryIds: z
+      .array(identifier('Of open dead letters.', 'ep_019ab3f2c41e7c3f9d1f2a7c5b6e8d90.live.0.3.1287'))
+      .min(1)
+      .max(1_000)
+      .optional(),
+    filter: narrowingFilter.optional(),
+    ...howToSend,
+  })
+  .refine(({ deliveryIds, filter }) => (deliveryIds === undefined) !== (filter === undefined), {
+    message: 'Must name either deliveryIds or a filter',
+    path: ['filter'],
+  })
+  .meta({
+    id: 'ReplayDeadLetters',
+    description: 'Open dead letters: those named, or all that match the whole filter.',
+  });
 
 export type ListDeadLettersQuery = z.output<typeof listDeadLettersQuery>;
 export type DiscardBody = z.output<typeof discardBody>;
 export type DiscardAllBody = z.output<typeof discardAllBody>;
+export type ReplayDeadLettersBody = z.output<typeof replayDeadLettersBody>;

@@ -1,12 +1,18 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { checkBody, checkQuery } from '../problem/check-input.js';
-import { discardAllBody, discardBody, listDeadLettersQuery } from './dead-letter.dto.js';
+import { DeadLetterReplays } from '../replays/dead-letter-replays.js';
+import type { ReplayAnswer } from '../replays/replay-answer.js';
+import { resendBody } from '../replays/replay.dto.js';
+import { discardAllBody, discardBody, listDeadLettersQuery, replayDeadLettersBody } from './dead-letter.dto.js';
 import { DeadLetterDesk, type DeadLetterAnswer, type DeadLetterStory } from './dead-letters.js';
 
 /** Dead letters, as the projector has written them. */
 @Controller('v1/dead-letters')
 export class DeadLettersController {
-  constructor(@Inject(DeadLetterDesk) private readonly desk: DeadLetterDesk) {}
+  constructor(
+    @Inject(DeadLetterDesk) private readonly desk: DeadLetterDesk,
+    @Inject(DeadLetterReplays) private readonly replays: DeadLetterReplays,
+  ) {}
 
   @Get()
   list(@Query() query: unknown): Promise<{ data: readonly DeadLetterAnswer[]; nextCursor: string | null }> {
@@ -28,5 +34,20 @@ export class DeadLettersController {
   @HttpCode(200)
   discard(@Param('deliveryId') deliveryId: string, @Body() body: unknown): Promise<DeadLetterAnswer> {
     return this.desk.discard(deliveryId, checkBody(discardBody, body));
+  }
+
+  @Post('replay')
+  @HttpCode(202)
+  replayAll(@Body() body: unknown): Promise<ReplayAnswer> {
+    const { deliveryIds, filter, ...how } = checkBody(replayDeadLettersBody, body);
+    return deliveryIds === undefined
+      ? this.replays.begin(filter ?? {}, how)
+      : this.replays.beginChosen(deliveryIds, how);
+  }
+
+  @Post(':deliveryId/replay')
+  @HttpCode(202)
+  replay(@Param('deliveryId') deliveryId: string, @Body() body: unknown): Promise<ReplayAnswer> {
+    return this.replays.beginOne(deliveryId, checkBody(resendBody, body ?? undefined) ?? {});
   }
 }

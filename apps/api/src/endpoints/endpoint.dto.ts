@@ -34,7 +34,7 @@ export function urlFault(text: string, allowHttp: boolean): string | null {
   return null;
 }
 
-const eventTypes = z
+export const eventTypes = z
   .array(
     z.string().superRefine((text, context) => {
       const fault = eventPatternFault(text);

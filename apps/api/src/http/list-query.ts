@@ -35,6 +35,13 @@ export const identifier = (what: string, example: string) =>
 
 const possibleId = identifier('', '');
 
+/** RFC 3339, as Unix milliseconds. */
+export const time = (what: string) =>
+  z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .meta({ description: what, example: '2026-11-23T19:30:00.000Z' });
+
 /** An id out of the path. One that cannot be an id is not there. */
 export function checkId(what: string, id: string): string {
   if (!possibleId.safeParse(id).success) throw notFound(what, id.slice(0, 100));

@@ -30,7 +30,7 @@ export interface PublisherOptions {
 export interface PublisherPorts {
   readonly outbox: Pick<Outbox, 'publishPending'>;
   readonly sender: Pick<RecordSender, 'send'>;
-  readonly codecs: Pick<PlatformCodecs, 'endpointConfig' | 'tenantConfig'>;
+  readonly codecs: Pick<PlatformCodecs, 'endpointConfig' | 'tenantConfig' | 'replayConfig'>;
   readonly schedule: (ms: number, run: () => void) => () => void;
   readonly log: { warn(details: object, message: string): void };
 }
@@ -135,7 +135,14 @@ export class OutboxPublisher implements Publication {
 
   #valueOf(change: ConfigurationChange): Buffer | null {
     if (change.config === null) return null;
-    const { endpointConfig, tenantConfig } = this.ports.codecs;
-    return change.kind === 'endpoint' ? endpointConfig.encode(change.config) : tenantConfig.encode(change.config);
+    const { endpointConfig, tenantConfig, replayConfig } = this.ports.codecs;
+    switch (change.kind) {
+      case 'endpoint':
+        return endpointConfig.encode(change.config);
+      case 'tenant':
+        return tenantConfig.encode(change.config);
+      case 'replay':
+        return replayConfig.encode(change.config);
+    }
   }
 }

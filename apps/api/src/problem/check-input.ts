@@ -59,6 +59,9 @@ function codeOf(issue: Issue): string {
       return 'too-small';
     case 'invalid_value':
       return 'not-one-of';
+    case 'custom':
+      // Checks of our own may name theirs.
+      return typeof issue.params?.['code'] === 'string' ? issue.params['code'] : 'invalid';
     default:
       return 'invalid';
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deliveryIdOf, webhookIdOf } from './delivery-id.js';
+import { deliveryIdOf, parseDeliveryId, webhookIdOf } from './delivery-id.js';
 
 describe('delivery ids', () => {
   it('differ in every part', () => {
@@ -14,6 +14,26 @@ describe('delivery ids', () => {
     ];
     const ids = others.map((change) => deliveryIdOf({ ...source, ...change }));
     expect(new Set([deliveryIdOf(source), ...ids]).size).toBe(5);
+  });
+
+  it('tell where they come from, and nothing else does', () => {
+    const part = fc.stringMatching(/^[a-z0-9_:-]{1,20}$/);
+    const number = fc.nat(999_999_999);
+    const source = fc.record({
+      endpointId: part,
+      stream: part,
+      incarnation: number,
+      sourcePartition: number,
+      sourceOffset: fc.maxSafeNat(),
+    });
+    fc.assert(
+      fc.property(source, (one) => {
+        expect(parseDeliveryId(deliveryIdOf(one))).toEqual(one);
+      }),
+    );
+    for (const text of ['', 'ep.live.0.1', 'ep.live.0.1.x', 'ep.live.0.01.2', 'a.b.live.0.1.2', 'ep.live.0.1.2\n']) {
+      expect(parseDeliveryId(text)).toBeNull();
+    }
   });
 
   it('webhook ids are the same for the same event and endpoint, and hold no dot', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventPatternFault, parseEventPattern } from './event-pattern.js';
+import { eventPatternFault, parseEventPattern, typeMatcher } from './event-pattern.js';
 
 describe('event patterns', () => {
   it.each([
@@ -29,5 +29,14 @@ describe('event patterns', () => {
   ])('%j is refused with a reason', (text) => {
     expect(eventPatternFault(text)).toMatch(/^(is|may|must) /);
     expect(() => parseEventPattern(text)).toThrow(RangeError);
+  });
+
+  it('as a question about types', () => {
+    const wants = typeMatcher(['task.*', 'note.added']);
+    const types = ['task.updated', 'task.comment.added', 'task', 'tasks.updated', 'note.added', 'note.added.twice'];
+    expect(types.filter(wants)).toEqual(['task.updated', 'task.comment.added', 'note.added']);
+    expect(typeMatcher(['*'])('anything')).toBe(true);
+    expect(typeMatcher([])('anything')).toBe(false);
+    expect(() => typeMatcher(['a*'])).toThrow(RangeError);
   });
 });

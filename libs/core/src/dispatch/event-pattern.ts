@@ -32,3 +32,16 @@ export function parseEventPattern(text: string): EventPattern {
   if (text.endsWith('.*')) return { kind: 'below', prefix: text.slice(0, -2) };
   return { kind: 'exact', type: text };
 }
+
+/**
+ * Patterns as a question about a type. Throws as `parseEventPattern` does. For who asks about many endpoints,
+ * `SubscriptionIndex` is faster.
+ */
+export function typeMatcher(patterns: readonly string[]): (type: string) => boolean {
+  const parsed = patterns.map(parseEventPattern);
+  return (type) =>
+    parsed.some((one) => {
+      if (one.kind === 'any') return true;
+      return one.kind === 'exact' ? one.type === type : type.startsWith(`${one.prefix}.`);
+    });
+}

@@ -1,3 +1,4 @@
+export * from './attribute-filter.js';
 export * from './cloud-event.js';
 export * from './http-binding.js';
 export * from './kafka-binding.js';

@@ -10,7 +10,7 @@ CREATE TABLE replays (
   endpoint_ids   text[] NOT NULL,
   event_types    text[],
   filter         jsonb,
-  -- Of dead letters: reasons, delivery ids, since, until (as asked).
+  -- Of dead letters: reasons, delivery ids, since, until, words of the error (as asked).
   selection      jsonb,
   rate_limit     jsonb,
   new_ids        boolean NOT NULL,
@@ -22,10 +22,18 @@ CREATE TABLE replays (
   actor          text,
   revision       integer NOT NULL,
   created_at     timestamptz(3) NOT NULL,
-  updated_at     timestamptz(3) NOT NULL
+  updated_at     timestamptz(3) NOT NULL,
+  -- When all parts were done and every delivery had its final outcome. How many of each is kept with it: nothing has to be
+  -- counted again, and the projection may forget.
+  finished_at    timestamptz(3),
+  delivered      bigint,
+  failed         bigint,
+  dropped        bigint,
+  CHECK (num_nulls(finished_at, delivered, failed, dropped) IN (0, 4))
 );
 CREATE INDEX replays_by_age ON replays (created_at, id);
 CREATE INDEX replays_by_tenant ON replays (tenant_id, created_at, id);
+CREATE INDEX replays_unfinished ON replays (id) WHERE finished_at IS NULL;
 
 CREATE TABLE replay_partitions (
   replay_id    text NOT NULL REFERENCES replays (id) ON DELETE CASCADE,
@@ -47,6 +55,8 @@ CREATE TABLE replay_partitions (
 );
 CREATE INDEX replay_partitions_open ON replay_partitions (owned_by) WHERE NOT done;
 
--- Progress: how the deliveries of a stream stand.
-CREATE INDEX deliveries_replayed ON deliveries (stream, status) WHERE stream <> 'live';
+-- Progress: how the deliveries of a stream stand, and how fast they end.
+CREATE INDEX deliveries_replayed ON deliveries (stream, status, completed_at) WHERE stream <> 'live';
+-- What a replay marked, when it has ended.
+CREATE INDEX dead_letter_resolutions_by_replay ON dead_letter_resolutions (replay_id) WHERE replay_id IS NOT NULL;
 `;

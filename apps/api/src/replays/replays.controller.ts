@@ -1,0 +1,61 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { checkBody, checkQuery } from '../problem/check-input.js';
+import { ReplayCreation } from './create-replay.js';
+import type { DryRunAnswer } from './dry-run-answer.js';
+import type { ReplayAnswer } from './replay-answer.js';
+import { createReplayBody, listReplaysQuery, patchReplayBody } from './replay.dto.js';
+import { ReplayDesk } from './replays.js';
+
+/** What is sent again out of the log. */
+@Controller('v1/replays')
+export class ReplaysController {
+  constructor(
+    @Inject(ReplayDesk) private readonly desk: ReplayDesk,
+    @Inject(ReplayCreation) private readonly creation: ReplayCreation,
+  ) {}
+
+  @Post()
+  async create(
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ReplayAnswer | DryRunAnswer> {
+    const asked = checkBody(createReplayBody, body);
+    if (asked.dryRun !== true) return this.creation.create(asked);
+    reply.code(200);
+    return this.creation.dryRun(asked);
+  }
+
+  @Get()
+  list(@Query() query: unknown): Promise<{ data: readonly ReplayAnswer[]; nextCursor: string | null }> {
+    return this.desk.list(checkQuery(listReplaysQuery, query));
+  }
+
+  @Get(':id')
+  get(@Param('id') id: string): Promise<ReplayAnswer> {
+    return this.desk.get(id);
+  }
+
+  @Patch(':id')
+  patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
+    return this.desk.patch(id, checkBody(patchReplayBody, body));
+  }
+
+  @Post(':id/pause')
+  @HttpCode(200)
+  pause(@Param('id') id: string): Promise<ReplayAnswer> {
+    return this.desk.pause(id);
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  resume(@Param('id') id: string): Promise<ReplayAnswer> {
+    return this.desk.resume(id);
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  cancel(@Param('id') id: string): Promise<ReplayAnswer> {
+    return this.desk.cancel(id);
+  }
+}

@@ -1,0 +1,34 @@
+import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { EndpointRepository } from '#libs/persistence';
+import { checkId } from '../http/list-query.js';
+import { notFound } from '../problem/app-error.js';
+import { checkBody } from '../problem/check-input.js';
+import { DeadLetterReplays } from './dead-letter-replays.js';
+import type { ReplayAnswer } from './replay-answer.js';
+import { recoverBody, resendBody } from './replay.dto.js';
+import { Resends } from './resends.js';
+
+/** Replays that are named by what they are for. */
+@Controller('v1')
+export class SendAgainController {
+  constructor(
+    @Inject(DeadLetterReplays) private readonly deadLetters: DeadLetterReplays,
+    @Inject(Resends) private readonly resends: Resends,
+    @Inject(EndpointRepository) private readonly endpoints: EndpointRepository,
+  ) {}
+
+  /** Everything that the endpoint's deliveries lost from a time on: what was given up then or later, and is open. */
+  @Post('endpoints/:id/recover')
+  @HttpCode(202)
+  async recover(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
+    const { since, ...how } = checkBody(recoverBody, body);
+    if ((await this.endpoints.get(checkId('endpoint', id))) === null) throw notFound('endpoint', id);
+    return this.deadLetters.begin({ endpointId: id, from: since }, how);
+  }
+
+  @Post('deliveries/:id/resend')
+  @HttpCode(202)
+  resend(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
+    return this.resends.begin(id, checkBody(resendBody, body ?? undefined) ?? {});
+  }
+}
