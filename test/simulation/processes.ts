@@ -2,7 +2,14 @@ import { masterKeys } from './codecs.js';
 import { simCursors } from './sim-database.js';
 import { simKafka } from './sim-kafka.js';
 import { SimProcess, type Role } from './sim-process.js';
-import { DeliverConsumer, Dispatcher, type ConsumerOptions, type ConsumerPorts, type Rule } from './subjects.js';
+import {
+  DeliverConsumer,
+  Dispatcher,
+  type ConsumerOptions,
+  type ConsumerPorts,
+  type ReplayStore,
+  type Rule,
+} from './subjects.js';
 import { groupIds, type Running, type World } from './world.js';
 
 const workerRules = new Set<Rule>([
@@ -15,6 +22,13 @@ const workerRules = new Set<Rule>([
   'stamps',
   'set-and-floor',
 ]);
+
+const noReplays: ReplayStore = {
+  parts: () => Promise.resolve([]),
+  checkpoint: () => Promise.resolve(true),
+  openDeadLetters: () => Promise.resolve(new Set()),
+  pastSubscriptions: () => Promise.resolve([]),
+};
 
 /** A mark of every counter: nobody looks at them here. */
 const uncounted = new Proxy({}, { get: () => () => undefined });
@@ -87,7 +101,7 @@ export function startDispatcher(world: World): Running {
   const dispatcher = new Dispatcher(
     simKafka(world, process, (membership) => (running.membership = membership)),
     { events: codecs.schema.events, config: codecs.schema.platform, platform: codecs.schema.platform },
-    { cursors: simCursors(world, process, dieInWrite) },
+    { cursors: simCursors(world, process, dieInWrite), replays: noReplays },
     {
       topics,
       groupId: groupIds.dispatcher,

@@ -14,6 +14,8 @@ import type { CursorKeeper } from './cursors/cursor-keeper.js';
 import { keepCursors, type CursorCounts, type CursorPorts } from './cursors/keep-cursors.js';
 import { PartitionCursors } from './cursors/partition-cursors.js';
 import { takeCursors } from './cursors/take-cursors.js';
+import { keepReplays, type ReplayPorts } from './replays/keep-replays.js';
+import type { ReplayKeeper } from './replays/replay-keeper.js';
 
 export interface ConsumerCounts extends DispatchCounts, CursorCounts {
   partitionStopped(topic: string, partition: number): void;
@@ -29,6 +31,7 @@ export interface ConsumerPorts {
   readonly takeOver: TakeOverPorts;
   readonly source: SourcePorts;
   readonly cursors: CursorPorts;
+  readonly replays: ReplayPorts;
   readonly counts: ConsumerCounts;
   readonly around: Surroundings;
 }
@@ -37,7 +40,8 @@ interface Held {
   readonly at: TopicPartition;
   held: boolean;
   partition: SourcePartition | null;
-  keeper: CursorKeeper | null;
+  cursors: CursorKeeper | null;
+  replays: ReplayKeeper | null;
   alarm: string | null;
 }
 
@@ -96,7 +100,7 @@ export class DispatchConsumer implements OwnershipListener {
       const name = partitionName(gained);
       const before = this.#held.get(name);
       if (before !== undefined) this.#drop(before);
-      const entry: Held = { at: gained, held: true, partition: null, keeper: null, alarm: null };
+      const entry: Held = { at: gained, held: true, partition: null, cursors: null, replays: null, alarm: null };
       this.#held.set(name, entry);
       // A bug stops the partition, not the others.
       this.#begin(gained, entry).catch((error: unknown) => this.#alarm(entry, String(error)));
@@ -135,32 +139,33 @@ export class DispatchConsumer implements OwnershipListener {
       this.#alarm(entry, detail),
     );
     const { offset, incarnation } = taken;
-    const kept = { at: gained, incarnation, epoch: found.epoch, cursors, pipeline };
-    entry.keeper = keepCursors({ ...kept, superseded: () => this.#superseded(entry) }, ports.cursors);
+    const superseded = (): void => this.#superseded(entry);
+    const kept = { at: gained, incarnation, epoch: found.epoch, cursors, pipeline, superseded };
+    entry.cursors = keepCursors(kept, ports.cursors);
+    entry.replays = keepReplays(kept, ports.cursors, ports.replays);
     entry.partition = pipeline;
     // Before the first event: whom nothing may be sent to yet is known then.
-    entry.keeper.start();
+    entry.cursors.start();
     pipeline.start();
+    entry.replays.start();
     ports.around.log.info({ topic, partition, generation, offset, incarnation }, 'a source partition is taken over');
   }
 
   async #settled(): Promise<void> {
     const entries = [...this.#held.values()];
-    await Promise.all(entries.flatMap(({ partition, keeper }) => [partition?.drained(), keeper?.drained()]));
+    await Promise.all(entries.flatMap(({ partition, cursors }) => [partition?.drained(), cursors?.drained()]));
     await this.#ports().commits.flush();
   }
 
   #drop(entry: Held): void {
     entry.held = false;
-    entry.partition?.stop();
-    entry.keeper?.stop();
+    halt(entry);
   }
 
   /** Another dispatcher has taken it over. The group will tell us so; if it does not, one of us is wrong: begin anew. */
   #superseded(entry: Held): void {
     if (!entry.held || entry.alarm !== null) return;
-    entry.partition?.stop();
-    entry.keeper?.stop();
+    halt(entry);
     entry.alarm = 'another dispatcher has taken it over';
     const { around } = this.#ports();
     around.log.warn({ ...entry.at }, entry.alarm);
@@ -183,6 +188,12 @@ export class DispatchConsumer implements OwnershipListener {
         `to go on: \`posthorn incarnation open --partition ${partition} --at <offset>\`, and restart the dispatchers`,
     );
   }
+}
+
+function halt({ partition, cursors, replays }: Held): void {
+  partition?.stop();
+  cursors?.stop();
+  replays?.stop();
 }
 
 async function within(ms: number, work: Promise<void>, around: Surroundings): Promise<void> {

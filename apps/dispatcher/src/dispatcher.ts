@@ -13,12 +13,15 @@ import { EventReader, type EventData } from './read-events.js';
 import type { SourceLimits } from './source-partition.js';
 import type { Surroundings } from './surroundings.js';
 import { TenantGrace } from './tenant-grace.js';
+import { Turnstile } from './turnstile.js';
+import type { ReplayStore } from './replays/replay-store.js';
 
 export interface DispatcherOptions {
   readonly topics: {
     readonly events: string;
     readonly eventsRejected: string;
     readonly deliveries: string;
+    readonly deadLetters: string;
     readonly endpoints: string;
     readonly endpointStatus: string;
   };
@@ -43,11 +46,12 @@ export interface DispatcherOptions {
 export interface DispatcherCodecs {
   readonly events: EventData;
   readonly config: ConfigCodec;
-  readonly platform: Pick<PlatformCodecs, 'delivery' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
+  readonly platform: Pick<PlatformCodecs, 'delivery' | 'deadLetter' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
 }
 
 export interface DispatcherStores {
   readonly cursors: CursorStore;
+  readonly replays: ReplayStore;
 }
 
 const queue = { batchRecords: 500, batchBytes: 1_048_576, queueRecords: 2_000, queueBytes: 4_194_304 };
@@ -128,9 +132,11 @@ export class Dispatcher {
         send: oneSend,
         maxRecordBytes,
         counts,
+        turnstile: new Turnstile(around),
         around,
         without: options.without ?? new Set(),
       },
+      replays: { store: stores.replays, codecs: codecs.platform, topics },
       counts,
       around,
     } satisfies ReturnType<ConstructorParameters<typeof DispatchConsumer>[0]>;

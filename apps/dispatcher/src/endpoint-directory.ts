@@ -1,4 +1,11 @@
-import { replayPrefix, tenantKey, type EndpointConfig, type ReplayConfig, type TenantConfig } from '#libs/contracts';
+import {
+  replayPrefix,
+  tenantKey,
+  type EndpointConfig,
+  type ReplayConfig,
+  type ReplayState,
+  type TenantConfig,
+} from '#libs/contracts';
 import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from './dispatch.js';
@@ -38,6 +45,7 @@ export class EndpointDirectory implements Subscribers {
   readonly #around: Surroundings;
   readonly #index = new SubscriptionIndex<DispatchEndpoint>();
   readonly #tenants = new Set<string>();
+  readonly #replays = new Map<string, { readonly state: ReplayState; readonly version: number }>();
   readonly #listeners = new Set<DirectoryListener>();
   readonly #read = Promise.withResolvers<void>();
   #readTo = 0;
@@ -88,6 +96,11 @@ export class EndpointDirectory implements Subscribers {
   }
 
   /** @returns how to stop */
+  /** Those that have not ended, with the offsets of their records. */
+  replays(): ReadonlyMap<string, { readonly state: ReplayState; readonly version: number }> {
+    return this.#replays;
+  }
+
   listen(listener: DirectoryListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -178,6 +191,8 @@ export class EndpointDirectory implements Subscribers {
 
   #applyReplay(replayId: string, value: Buffer | null, version: number): void {
     const config = value === null ? null : this.#codec.replayConfig.decode(value);
+    if (config === null) this.#replays.delete(replayId);
+    else this.#replays.set(replayId, { state: config.state, version });
     for (const listener of this.#listeners) listener.replayChanged(replayId, config, version);
   }
 }

@@ -48,7 +48,7 @@ it('tells repeats as one that has read all from the beginning, wherever it begin
         const scan = await LogScan.open(at, from, { reader: log.reader(), events, repeatWindow: size });
         for (const [limit, most] of [...turns, [50, 50] as const]) {
           const to = Math.min(Math.max(limit, scan.position), all.length);
-          const { records, end } = await scan.peek(to, most + 1);
+          const { items: records, end } = await scan.peek(to, most + 1);
           for (const [nth, { parsed, passedOver }] of records.entries()) {
             const { offset } = parsed.record;
             expect(offset).toBe(scan.position + nth);

@@ -119,6 +119,10 @@ export class SourcePartition implements Committable {
     return this.#appending.drained();
   }
 
+  get isBusy(): boolean {
+    return this.#queue.length > 0;
+  }
+
   get isStopped(): boolean {
     return this.#stopped;
   }

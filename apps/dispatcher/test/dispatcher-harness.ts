@@ -8,9 +8,11 @@ import {
   type EndOfSpace,
   type EndpointConfig,
   type EndpointStatus,
+  type ReplayState,
 } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
+import { InMemoryReplays } from './in-memory-replays.js';
 import { ProcessView } from './process-view.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -56,6 +58,7 @@ export interface EventOptions {
 export class Harness {
   readonly log: InMemoryLog;
   readonly cursors = new InMemoryCursors();
+  readonly replays = new InMemoryReplays(this.cursors);
   readonly processes: TestProcess[] = [];
   #written = 0;
   #workersTell = false;
@@ -71,6 +74,7 @@ export class Harness {
     this.log.createTopic(topics.events, eventPartitions);
     this.log.createTopic(topics.eventsRejected, eventPartitions);
     this.log.createTopic(topics.deliveries, deliveryPartitions);
+    this.log.createTopic(topics.deadLetters, deliveryPartitions);
     this.log.createTopic(topics.endpoints, 1);
     this.log.createTopic(topics.endpointStatus, deliveryPartitions);
   }
@@ -101,7 +105,7 @@ export class Harness {
     const dispatcher = new Dispatcher(
       view,
       { events: codec.events, config: codec.platform, platform: codec.platform },
-      { cursors: this.cursors },
+      { cursors: this.cursors, replays: this.replays },
       {
         topics,
         groupId,
@@ -206,6 +210,12 @@ export class Harness {
   ): Promise<number> {
     const [position] = await this.log.sender().send([{ topic, partition, key, value, headers }]);
     return position?.offset ?? -1;
+  }
+
+  /** @returns its offset. */
+  replayRecord(replayId: string, state: ReplayState): Promise<number> {
+    const value = { replayId, tenantId: 'acme', state, rateLimit: null, revision: 1, updatedAt: 0 };
+    return this.append(topics.endpoints, 0, replayId, this.codec.platform.replayConfig.encode(value));
   }
 
   async deleteEndpoint(endpointId: string): Promise<void> {

@@ -55,8 +55,10 @@ interface Member {
   stoppedAt: number | null;
 }
 
-/** Source records that are read, decoded and stored at once: below W, and short enough not to hold up live dispatch. */
-const chunkRecords = 200;
+/** Source records that are looked at at once: below W (DESIGN §3) … */
+const chunkRecords = 1_000;
+/** … and how many of them are decoded and sent: few enough not to hold up live dispatch. */
+const sentRecords = 100;
 /** So near to the commit an endpoint joins: the rest is sent while the pipeline stands still. */
 const joinDistance = 500;
 /** Chunks that are sent while it stands still: it may have been W beyond its commit. */
@@ -152,22 +154,24 @@ export class CatchUp {
     const here = members.filter(
       ({ cursor }) => cursor.position >= first.cursor.position && cursor.position < chunk.end,
     );
-    const bulk = await this.#fill(chunk.records, here);
+    const planned = this.#plan(chunk.items, here);
+    const next = planned[sentRecords]?.parsed.record.offset;
+    const end = next ?? chunk.end;
+    const bulk = await this.#fill(planned.slice(0, sentRecords));
     if (!(await bulk.append())) return false;
     tell.caughtUp(bulk.size);
     const moves = here.map(({ cursor, stoppedAt }) => ({
       kind: 'move' as const,
       ...runOf(cursor),
-      position: stoppedAt ?? chunk.end,
+      position: Math.max(cursor.position, Math.min(stoppedAt ?? end, end)),
     }));
     if (!(await writer.write(moves))) return false;
     for (const { endpointId, position } of moves) cursors.book.move(endpointId, position);
-    scan.advance(first.stoppedAt ?? chunk.end);
+    scan.advance(Math.min(first.stoppedAt ?? end, end));
     return true;
   }
 
-  async #fill(records: readonly ScannedRecord[], members: readonly Member[]): Promise<BulkDeliveries> {
-    const wanted = this.#plan(records, members);
+  async #fill(wanted: readonly Planned[]): Promise<BulkDeliveries> {
     const decoded = await this.#ports.events.decode(wanted.map(({ parsed }) => parsed));
     const { newBulk, source, now, maxRecordBytes } = this.#ports;
     const bulk = newBulk();

@@ -1,6 +1,7 @@
 import { liveStream, partitionFor } from '#libs/core';
 import type { EndOfSpace } from '#libs/contracts';
 import type { Appending } from '../appending.js';
+import type { Turnstile } from '../turnstile.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
 import type { DispatchEndpoint } from '../dispatch.js';
@@ -17,6 +18,7 @@ export interface KeeperPorts {
   readonly store: CursorStore;
   readonly freezing: Freezing;
   readonly catchUp: CatchUp;
+  readonly turnstile: Turnstile;
   readonly wishes: FreezeWishes;
   readonly directory: {
     get(endpointId: string): DispatchEndpoint | undefined;
@@ -126,15 +128,13 @@ export class CursorKeeper {
   }
 
   async #round(): Promise<void> {
-    const { freezing, catchUp } = this.#ports;
+    const { freezing, catchUp, turnstile } = this.#ports;
     await this.#lookUp();
     await freezing.freezeDue();
     await this.#endDeleted();
-    while (!this.#stopped && (await catchUp.turn())) {
+    while (!this.#stopped && (await turnstile.pass(() => catchUp.turn()))) {
       await this.#endRuns();
       if (freezing.isDue) break;
-      // Live dispatch first.
-      await pause(this.#ports.around, 0);
     }
     await this.#endRuns();
   }

@@ -50,6 +50,8 @@ export class CursorWriter {
         if (!written) this.#superseded();
         return written && this.#wanted();
       } catch (error) {
+        // A bug, not an answer that is missing: nothing was written.
+        if (error instanceof Error && error.name === 'CursorConflict') throw error;
         const { partition } = this.#owner;
         this.#around.log.warn({ partition, reason: messageOf(error) }, 'whether cursors were stored is not known yet');
         await pause(this.#around, backoffMs(failures));

@@ -6,6 +6,8 @@ import type { PartitionCursors } from './partition-cursors.js';
 /** The partition's pipeline, as far as cursors must know of it. */
 export interface Pipeline {
   readonly isStopped: boolean;
+  /** There is something to dispatch. */
+  readonly isBusy: boolean;
   readonly committedTo: number;
   /** Acknowledged up to here. */
   readonly reached: number;

@@ -5,6 +5,7 @@ import { Appending, type AppendingPorts } from '../appending.js';
 import type { EndpointDirectory } from '../endpoint-directory.js';
 import type { EventReader } from '../read-events.js';
 import { messageOf, type Surroundings } from '../surroundings.js';
+import type { Turnstile } from '../turnstile.js';
 import { BulkDeliveries } from './bulk-deliveries.js';
 import { CatchUp } from './catch-up.js';
 import { CursorKeeper } from './cursor-keeper.js';
@@ -42,6 +43,7 @@ export interface CursorPorts {
   readonly send: SendLimits;
   readonly maxRecordBytes: number;
   readonly counts: CursorCounts;
+  readonly turnstile: Turnstile;
   readonly around: Surroundings;
   readonly without: ReadonlySet<CursorRule>;
 }
@@ -113,6 +115,7 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     store,
     freezing,
     catchUp,
+    turnstile: ports.turnstile,
     wishes,
     directory,
     appending,
