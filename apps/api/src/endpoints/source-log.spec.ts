@@ -96,14 +96,14 @@ it('says from when on the log is complete, where it may lack what was asked for'
 it('looks again when the log’s start moves on meanwhile', async () => {
   append(0, 0, 10, 20);
   await trim(0, 1);
-  const { range } = log.reader();
+  const reader = log.reader();
   const source = sourceLog({
     async *range(place, start, end) {
       if (start === 1) {
         await trim(0, 2);
         throw new OffsetOutOfRange(place, start, { start: 2, end });
       }
-      yield* range(place, start, end);
+      yield* reader.range(place, start, end);
     },
   });
   expect(await source.historyFrom('beginning')).toMatchObject({

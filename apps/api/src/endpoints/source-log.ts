@@ -19,7 +19,7 @@ export interface SourceLogOptions {
 }
 
 /** Of what was asked for, the part that the log does not hold any more, or may not. */
-export interface HistoryGap {
+interface HistoryGap {
   readonly partitions: readonly number[];
   /** From this time on it holds everything; Unix ms. */
   readonly from: number;
