@@ -1,5 +1,5 @@
 import { masterKeys } from './codecs.js';
-import { simCursors } from './sim-database.js';
+import { simCursors } from './sim-cursors.js';
 import { simKafka } from './sim-kafka.js';
 import { SimProcess, type Role } from './sim-process.js';
 import {

@@ -153,7 +153,8 @@ export class DispatchConsumer implements OwnershipListener {
 
   async #settled(): Promise<void> {
     const entries = [...this.#held.values()];
-    await Promise.all(entries.flatMap(({ partition, cursors }) => [partition?.drained(), cursors?.drained()]));
+    const drains = entries.flatMap(({ partition, cursors, replays }) => [partition, cursors, replays]);
+    await Promise.all(drains.map((one) => one?.drained() ?? Promise.resolve()));
     await this.#ports().commits.flush();
   }
 

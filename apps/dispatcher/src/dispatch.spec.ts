@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { DispatchWindow, RepeatWindow } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
-import { Dispatch, type DispatchEndpoint, type DispatchSource } from './dispatch.js';
+import { Dispatch, type DispatchSource } from './dispatch.js';
+import type { DispatchEndpoint } from './dispatch-endpoint.js';
 import type { ReadRecord } from './read-events.js';
 
 const endpoint = (number: number): DispatchEndpoint => ({

@@ -5,7 +5,7 @@
  * A crash here: nothing is committed before all is acknowledged, so the next owner makes the same again; workers drop it.
  * Tests: dispatch.spec.ts, dispatcher.spec.ts, ownership.spec.ts (crashes), dispatch.int-spec.ts.
  */
-import type { Delivery, EndpointOrdering, EndpointState } from '#libs/contracts';
+import type { Delivery } from '#libs/contracts';
 import {
   fingerprintOf,
   liveStream,
@@ -15,30 +15,12 @@ import {
   type RepeatWindow,
   type SendLimits,
   type SourceMark,
-  type Subscription,
 } from '#libs/core';
 import type { LogRecord, OutgoingRecord } from '#libs/kafka';
+import type { DispatchEndpoint, LiveFilter, Subscribers } from './dispatch-endpoint.js';
 import { newDelivery, prepareEvent } from './new-delivery.js';
 import type { ReadRecord, Rejection } from './read-events.js';
 import { outgoingBytes, rejectedRecord } from './reject.js';
-
-/** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
-export interface DispatchEndpoint extends Subscription {
-  readonly ordering: EndpointOrdering;
-  readonly state: EndpointState;
-  /** Run of the cursors that it was created with; null: it began live. */
-  readonly backfill: string | null;
-  /** Offset of its record in posthorn.endpoints. */
-  readonly configVersion: number;
-  /** Of posthorn.deliveries. */
-  readonly partition: number;
-}
-
-/** Who wants an event, as the configuration stands. */
-export interface Subscribers {
-  hasTenant(tenantId: string): boolean;
-  match(tenantId: string, type: string): readonly DispatchEndpoint[];
-}
 
 export interface DeliveryEncoder {
   encode(delivery: Delivery): Buffer;
@@ -51,13 +33,6 @@ export interface DispatchTargets {
   readonly send: SendLimits;
   /** Of one record, key and headers included. */
   readonly maxRecordBytes: number;
-}
-
-/** Who follows a source partition live. */
-export interface LiveFilter {
-  /** Nobody has to be asked for. */
-  readonly allLive: boolean;
-  isLive(endpoint: DispatchEndpoint, offset: number): boolean;
 }
 
 /** The source partition that records come from, and how far it is. */

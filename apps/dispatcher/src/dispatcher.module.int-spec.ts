@@ -22,6 +22,7 @@ it('starts, is ready once endpoints are read and partitions assigned, and stops'
     DATABASE_URL: database.url,
     POSTHORN_DISPATCHER_PORT: '0',
     POSTHORN_TOPIC_PREFIX: prefix,
+    POSTHORN_DELIVERY_PARTITIONS: '2',
   });
   const logger = createLogger({ name: 'dispatcher', level: 'silent' });
   await applySchemas({ registryUrl, eventsFolder: join(import.meta.dirname, '../../../schemas/events') });

@@ -8,18 +8,25 @@ import {
 import type { Config } from '#libs/config';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { Cursors, ReplayParts, type Database } from '#libs/persistence';
-import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import { connectDatabase, Cursors, promptAnswers, ReplayParts, type Database } from '#libs/persistence';
+import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { Dispatcher } from './dispatcher.js';
 import type { Surroundings } from './surroundings.js';
 
+/** Connections of its own: what holds a source partition up must have an answer soon, or none. */
+const CURSOR_DATABASE = Symbol('CursorDatabase');
+
 @Module({
-  imports: [DatabaseModule],
   providers: [
     {
+      provide: CURSOR_DATABASE,
+      inject: [CONFIG],
+      useFactory: (config: Config): Promise<Database> => connectDatabase(config.databaseUrl, promptAnswers),
+    },
+    {
       provide: Dispatcher,
-      inject: [CONFIG, KAFKA_LOG, DATABASE, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
+      inject: [CONFIG, KAFKA_LOG, CURSOR_DATABASE, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
       useFactory: (
         config: Config,
         log: KafkaLog,
@@ -49,6 +56,7 @@ import type { Surroundings } from './surroundings.js';
 export class DispatcherModule implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     @Inject(Dispatcher) private readonly dispatcher: Dispatcher,
+    @Inject(CURSOR_DATABASE) private readonly database: Database,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -63,6 +71,7 @@ export class DispatcherModule implements OnModuleInit, OnApplicationBootstrap, B
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.dispatcher.stop();
+    await this.database.close();
   }
 }
 

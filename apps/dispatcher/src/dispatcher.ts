@@ -152,7 +152,9 @@ export class Dispatcher {
 
   /** Resolves when the endpoints are read and the group has been joined. */
   async start(): Promise<void> {
-    await Promise.all([this.#directory.start(), this.#loads.start()]);
+    // Advice: nothing waits for it.
+    void this.#loads.start();
+    await this.#directory.start();
     await this.#consumer.start();
   }
 

@@ -8,7 +8,7 @@ import {
 } from '#libs/contracts';
 import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
-import type { DispatchEndpoint, Subscribers } from './dispatch.js';
+import type { DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 
 /** Decodes records of posthorn.endpoints; `prepare` rejects while the registry is away. */

@@ -1,7 +1,7 @@
 import type { Delivery } from '#libs/contracts';
 import { orderingKeyOf, webhookIdOf, type EventEnvelope } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
-import type { DispatchEndpoint } from './dispatch.js';
+import type { DispatchEndpoint } from './dispatch-endpoint.js';
 import { render, type Rendered } from './render.js';
 import type { ReadRecord } from './read-events.js';
 

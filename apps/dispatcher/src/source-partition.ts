@@ -2,7 +2,8 @@ import { DispatchWindow, encodeSourcePosition, type RejectionCode, type SourceMa
 import type { LogFeed, LogRecord, PartitionCommit, TopicPartition } from '#libs/kafka';
 import { Appending, type AppendingPorts } from './appending.js';
 import type { Committable, CommitLoop } from './commit-loop.js';
-import type { Dispatch, DispatchSend, DispatchSource, LiveFilter } from './dispatch.js';
+import type { Dispatch, DispatchSend, DispatchSource } from './dispatch.js';
+import type { LiveFilter } from './dispatch-endpoint.js';
 import type { EventReader, ReadRecord } from './read-events.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 import type { TakenOver } from './take-over.js';

@@ -1,4 +1,4 @@
-import type { Subscribers } from './dispatch.js';
+import type { Subscribers } from './dispatch-endpoint.js';
 import type { ReadRecord } from './read-events.js';
 import { pause, type Surroundings } from './surroundings.js';
 

@@ -8,7 +8,7 @@
  */
 import { catchUpRoom, liveStream, type Cursor } from '#libs/core';
 import { OffsetOutOfRange } from '#libs/kafka';
-import type { DispatchEndpoint, Subscribers } from '../dispatch.js';
+import type { DispatchEndpoint, Subscribers } from '../dispatch-endpoint.js';
 import type { ScannedRecord } from '../log-scan.js';
 import { newDelivery, prepareEvent } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
@@ -125,14 +125,15 @@ export class CatchUp {
 
   /** The one that was served longest ago, of those that a scan stands at if there are any. */
   #choose(members: readonly Member[]): Member | undefined {
-    const { scans, monotonic } = this.#ports;
+    const { scans } = this.#ports;
+    const now = this.#ports.monotonic();
     const servedAt = ({ cursor }: Member): number => this.#servedAt.get(cursor.endpointId) ?? -Infinity;
     const byAge = members.toSorted((a, b) => servedAt(a) - servedAt(b));
     const [oldest] = byAge;
     if (oldest === undefined) return undefined;
-    const isPatient = monotonic() - servedAt(oldest) < patienceMs;
+    const isPatient = now - servedAt(oldest) < patienceMs;
     const chosen = isPatient ? (byAge.find(({ cursor }) => scans.has(cursor.position)) ?? oldest) : oldest;
-    this.#servedAt.set(chosen.cursor.endpointId, monotonic());
+    this.#servedAt.set(chosen.cursor.endpointId, now);
     return chosen;
   }
 
@@ -173,8 +174,9 @@ export class CatchUp {
 
   async #fill(wanted: readonly Planned[]): Promise<BulkDeliveries> {
     const decoded = await this.#ports.events.decode(wanted.map(({ parsed }) => parsed));
-    const { newBulk, source, now, maxRecordBytes } = this.#ports;
-    const bulk = newBulk();
+    const { source, maxRecordBytes } = this.#ports;
+    const dispatchedAt = this.#ports.now();
+    const bulk = this.#ports.newBulk();
     for (const [nth, read] of decoded.entries()) {
       // Live dispatch rejects it, whoever wants it.
       if (read.kind === 'rejected') continue;
@@ -182,7 +184,7 @@ export class CatchUp {
       for (const { endpoint, cursor } of wanted[nth]?.members ?? []) {
         const { incarnation, partition: sourcePartition } = source;
         const space = { stream: liveStream, space: cursor.run, floor: cursor.position };
-        const delivery = newDelivery(event, endpoint, { ...space, incarnation, sourcePartition }, now());
+        const delivery = newDelivery(event, endpoint, { ...space, incarnation, sourcePartition }, dispatchedAt);
         bulk.add(delivery, endpoint.partition, maxRecordBytes);
       }
     }

@@ -4,7 +4,7 @@ import type { Appending } from '../appending.js';
 import type { Turnstile } from '../turnstile.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { CatchUp } from './catch-up.js';
 import type { CursorStore } from './cursor-store.js';
 import type { CursorWriter } from './cursor-writer.js';
@@ -142,7 +142,7 @@ export class CursorKeeper {
   /** A backfill's cursors are stored before its endpoint is published: what there is no row of has none. */
   async #lookUp(): Promise<void> {
     const { cursors, store, partition, freezing, directory } = this.#ports;
-    for (const [endpointId, run] of [...cursors.toLookUp]) {
+    for (const [endpointId, run] of cursors.toLookUp) {
       const cursor = await store.lookUp(partition, endpointId);
       if (this.#stopped) return;
       cursors.lookedUp(endpointId, run, cursor);

@@ -147,7 +147,7 @@ export class EndpointLoads {
     if (newer > 0) {
       // A new owner tells what is worth telling, and nothing of what its predecessor told is.
       word.epoch = { era: status.era, generation: status.generation };
-      for (const endpointId of [...word.endpoints.keys()]) this.#forget(word, endpointId);
+      for (const endpointId of word.endpoints.keys()) this.#forget(word, endpointId);
     }
     if (key === `partition:${partition}`) {
       word.readTo = status.readTo;

@@ -75,7 +75,7 @@ export class Freezing implements WishListener {
   }
 
   async #freezeAt(position: number): Promise<void> {
-    const { cursors, writer, wishes, incarnation, frozen } = this.#ports;
+    const { cursors, writer, wishes, incarnation } = this.#ports;
     const changes: Extract<CursorChange, { kind: 'freeze' }>[] = [];
     for (const [endpointId, reason] of this.#wished) {
       if (changes.length >= mostAtOnce) break;
@@ -91,6 +91,6 @@ export class Freezing implements WishListener {
       cursors.add({ endpointId, run, kind: 'freeze', incarnation, position }, wishes.reasonFor(endpointId) !== null);
       this.#wished.delete(endpointId);
     }
-    frozen(changes.length);
+    this.#ports.frozen(changes.length);
   }
 }

@@ -79,6 +79,14 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     without,
     frozen: (count) => counts.endpointsFrozen(count),
   });
+  for (const cursor of cursors.book) {
+    if (cursor.incarnation === incarnation) continue;
+    const { endpointId, run, position } = cursor;
+    around.log.error(
+      { endpointId, run, partition, position, incarnation },
+      'a cursor names offsets of another log, and is not moved: `posthorn incarnation open` again, which takes it along',
+    );
+  }
   const newBulk = (): BulkDeliveries =>
     new BulkDeliveries({ appending, encoder: codecs.delivery, topic: deliveries.topic, limits: ports.send, loads });
   const lost = ({ endpointId, run, position }: Cursor, start: number): void => {

@@ -1,5 +1,5 @@
 import { CursorBook, type Cursor } from '#libs/core';
-import type { DispatchEndpoint, LiveFilter } from '../dispatch.js';
+import type { DispatchEndpoint, LiveFilter } from '../dispatch-endpoint.js';
 import type { StoredCursor } from './cursor-store.js';
 
 /** A run whose end record is due in the log. */

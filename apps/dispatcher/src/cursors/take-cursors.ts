@@ -1,4 +1,4 @@
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import { backoffMs, messageOf, pause, type Surroundings } from '../surroundings.js';
 import type { CursorStore, StoredCursor } from './cursor-store.js';
 

@@ -3,7 +3,7 @@ import { webhookIdOf } from '#libs/core';
 import type { LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { BufferedRange } from '../buffered-range.js';
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { Candidate, ReplaySource, ReplayedDelivery } from './replay-source.js';
 import type { ReplayPart, ReplayStore } from './replay-store.js';
 

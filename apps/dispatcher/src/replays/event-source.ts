@@ -1,6 +1,6 @@
 import { parseAttributeFilter, ReplaySelection, webhookIdOf } from '#libs/core';
 import type { TopicPartition } from '#libs/kafka';
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import { LogScan, type LogScanPorts } from '../log-scan.js';
 import { newDelivery, prepareEvent } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
@@ -57,7 +57,8 @@ export class EventSource implements ReplaySource<EventCandidate> {
   async deliveries(
     chosen: Parameters<ReplaySource<EventCandidate>['deliveries']>[0],
   ): ReturnType<ReplaySource<EventCandidate>['deliveries']> {
-    const { events, now } = this.#ports;
+    const { events } = this.#ports;
+    const dispatchedAt = this.#ports.now();
     const { replayId, newIds } = this.#part;
     const decoded = await events.decode(chosen.map(({ candidate }) => candidate.parsed));
     const made: { readonly delivery: ReplayedDelivery; readonly endpoint: DispatchEndpoint }[] = [];
@@ -66,7 +67,7 @@ export class EventSource implements ReplaySource<EventCandidate> {
       if (read.kind === 'rejected') continue;
       const event = prepareEvent(read);
       for (const endpoint of chosen[nth]?.endpoints ?? []) {
-        const delivery = newDelivery(event, endpoint, unfilled, now());
+        const delivery = newDelivery(event, endpoint, unfilled, dispatchedAt);
         const { source, id } = event.envelope;
         const webhookId = newIds ? webhookIdOf(endpoint.endpointId, `${replayId} ${source}`, id) : delivery.webhookId;
         made.push({ delivery: { ...delivery, webhookId }, endpoint });

@@ -78,5 +78,5 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
     );
     return new ReplayRun(part, standing, source, runPorts);
   };
-  return new ReplayKeeper({ ownedBy, store: ports.store, directory, pipeline, turnstile, newRun, around });
+  return new ReplayKeeper({ ownedBy, store: ports.store, directory, pipeline, turnstile, appending, newRun, around });
 }

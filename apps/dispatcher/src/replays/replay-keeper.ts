@@ -1,4 +1,5 @@
 import type { ReplayConfig } from '#libs/contracts';
+import type { Appending } from '../appending.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
 import type { Turnstile } from '../turnstile.js';
@@ -14,6 +15,7 @@ export interface ReplayKeeperPorts {
   };
   readonly pipeline: { readonly isBusy: boolean };
   readonly turnstile: Turnstile;
+  readonly appending: Pick<Appending, 'drained'>;
   /** Null: it cannot be run here, which was told. */
   newRun(part: ReplayPart, standing: ReplayStanding): ReplayRun | null;
   readonly around: Surroundings;
@@ -65,6 +67,11 @@ export class ReplayKeeper {
     this.#wake();
   }
 
+  /** Resolves when nothing of it is on its way to the log. */
+  drained(): Promise<void> {
+    return this.#ports.appending.drained();
+  }
+
   #changed(replayId: string, config: ReplayConfig | null, version: number): void {
     let isKnown = false;
     for (const [name, { run }] of this.#running) {
@@ -92,8 +99,8 @@ export class ReplayKeeper {
   }
 
   async #read(): Promise<void> {
-    const { store, ownedBy, directory, newRun } = this.#ports;
-    for (const replayId of [...this.#toRead]) {
+    const { store, ownedBy, directory } = this.#ports;
+    for (const replayId of this.#toRead) {
       const parts = await store.parts(ownedBy, replayId ?? undefined);
       if (this.#stopped) return;
       this.#toRead.delete(replayId);
@@ -101,7 +108,7 @@ export class ReplayKeeper {
         const name = `${part.replayId} ${part.partition}`;
         // Its record says how it stands; it is read before, or to be read yet.
         const standing = directory.replays().get(part.replayId);
-        const run = standing === undefined || this.#running.has(name) ? null : newRun(part, standing);
+        const run = standing === undefined || this.#running.has(name) ? null : this.#ports.newRun(part, standing);
         if (run !== null) this.#running.set(name, { run, waitsSince: null });
       }
     }

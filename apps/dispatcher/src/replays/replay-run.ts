@@ -13,7 +13,7 @@ import type { Appending } from '../appending.js';
 import type { BulkDeliveries } from '../cursors/bulk-deliveries.js';
 import type { CursorWriter } from '../cursors/cursor-writer.js';
 import type { EndpointLoads } from '../cursors/endpoint-loads.js';
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { Candidate, ReplaySource } from './replay-source.js';
 import type { ReplayCheckpoint, ReplayPart, ReplayStore } from './replay-store.js';
 

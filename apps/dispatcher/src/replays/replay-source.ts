@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import type { DispatchEndpoint } from '../dispatch.js';
+import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 
 /** A record of a replay's source that somebody gets. */
 export interface Candidate {

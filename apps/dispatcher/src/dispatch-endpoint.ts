@@ -1,0 +1,27 @@
+import type { EndpointOrdering, EndpointState } from '#libs/contracts';
+import type { Subscription } from '#libs/core';
+
+/** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
+export interface DispatchEndpoint extends Subscription {
+  readonly ordering: EndpointOrdering;
+  readonly state: EndpointState;
+  /** Run of the cursors that it was created with; null: it began live. */
+  readonly backfill: string | null;
+  /** Offset of its record in posthorn.endpoints. */
+  readonly configVersion: number;
+  /** Of posthorn.deliveries. */
+  readonly partition: number;
+}
+
+/** Who wants an event, as the configuration stands. */
+export interface Subscribers {
+  hasTenant(tenantId: string): boolean;
+  match(tenantId: string, type: string): readonly DispatchEndpoint[];
+}
+
+/** Who follows a source partition live. */
+export interface LiveFilter {
+  /** Nobody has to be asked for. */
+  readonly allLive: boolean;
+  isLive(endpoint: DispatchEndpoint, offset: number): boolean;
+}
