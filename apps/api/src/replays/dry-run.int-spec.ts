@@ -106,7 +106,7 @@ describe('a dry run', () => {
   it('and the replay tell what retention has taken, by number where offsets tell, else by time', async () => {
     await world.sender.send([world.anEvent(2)]);
     const { from, begins } = await world.here();
-    await world.sender.send([...Array.from({ length: 6 }, () => world.anEvent(2))]);
+    await world.sender.send(Array.from({ length: 6 }, () => world.anEvent(2)));
     await world.here();
     await world.sender.send([world.anEvent(2)]);
     const start = begins[2]! + 4;

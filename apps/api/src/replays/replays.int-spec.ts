@@ -160,7 +160,7 @@ describe('a replay of events', () => {
 
   it('tells of its progress', async () => {
     const { from, begins } = await world.here();
-    await world.sender.send([...Array.from({ length: 10 }, () => world.anEvent(0))]);
+    await world.sender.send(Array.from({ length: 10 }, () => world.anEvent(0)));
     const { body } = await world.replay({ from, endpointIds: [endpoints[0]] });
     const replayId = body['id'] as unknown as string;
     await world.database.session.query('INSERT INTO source_partitions VALUES (0, 1)');
