@@ -14,7 +14,15 @@ function undispatched({ events, endpoints, deliveries }: Evidence): Violation[] 
   const lost: Violation[] = [];
   for (const { partition, offset, id, repeat } of events) {
     if (repeat) continue;
-    for (const { endpointId, stable } of endpoints) {
+    for (const { endpointId, stable, beginsAt } of endpoints) {
+      if (offset < (beginsAt?.[partition] ?? 0)) {
+        if (made.has(`${partition} ${offset} ${endpointId}`))
+          lost.push({
+            kind: 'order',
+            text: `event ${id} (${partition}@${offset}) lies before the begin of ${endpointId}`,
+          });
+        continue;
+      }
       if (stable && !made.has(`${partition} ${offset} ${endpointId}`))
         lost.push({ kind: 'loss', text: `event ${id} (${partition}@${offset}) was never dispatched to ${endpointId}` });
     }
@@ -56,13 +64,14 @@ export function committedDeliveries({ deliveries, commits }: Evidence): Iterable
   const found = new Map<string, DeliveryFact>();
   const ofSource = commits.filter(({ group }) => group === 'dispatcher');
   for (const delivery of deliveries) {
-    const { id, sourcePartition, sourceOffset, by } = delivery;
+    const { id, sourcePartition, sourceOffset, by, space } = delivery;
     if (found.has(id)) continue;
     const committed = ofSource.some(
       (one) =>
         one.partition === sourcePartition && one.tenure === by && one.from <= sourceOffset && sourceOffset < one.to,
     );
-    if (committed) found.set(id, delivery);
+    // What is caught up lies below the commit: whoever sent it, it counts.
+    if (committed || space !== '') found.set(id, delivery);
   }
   return found.values();
 }

@@ -27,6 +27,7 @@ function delivery(nth: number, changes: Partial<DeliveryFact> = {}): DeliveryFac
     sourcePartition: 0,
     sourceOffset: nth,
     ordering: 'key',
+    space: '',
     orderingKey: 'k',
     by: dispatcher,
     ...changes,
@@ -65,7 +66,7 @@ function attempt(nth: number, at: number, changes: Partial<AttemptFact> = {}): A
   };
 }
 
-const endpoint = { endpointId: 'ep', partition: 0, stable: true, deletedAt: null, rateLimit: null };
+const endpoint = { endpointId: 'ep', partition: 0, stable: true, deletedAt: null, beginsAt: null, rateLimit: null };
 
 /** Two events for one endpoint, delivered in order. */
 const good: Evidence = {

@@ -18,12 +18,14 @@ export function collect(world: World): Evidence {
   for (const { topic, partition, offset, value, at, by } of broker.history) {
     if (value === null) continue;
     if (topic === topics.deliveries) {
+      if (platform.isEndOfSpace(value)) continue;
       const delivery = platform.delivery.decode(value);
       deliveries.push({
         id: deliveryIdOf(delivery),
         webhookId: delivery.webhookId,
         endpointId: delivery.endpointId,
         stream: delivery.stream,
+        space: delivery.space,
         partition,
         pos: offset,
         sourcePartition: delivery.sourcePartition,
@@ -49,7 +51,8 @@ export function collect(world: World): Evidence {
     endpoints: scenario.endpoints.map((plan): EndpointFact => ({
       endpointId: plan.endpointId,
       partition: plan.partition,
-      stable: plan.createdAt === 0 && !world.changed.has(plan.endpointId),
+      stable: (plan.createdAt === 0 || plan.backfillFrom !== null) && !world.changed.has(plan.endpointId),
+      beginsAt: world.backfills.get(plan.endpointId) ?? null,
       deletedAt: world.deletedAt.get(plan.endpointId) ?? null,
       rateLimit: plan.config.rateLimit,
     })),

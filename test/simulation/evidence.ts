@@ -40,6 +40,8 @@ export interface DeliveryFact {
   readonly pos: number;
   readonly sourcePartition: number;
   readonly sourceOffset: number;
+  /** Of a catch-up; empty for live dispatch. */
+  readonly space: string;
   readonly ordering: Ordering;
   readonly orderingKey: string | null;
   readonly by: Tenure | null;
@@ -88,8 +90,10 @@ export interface EventFact {
 export interface EndpointFact {
   readonly endpointId: string;
   readonly partition: number;
-  /** Whether it was there, active and unchanged from before the first event to the end. */
+  /** Whether it was there, unchanged but for pauses, from its beginning to the end. */
   readonly stable: boolean;
+  /** Where it began, by source partition, if it began in the past; null: before the first event. */
+  readonly beginsAt: readonly number[] | null;
   readonly deletedAt: number | null;
   readonly rateLimit: EndpointConfig['rateLimit'];
 }

@@ -19,6 +19,7 @@ export class Faults {
     zombieWorker: () => this.#sleep('worker'),
     crashDispatcher: () => this.#crash('dispatcher'),
     crashDispatcherInCall: () => this.#crashInCall('dispatcher'),
+    crashDispatcherInWrite: () => this.#crashInWrite(),
     stopDispatcher: () => this.#stop('dispatcher'),
     startDispatcher: () => this.#start('dispatcher'),
     zombieDispatcher: () => this.#sleep('dispatcher'),
@@ -35,6 +36,9 @@ export class Faults {
     loseSendAnswers: () => this.#trouble((one) => void (one.process.trouble.lostSends += this.#world.random.int(1, 3))),
     loseCommitAnswers: () =>
       this.#trouble((one) => void (one.process.trouble.lostCommits += this.#world.random.int(1, 3))),
+    databaseAway: () => this.#databaseAway(),
+    loseDatabaseAnswers: () =>
+      this.#trouble((one) => void (one.process.trouble.lostQueries += this.#world.random.int(1, 4)), 'dispatcher'),
     changeOrdering: () =>
       this.#configure((plan) =>
         this.#world.writeEndpoint(plan, { ordering: this.#world.random.pick(['none', 'key', 'endpoint']) }),
@@ -76,8 +80,9 @@ export class Faults {
     const world = this.#world;
     world.trace.note('all heals');
     world.broker.setAvailable(true);
+    world.database.isAvailable = true;
     for (const { process } of world.running) {
-      Object.assign(process.trouble, { late: null, lostSends: 0, lostCommits: 0 });
+      Object.assign(process.trouble, { late: null, lostSends: 0, lostCommits: 0, lostQueries: 0, diesInWrite: null });
       process.crashInCall(null);
       process.wake();
     }
@@ -132,6 +137,15 @@ export class Faults {
     if (victim === undefined) return false;
     victim.process.crashInCall(random.int(0, 25), this.#lateness());
     this.#replace(role);
+    return true;
+  }
+
+  /** It dies when it next stores cursors, and what it stores arrives when another may have taken over. */
+  #crashInWrite(): boolean {
+    const { random } = this.#world;
+    const victim = random.pick(this.#awake('dispatcher'));
+    if (victim === undefined || victim.process.trouble.diesInWrite !== null) return false;
+    victim.process.trouble.diesInWrite = this.#lateness();
     return true;
   }
 
@@ -211,9 +225,19 @@ export class Faults {
     return true;
   }
 
-  #trouble(make: (one: Running) => void): boolean {
+  #databaseAway(): boolean {
+    const { random, database, time, trace } = this.#world;
+    if (!database.isAvailable) return false;
+    const ms = random.int(100, 5_000);
+    trace.note(`the database is away for ${ms}`);
+    database.isAvailable = false;
+    time.schedule(ms, () => (database.isAvailable = true));
+    return true;
+  }
+
+  #trouble(make: (one: Running) => void, role?: Role): boolean {
     const { random, running, trace } = this.#world;
-    const victim = random.pick([...running]);
+    const victim = random.pick(role === undefined ? [...running] : this.#all(role));
     if (victim === undefined) return false;
     make(victim);
     trace.note(`${victim.process.name} has trouble: ${JSON.stringify(victim.process.trouble)}`);

@@ -73,7 +73,7 @@ async function live(world: World, profile: Profile): Promise<void> {
   for (const plan of scenario.endpoints) {
     receivers.behaviours.set(plan.endpointId, plan.react);
     if (plan.createdAt === 0) world.writeEndpoint(plan);
-    else time.schedule(plan.createdAt, () => world.writeEndpoint(plan));
+    else time.schedule(plan.createdAt, () => world.createEndpoint(plan));
   }
   for (let left = scenario.workers; left > 0; left -= 1) startWorker(world);
   for (let left = scenario.dispatchers; left > 0; left -= 1) startDispatcher(world);

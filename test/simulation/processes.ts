@@ -1,8 +1,34 @@
 import { masterKeys } from './codecs.js';
+import { simCursors } from './sim-database.js';
 import { simKafka } from './sim-kafka.js';
 import { SimProcess, type Role } from './sim-process.js';
-import { DeliverConsumer, Dispatcher, type ConsumerOptions, type ConsumerPorts, type Rule } from './subjects.js';
+import {
+  DeliverConsumer,
+  Dispatcher,
+  type ConsumerOptions,
+  type ConsumerPorts,
+  type ReplayStore,
+  type Rule,
+} from './subjects.js';
 import { groupIds, type Running, type World } from './world.js';
+
+const workerRules = new Set<Rule>([
+  'fence',
+  'fence-level',
+  'eras',
+  'read-beyond-pos',
+  'restore-retries',
+  'fold-attempts',
+  'stamps',
+  'set-and-floor',
+]);
+
+const noReplays: ReplayStore = {
+  parts: () => Promise.resolve([]),
+  checkpoint: () => Promise.resolve(true),
+  openDeadLetters: () => Promise.resolve(new Set()),
+  pastSubscriptions: () => Promise.resolve([]),
+};
 
 /** A mark of every counter: nobody looks at them here. */
 const uncounted = new Proxy({}, { get: () => () => undefined });
@@ -11,9 +37,7 @@ export function startWorker(world: World): Running {
   const { scenario, codecs, topics } = world;
   const running = newProcess(world, 'worker');
   const { process } = running;
-  const without = new Set(
-    [...world.without].filter((rule): rule is Rule => rule !== 'lease' && rule !== 'late-commits'),
-  );
+  const without = new Set([...world.without].filter((rule): rule is Rule => workerRules.has(rule as Rule)));
   const options: ConsumerOptions & { readonly without: ReadonlySet<Rule> } = {
     topics,
     groupId: groupIds.worker,
@@ -58,9 +82,26 @@ export function startDispatcher(world: World): Running {
   const { codecs, topics, scenario } = world;
   const running = newProcess(world, 'dispatcher');
   const { process } = running;
+  const another = (): void => {
+    world.time.schedule(world.random.int(0, 2_000), () => void startDispatcher(world));
+  };
+  const superseded = (): void => {
+    world.count('superseded');
+    process.crash();
+    another();
+  };
+  const dieInWrite = (lateMs: number): void => {
+    const id = running.membership?.memberId ?? '';
+    world.count('diedInWrite');
+    process.crashLate(lateMs);
+    // The group hears of it at once: what was handed over may arrive when others have taken over.
+    if (id !== '') world.groups.dispatcher.expel(id, 0);
+    another();
+  };
   const dispatcher = new Dispatcher(
     simKafka(world, process, (membership) => (running.membership = membership)),
-    { events: codecs.schema.events, config: codecs.schema.platform, delivery: codecs.schema.platform.delivery },
+    { events: codecs.schema.events, config: codecs.schema.platform, platform: codecs.schema.platform },
+    { cursors: simCursors(world, process, dieInWrite), replays: noReplays },
     {
       topics,
       groupId: groupIds.dispatcher,
@@ -69,6 +110,8 @@ export function startDispatcher(world: World): Running {
       repeatWindow: 1_000,
       tenantGraceMs: 500,
       commitIntervalMs: scenario.commitEveryMs,
+      circuitFreezeMs: scenario.circuitFreezeMs,
+      without: world.without as ReadonlySet<never>,
     },
     {
       ...(uncounted as ConstructorParameters<typeof Dispatcher>[3]),
@@ -78,12 +121,19 @@ export function startDispatcher(world: World): Running {
       lag: () => undefined,
       partitionStopped: (topic, partition) => world.alarm(`${process.name} stopped ${topic}-${partition}`),
       partitionLost: () => undefined,
+      endpointsFrozen: (count) => world.count('frozen', count),
+      endpointsJoined: (count) => world.count('joined', count),
+      deliveriesCaughtUp: (count) => world.count('caughtUp', count),
+      eventsLost: () => world.alarm(`${process.name} lost events`),
     },
     {
       now: () => world.time.now(),
       monotonic: () => world.time.elapsed,
       schedule: (ms, task) => process.schedule(ms, task),
-      die: (error) => world.alarm(`${process.name} fatal: ${error.message}`),
+      die: (error) =>
+        error.message.includes('has taken it over')
+          ? superseded()
+          : world.alarm(`${process.name} fatal: ${error.message}`),
       log: logOf(world, process),
     },
   );

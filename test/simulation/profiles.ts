@@ -24,6 +24,7 @@ const workersInTrouble: Profile = {
   behaviours: { ok: 1, failsFirst: 3, flaky: 3, hangs: 1 },
   rateLimited: 0,
   createdLate: 0,
+  backfilled: 0,
   heldUp: 1,
   calm: 0,
 };
@@ -85,6 +86,42 @@ const dispatchersInTrouble: Profile = {
   calm: 0,
 };
 
+/**
+ * Endpoints are paused and resumed, begin in the past, and their dispatchers die and sleep with writes on their way to the
+ * database, which is late, away, or does not answer.
+ */
+const cursorsInTrouble: Profile = {
+  ...everything,
+  faults: {
+    crashDispatcher: 3,
+    crashDispatcherInCall: 5,
+    crashDispatcherInWrite: 8,
+    zombieDispatcher: 6,
+    startDispatcher: 2,
+    stopDispatcher: 1,
+    expelMember: 1,
+    lateRequests: 3,
+    loseSendAnswers: 1,
+    loseCommitAnswers: 1,
+    databaseAway: 1,
+    loseDatabaseAnswers: 4,
+    pauseEndpoint: 12,
+  },
+  faultEveryMs: 500,
+  orderings: { none: 1, endpoint: 2, key: 1 },
+  behaviours: { ok: 1 },
+  events: [30, 60],
+  createdLate: 0.2,
+  backfilled: 1,
+  rateLimited: 0,
+  heldUp: 1,
+  heldUpMs: [1_000, 7_000],
+  crashesHeardOf: 0.8,
+  commitEveryMs: [200, 1_500],
+  feedLagMs: [0, 400],
+  calm: 0,
+};
+
 export const ablations: Readonly<Record<Ablation, AblationPlan>> = {
   lease: { finds: ['order', 'duplicate'], profile: everything },
   fence: { finds: ['order', 'duplicate'], profile: stragglersInTrouble },
@@ -97,4 +134,9 @@ export const ablations: Readonly<Record<Ablation, AblationPlan>> = {
   // Pending: the commit goes back below what was deleted since, so that the next owner stops with an alarm for good.
   'late-commits': { finds: ['loss', 'order', 'duplicate', 'pending'], profile: commitsInTrouble },
   'set-and-floor': { finds: ['loss'], profile: dispatchersInTrouble },
+  'cursor-epoch': { finds: ['loss', 'order', 'duplicate', 'pending', 'alarm'], profile: cursorsInTrouble },
+  'epoch-per-partition': { finds: ['loss', 'order', 'duplicate', 'pending', 'alarm'], profile: cursorsInTrouble },
+  'freeze-stands-still': { finds: ['loss', 'order', 'duplicate'], profile: cursorsInTrouble },
+  'freeze-past-others': { finds: ['loss', 'order', 'duplicate'], profile: cursorsInTrouble },
+  'catch-up-below-commit': { finds: ['loss', 'order', 'duplicate'], profile: cursorsInTrouble },
 };

@@ -12,6 +12,7 @@ export const faults = [
   'zombieWorker',
   'crashDispatcher',
   'crashDispatcherInCall',
+  'crashDispatcherInWrite',
   'stopDispatcher',
   'startDispatcher',
   'zombieDispatcher',
@@ -20,6 +21,8 @@ export const faults = [
   'lateRequests',
   'loseSendAnswers',
   'loseCommitAnswers',
+  'databaseAway',
+  'loseDatabaseAnswers',
   'changeOrdering',
   'pauseEndpoint',
   'deleteEndpoint',
@@ -46,6 +49,8 @@ export interface Profile {
   /** Shares, from 0 to 1: endpoints with a rate limit, endpoints that are created while events come. */
   readonly rateLimited: number;
   readonly createdLate: number;
+  /** Share of the latter that begin in the past. */
+  readonly backfilled: number;
   /** How often what a process has handed over arrives late when it crashes or falls asleep. */
   readonly heldUp: number;
   /** By how much, where it is more than a little. */
@@ -72,6 +77,7 @@ export const everything: Profile = {
     zombieWorker: 5,
     crashDispatcher: 2,
     crashDispatcherInCall: 2,
+    crashDispatcherInWrite: 1,
     stopDispatcher: 1,
     startDispatcher: 1,
     zombieDispatcher: 3,
@@ -81,7 +87,9 @@ export const everything: Profile = {
     loseSendAnswers: 4,
     loseCommitAnswers: 2,
     changeOrdering: 1,
-    pauseEndpoint: 0.4,
+    databaseAway: 0.5,
+    loseDatabaseAnswers: 1,
+    pauseEndpoint: 2,
     deleteEndpoint: 0.4,
     restartGenerations: 0.7,
   },
@@ -93,7 +101,8 @@ export const everything: Profile = {
   lull: [0, 0],
   activeMs: [6_000, 20_000],
   rateLimited: 0.2,
-  createdLate: 0.15,
+  createdLate: 0.2,
+  backfilled: 0.6,
   heldUp: 0.6,
   heldUpMs: [4_000, 12_000],
   latencyMs: [1, 6],
@@ -110,6 +119,8 @@ export interface EndpointPlan {
   readonly partition: number;
   /** Ms since the start; 0: it is there before the first event. */
   readonly createdAt: number;
+  /** It begins in the past: at this share of what is there when it is created, from 0 to 1. Null: live. */
+  readonly backfillFrom: number | null;
   readonly config: Partial<EndpointConfig> & Pick<EndpointConfig, 'ordering' | 'rateLimit'>;
   readonly behaviour: BehaviourName;
   readonly react: Behaviour;
@@ -131,6 +142,7 @@ export interface Scenario {
   readonly commitEveryMs: number;
   readonly trimEveryMs: number;
   readonly idleSpacesEveryMs: number;
+  readonly circuitFreezeMs: number;
   /** Until then faults are injected and endpoints misbehave; then everything heals. */
   readonly activeMs: number;
   readonly faultEveryMs: number;
@@ -173,6 +185,7 @@ export function drawScenario(random: Random, profile: Profile): Scenario {
     commitEveryMs: random.int(...profile.commitEveryMs),
     trimEveryMs: random.pick([300, 2_000, 20_000]),
     idleSpacesEveryMs: random.pick([400, 3_000, 30_000]),
+    circuitFreezeMs: random.pick([1_500, 120_000]),
     activeMs,
     faultEveryMs: Math.round(profile.faultEveryMs * (0.5 + 1.5 * random.next())),
     feedLagMs: calm ? 0 : (random.pick(profile.feedLagMs) ?? 0),
@@ -200,12 +213,14 @@ function drawEndpoint(
     ? random.pick<BehaviourName>(['ok', 'failsFirst'])
     : (random.weighted(profile.behaviours) ?? 'ok');
   const limited = !calm && random.chance(profile.rateLimited);
+  const createdAt = !calm && random.chance(profile.createdLate) ? random.int(500, activeMs) : 0;
   const delaysMs = random.pick(behaviour === 'dead' ? shortSchedules : schedules);
   return {
     endpointId,
     partition: partitionFor(endpointId, deliveryPartitions),
     behaviour,
-    createdAt: !calm && random.chance(profile.createdLate) ? random.int(500, activeMs) : 0,
+    createdAt,
+    backfillFrom: createdAt > 0 && random.chance(profile.backfilled) ? random.next() : null,
     react: reactions[behaviour](random, activeMs),
     config: {
       ordering,

@@ -23,6 +23,10 @@ export interface Trouble {
   lostSends: number;
   /** How many of the next answers to commits get lost. */
   lostCommits: number;
+  /** How many of the next answers of the database get lost. */
+  lostQueries: number;
+  /** It dies in its next write to the database, which arrives so much later, in ms. */
+  diesInWrite: number | null;
 }
 
 /**
@@ -31,7 +35,7 @@ export interface Trouble {
  * reached it waits until it wakes.
  */
 export class SimProcess {
-  readonly trouble: Trouble = { late: null, lostSends: 0, lostCommits: 0 };
+  readonly trouble: Trouble = { late: null, lostSends: 0, lostCommits: 0, lostQueries: 0, diesInWrite: null };
   #state: 'alive' | 'asleep' | 'dead' = 'alive';
   #parked: (() => void)[] = [];
   readonly #messages = new Set<Message>();
@@ -132,6 +136,12 @@ export class SimProcess {
   crashInCall(nth: number | null, lateMs = 0): void {
     this.#callsLeft = nth;
     this.#lastWordsMs = lateMs;
+  }
+
+  /** It dies now, in a call that is handed over and arrives so much later. */
+  crashLate(ms: number): void {
+    this.#lastWordsMs = ms;
+    this.crash();
   }
 
   sleep(): void {

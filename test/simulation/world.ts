@@ -8,18 +8,32 @@ import type { CommitFact, Leftover, Tenure } from './evidence.js';
 import { Random } from './random.js';
 import { Receivers } from './receiver.js';
 import type { EndpointPlan, Fault, Scenario } from './scenario.js';
+import { SimDatabase, type DatabaseRule } from './sim-database.js';
 import { SimGroup } from './sim-group.js';
 import type { SimMembership } from './sim-membership.js';
 import type { SimProcess } from './sim-process.js';
 import { Trace } from './trace.js';
 import { VirtualTime } from './virtual-time.js';
-import type { Rule } from './subjects.js';
+import type { CursorRule, Rule } from './subjects.js';
 
 /** A rule of DESIGN §3 that can be taken away: in the worker, or in what surrounds it. */
-export type Ablation = Rule | 'lease' | 'late-commits';
+export type Ablation = Rule | CursorRule | DatabaseRule | 'lease' | 'late-commits';
 
 /** What happened beside the chosen faults, and in consequence of them. */
-export type Effect = 'lostAnswer' | 'freshProducer' | 'lateAppend' | 'lostCommit' | 'lateCommit' | 'handOver';
+export type Effect =
+  | 'lostAnswer'
+  | 'freshProducer'
+  | 'lateAppend'
+  | 'lostCommit'
+  | 'lateCommit'
+  | 'handOver'
+  | 'lostQuery'
+  | 'superseded'
+  | 'diedInWrite'
+  | 'frozen'
+  | 'joined'
+  | 'caughtUp'
+  | 'backfilled';
 
 /** A process that runs, with what the world must know of it. */
 export interface Running {
@@ -40,6 +54,7 @@ export class World {
   readonly broker: Broker;
   readonly groups: { readonly worker: SimGroup; readonly dispatcher: SimGroup };
   readonly receivers: Receivers;
+  readonly database: SimDatabase;
   readonly running = new Set<Running>();
   readonly counts = new Map<string, number>();
   readonly alarms: string[] = [];
@@ -49,6 +64,8 @@ export class World {
   readonly configs = new Map<string, EndpointConfig>();
   readonly changed = new Set<string>();
   readonly deletedAt = new Map<string, number>();
+  /** Where endpoints began that began in the past, by source partition. */
+  readonly backfills = new Map<string, readonly number[]>();
   started = 0;
 
   constructor(
@@ -73,6 +90,7 @@ export class World {
       },
       (line) => this.trace.note(line),
     );
+    this.database = new SimDatabase(without);
     this.#createTopics();
     const group = (role: 'worker' | 'dispatcher', topic: string): SimGroup =>
       new SimGroup(
@@ -102,8 +120,8 @@ export class World {
     return this.topics.retry.map(({ delayMs }) => delayMs);
   }
 
-  count(name: Fault | Effect | 'repeatedEvent'): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  count(name: Fault | Effect | 'repeatedEvent', by = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + by);
   }
 
   alarm(text: string): void {
@@ -154,15 +172,33 @@ export class World {
       ...changes,
       revision: (before?.revision ?? 0) + 1,
     };
-    if (before !== undefined) this.changed.add(endpointId);
+    // Whoever is paused gets all of it later: that changes nothing of what is promised.
+    if (before !== undefined && changes.state === undefined) this.changed.add(endpointId);
+    this.database.cursors.endpoints.add(endpointId);
     this.configs.set(endpointId, next);
     const value = this.codecs.schema.platform.endpointConfig.encode(next);
     this.write({ topic: this.topics.endpoints, partition: 0, key: endpointId, value });
   }
 
+  /** As the api does it: cursors and endpoint are one transaction, and published afterwards. */
+  createEndpoint(plan: EndpointPlan): void {
+    const { endpointId, backfillFrom } = plan;
+    if (backfillFrom === null) return this.writeEndpoint(plan);
+    const run = `b_${endpointId}`;
+    const positions = this.broker.log.partitionsOf([this.topics.events]).map((at) => {
+      const position = Math.floor(this.broker.log.boundsOf(at).end * backfillFrom);
+      this.database.cursors.backfill(at.partition, endpointId, run, position);
+      return position;
+    });
+    this.backfills.set(endpointId, positions);
+    this.count('backfilled');
+    this.time.schedule(this.random.int(1, 500), () => this.writeEndpoint(plan, { backfill: run, state: 'active' }));
+  }
+
   deleteEndpoint(endpointId: string): void {
     this.changed.add(endpointId);
     this.deletedAt.set(endpointId, this.time.elapsed);
+    this.database.cursors.endpoints.delete(endpointId);
     this.write({ topic: this.topics.endpoints, partition: 0, key: endpointId, value: null });
   }
 
@@ -235,6 +271,11 @@ export class World {
         const last = log.boundsOf({ topic: name, partition }).end;
         const position = retries?.get(delayMs)?.position ?? 0;
         if (position < last) lines.push({ text: `${name}-${partition} ${position} of ${last}`, partition });
+      }
+    }
+    for (const [partition, rows] of this.database.cursors.rows) {
+      for (const { endpointId, run, position } of rows.values()) {
+        lines.push({ text: `cursor ${run} of ${endpointId} for events-${partition} at ${position}`, partition: null });
       }
     }
     return lines;

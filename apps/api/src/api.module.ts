@@ -7,6 +7,7 @@ import { parseMasterKeys, scheduleOf } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
 import {
+  Cursors,
   DeadLetters,
   DeliveryLog,
   EndpointHistory,
@@ -25,6 +26,8 @@ import { DeadLettersController } from './dead-letters/dead-letters.controller.js
 import { DeadLetterDesk } from './dead-letters/dead-letters.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Deliveries } from './deliveries/deliveries.js';
+import { EndpointBacklogController } from './endpoints/endpoint-backlog.controller.js';
+import { EndpointBacklog } from './endpoints/endpoint-backlog.js';
 import type { EndpointRules } from './endpoints/endpoint.dto.js';
 import { EndpointHistoryController } from './endpoints/endpoint-history.controller.js';
 import { EndpointVersions } from './endpoints/endpoint-history.js';
@@ -34,6 +37,7 @@ import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
+import { SourceLog } from './endpoints/source-log.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -68,6 +72,7 @@ const newId = (): string => v7().replaceAll('-', '');
     RetryPreviewController,
     HaltedKeysController,
     EndpointHistoryController,
+    EndpointBacklogController,
     DeliveriesController,
     DeadLettersController,
     ReplaysController,
@@ -147,13 +152,34 @@ const newId = (): string => v7().replaceAll('-', '');
       useFactory: ({ allowHttp }: Config): EndpointRules => ({ allowHttp }),
     },
     {
+      provide: SourceLog,
+      inject: [ApiLog, CONFIG, TOPICS],
+      useFactory: (log: ApiLog, { ingestTimeoutMs: timeoutMs }: Config, { names, groups, eventPartitions }: Topics) =>
+        new SourceLog(
+          {
+            reader: log.reader,
+            committed: (places) => log.committed(groups.dispatcher, places),
+            schedule,
+            now: Date.now,
+          },
+          { topic: names.events, partitions: eventPartitions, timeoutMs },
+        ),
+    },
+    {
+      provide: EndpointBacklog,
+      inject: [DATABASE, SourceLog],
+      useFactory: (database: Database, source: SourceLog) =>
+        new EndpointBacklog({ endpoints: new EndpointRepository(database), cursors: new Cursors(database), source }),
+    },
+    {
       provide: Endpoints,
-      inject: [DATABASE, OutboxPublisher, CONFIG],
-      useFactory: (database: Database, publication: OutboxPublisher, config: Config) =>
+      inject: [DATABASE, OutboxPublisher, SourceLog, CONFIG],
+      useFactory: (database: Database, publication: OutboxPublisher, source: SourceLog, config: Config) =>
         new Endpoints(
           {
             repository: new EndpointRepository(database),
             publication,
+            source,
             masterKeys: parseMasterKeys(config.masterKeys),
             now: Date.now,
             newId,

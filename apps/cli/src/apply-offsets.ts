@@ -4,8 +4,11 @@ import { groupNames, topicNames } from '#libs/contracts';
 import { decodeSourcePosition, encodeSourcePosition } from '#libs/core';
 import { CommitRefused, partitionName, type KafkaLog, type LogReader, type PartitionCommit } from '#libs/kafka';
 import { CodecError, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
+import { CursorRelocation } from '#libs/persistence';
 import { connectBrokers } from './broker.js';
 import { carryOver, type CarryOverCodecs } from './carry-over.js';
+import { plannedPlaces, type CursorMoves, type NewSource } from './cursor-moves.js';
+import { withDatabase } from './database.js';
 import { parsePlan, partitionsOf, type OffsetsPlan } from './offsets-plan.js';
 import { fingerprintBefore } from './open-incarnation.js';
 import { rebuildProjection } from './rebuild-projection.js';
@@ -27,23 +30,32 @@ export async function applyOffsets(config: Config, file: string, request: ApplyR
     await rebuildProjection({ moveTo: file });
     return;
   }
-  const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
-  await applyOffsetsIn(connectBrokers(config), codec, config, plan, request, report);
+  const { platform: codecs } = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+  const kafka = connectBrokers(config);
+  await withDatabase(config, (database) =>
+    applyOffsetsIn({ kafka, codecs, cursors: new CursorRelocation(database) }, config, plan, request, report),
+  );
+}
+
+export interface ApplyPorts {
+  readonly kafka: KafkaLog;
+  readonly codecs: CarryOverCodecs;
+  readonly cursors: CursorMoves;
 }
 
 /** The same over any log, for dispatchers and workers. */
 export async function applyOffsetsIn(
-  kafka: KafkaLog,
-  { platform: codecs }: { readonly platform: CarryOverCodecs },
+  ports: ApplyPorts,
   config: Pick<Config, 'topicPrefix'>,
   plan: OffsetsPlan,
   { dropUnknown = false }: ApplyRequest,
   report: Report,
 ): Promise<void> {
+  const { kafka, codecs } = ports;
   checkPrefix(plan, config.topicPrefix);
   await checkPlaces(kafka, plan, config.topicPrefix);
   if (plan.group === 'worker') await carryOver(kafka, codecs, config, plan, { dropUnknown, now: Date.now }, report);
-  else await moveSources(kafka, codecs, config, plan, report);
+  else await moveSources(ports, config, plan, report);
 }
 
 function checkPrefix(plan: OffsetsPlan, topicPrefix: string): void {
@@ -71,10 +83,9 @@ async function checkPlaces(kafka: KafkaLog, { group, partitions }: OffsetsPlan, 
   }
 }
 
-/** The dispatchers' positions, each in an incarnation above all that have left a trace. */
+/** The dispatchers' positions, each in an incarnation above all that have left a trace, and the cursors beside them. */
 async function moveSources(
-  kafka: KafkaLog,
-  codecs: CarryOverCodecs,
+  { kafka, codecs, cursors }: ApplyPorts,
   { topicPrefix }: Pick<Config, 'topicPrefix'>,
   plan: OffsetsPlan,
   report: Report,
@@ -88,15 +99,26 @@ async function moveSources(
     const seen = await incarnationsIn(reader, codecs, topicPrefix, partitions);
     const bounds = await reader.bounds(plan.partitions);
     const set: PartitionCommit[] = [];
+    const sources: NewSource[] = [];
     for (const [i, { topic, partition, offset, above = 0 }] of plan.partitions.entries()) {
       const committed = decodeSourcePosition(commits[i]?.metadata ?? '')?.incarnation ?? 0;
       const incarnation = Math.max(above, committed, seen.get(partition) ?? 0) + 1;
       const place = { topic, partition, bounds: bounds[i] ?? { start: 0, end: 0 } };
       const fingerprint = await fingerprintBefore(kafka, place, offset);
       set.push({ topic, partition, offset, metadata: encodeSourcePosition({ incarnation, fingerprint }) });
+      sources.push({ partition, incarnation, bounds: place.bounds });
       report(`${topic}-${partition}: goes on at ${offset} as incarnation ${incarnation}`);
     }
-    await administration.setCommits(groupId, set);
+    let moved = 0;
+    await cursors.relocate(
+      sources.map(({ partition }) => partition),
+      (inForce) => {
+        moved = inForce.length;
+        return plannedPlaces(inForce, plan.cursors ?? [], sources);
+      },
+      () => administration.setCommits(groupId, set),
+    );
+    if (moved > 0) report(`${moved} positions of endpoints that do not follow a partition live were moved with them`);
   } catch (error) {
     if (error instanceof CommitRefused) throw new CommandFailed(`${error.message}: stop every dispatcher first`);
     throw error;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { childEnvironment, parseConfig, projectRoot, type Config } from '#libs/config';
 import { decodeCommitMetadata } from '#libs/core';
 import { connectKafka } from '#libs/kafka';
+import { connectDatabase, Cursors } from '#libs/persistence';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
 import { createTopics } from './create-topics.js';
@@ -96,11 +97,21 @@ describe('incarnation open', () => {
     const lines: string[] = [];
     const report = (line: string): number => lines.push(line);
     await openIncarnation(config, { partition: 1, at: 'latest' }, report);
+    const tables = await connectDatabase(config.databaseUrl);
+    const cursors = new Cursors(tables);
+    const { epoch } = await cursors.takeOver(1);
+    const behind = { endpointId: 'ep_1', run: 'f_1', incarnation: 1, position: 1 };
+    await cursors.write(1, epoch, [{ ...behind, kind: 'freeze', reason: 'paused' }]);
     await openIncarnation(config, { partition: 1, at: 'earliest' }, report);
     expect(lines).toEqual([
       `${prefix}.events-1: was without a position, goes on at 1 as incarnation 1`,
       `${prefix}.events-1: was at 1, goes on at 0 as incarnation 2`,
+      expect.stringMatching(/^ep_1 \(paused\) was at 1 of incarnation 1, and goes on there too/),
     ]);
+    expect(await cursors.lookUp(1, 'ep_1')).toMatchObject({ incarnation: 2, position: 0 });
+    // A dispatcher that has not noticed has no say any more.
+    expect(await cursors.write(1, epoch, [])).toBe(false);
+    await tables.close();
   });
 });
 

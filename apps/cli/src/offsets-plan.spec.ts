@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeSourcePosition, encodeSourcePosition, fingerprintOf } from '#libs/core';
 import { Cluster, config, openCodec, planOf, topics, workerPlan } from './offsets.fixture.js';
-import { parsePlan, parseSaved, planOffsets, savePositions } from './offsets-plan.js';
+import { parsePlan, parseSaved, planOffsets } from './offsets-plan.js';
+import { savePositions } from './offsets-save.js';
 
 const from = 1_800_000_000_000;
 let cluster: Cluster;
@@ -16,7 +17,12 @@ describe('offsets plan', () => {
     cluster.appendEvents(0, [from, from + 10_000, from + 20_000, from + 30_000]);
     cluster.appendEvents(1, [from + 25_000]);
     const offsets = async (at: number, marginSeconds: number): Promise<number[]> => {
-      const { partitions } = await planOffsets(cluster.log, config, { group: 'dispatcher', from: at, marginSeconds });
+      const { partitions } = await planOffsets(cluster.log, config, {
+        group: 'dispatcher',
+        from: at,
+        marginSeconds,
+        cursors: [],
+      });
       return partitions.map(({ offset }) => offset);
     };
     expect(await offsets(from + 20_000, 0)).toEqual([2, 0]);
@@ -47,7 +53,11 @@ describe('offsets plan', () => {
         );
         const metadata = encodeSourcePosition({ incarnation: 3, fingerprint: null });
         original.log.commitsOf('p.dispatcher').set(`${topics.events}-0`, { offset, metadata });
-        const saved = await savePositions(original.log, config, 'dispatcher', () => at + 60_000);
+        const saved = await savePositions(original.log, config, {
+          group: 'dispatcher',
+          cursors: [],
+          now: () => at + 60_000,
+        });
         const mirror = await Cluster.create(codec);
         let mirroredAt = from;
         for (const [i, { timestamp }] of original.log.recordsOf(topics.events).entries()) {
@@ -55,7 +65,12 @@ describe('offsets plan', () => {
           mirroredAt = Math.max(mirroredAt, timestamp) + (records[i]?.lag ?? 0);
           mirror.appendEvents(0, [mirroredAt]);
         }
-        const request = { group: 'dispatcher', from: parseSaved(JSON.stringify(saved)), marginSeconds } as const;
+        const request = {
+          group: 'dispatcher',
+          from: parseSaved(JSON.stringify(saved)),
+          marginSeconds,
+          cursors: [],
+        } as const;
         const [one, other] = (await planOffsets(mirror.log, config, request)).partitions;
         expect(one?.offset).toBeLessThanOrEqual(offset - first);
         expect(one?.above).toBe(3);
@@ -66,9 +81,9 @@ describe('offsets plan', () => {
   });
 
   it('refuses what is not a file of its own, or of another group or platform', async () => {
-    const saved = await savePositions(cluster.log, config, 'worker', () => from);
+    const saved = await savePositions(cluster.log, config, { group: 'worker', cursors: [], now: () => from });
     const plan = (group: 'worker' | 'dispatcher', positions: typeof saved): Promise<unknown> =>
-      planOffsets(cluster.log, config, { group, from: positions, marginSeconds: 0 });
+      planOffsets(cluster.log, config, { group, from: positions, marginSeconds: 0, cursors: [] });
     await expect(plan('dispatcher', saved)).rejects.toThrow(/not of p, dispatcher/);
     await expect(plan('worker', { ...saved, partitions: [] })).rejects.toThrow(/lack p\.deliveries-0/);
     expect(() => parsePlan(JSON.stringify(saved))).toThrow(/no plan/);

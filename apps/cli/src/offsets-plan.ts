@@ -4,16 +4,23 @@
  * mirror is never above the one that belongs to the same record, up to clocks that differ: that is what the margin is for.
  */
 import type { Config } from '#libs/config';
-import { groupNames, topicNames, type GroupNames } from '#libs/contracts';
-import { decodeSourcePosition } from '#libs/core';
-import { partitionName, type Committed, type KafkaLog, type LogReader, type TopicPartition } from '#libs/kafka';
-import { oldMetadata } from './open-positions.js';
+import { topicNames, type GroupNames } from '#libs/contracts';
+import { partitionName, type KafkaLog, type TopicPartition } from '#libs/kafka';
+import type { CursorRecord } from '#libs/persistence';
+import {
+  cursorIn,
+  isCursor,
+  PlacesByTime,
+  timeOfUnsaved,
+  type PlannedCursor,
+  type SavedCursor,
+} from './cursor-moves.js';
 import { CommandFailed } from './report.js';
 
 export type GroupName = keyof GroupNames;
 
 /** How far a group had come, and in terms of time, which another cluster understands. */
-interface SavedPosition extends TopicPartition {
+export interface SavedPosition extends TopicPartition {
   /** Null: the group has none. */
   readonly offset: number | null;
   /** Append time of the first record that was not done; ISO 8601. Null: none was done. */
@@ -29,6 +36,8 @@ export interface SavedPositions {
   readonly topicPrefix: string;
   readonly group: GroupName;
   readonly partitions: readonly SavedPosition[];
+  /** Of the dispatchers: endpoints that did not follow a partition live. */
+  readonly cursors?: readonly SavedCursor[];
 }
 
 export interface PlannedPosition extends TopicPartition {
@@ -49,6 +58,8 @@ export interface OffsetsPlan {
   readonly group: GroupName;
   readonly marginSeconds: number;
   readonly partitions: readonly PlannedPosition[];
+  /** Of the dispatchers. */
+  readonly cursors?: readonly PlannedCursor[];
 }
 
 type Prefix = Pick<Config, 'topicPrefix'>;
@@ -75,60 +86,13 @@ export async function partitionsOf(kafka: KafkaLog, group: GroupName, prefix: st
   }
 }
 
-/**
- * What the group has done, by time: to be saved now and then where a disaster does not reach it.
- * @param now Unix ms
- */
-export async function savePositions(
-  kafka: KafkaLog,
-  { topicPrefix }: Prefix,
-  group: GroupName,
-  now: () => number,
-): Promise<SavedPositions> {
-  const places = await partitionsOf(kafka, group, topicPrefix);
-  const administration = kafka.administration();
-  const reader = kafka.reader();
-  try {
-    // In this order: what is appended after it was looked for is not older than this.
-    const looked = now();
-    const commits = await administration.committed(groupNames(topicPrefix)[group], places);
-    const bounds = await reader.bounds(places);
-    const partitions: SavedPosition[] = [];
-    for (const [i, place] of places.entries()) {
-      const commit = commits[i] ?? null;
-      const { start = 0, end = 0 } = bounds[i] ?? {};
-      const first = commit === null ? null : Math.max(commit.offset, start);
-      const at = first === null ? null : first < end ? await timeOf(reader, place, first, end) : looked;
-      const offset = commit?.offset ?? null;
-      partitions.push({ ...place, offset, at: at === null ? null : isoOf(at), ...markOf(group, commit) });
-    }
-    return { kind: 'positions', topicPrefix, group, partitions };
-  } finally {
-    await Promise.all([administration.close(), reader.close()]);
-  }
-}
-
-function markOf(group: GroupName, commit: Committed | null): Pick<SavedPosition, 'incarnation' | 'era'> {
-  if (commit === null || group === 'projector') return {};
-  if (group === 'dispatcher') {
-    const incarnation = decodeSourcePosition(commit.metadata)?.incarnation;
-    return incarnation === undefined ? {} : { incarnation };
-  }
-  const metadata = oldMetadata(commit);
-  return typeof metadata === 'string' ? {} : { era: metadata.era };
-}
-
-/** Append time of the first record at or after an offset. */
-async function timeOf(reader: LogReader, place: TopicPartition, from: number, end: number): Promise<number | null> {
-  for await (const [first] of reader.range(place, from, end)) if (first !== undefined) return first.timestamp;
-  return null;
-}
-
 export interface PlanRequest {
   readonly group: GroupName;
   /** A time for all partitions (Unix ms), or what was saved. */
   readonly from: number | SavedPositions;
   readonly marginSeconds: number;
+  /** Of the dispatchers: those in force, as this cluster's PostgreSQL has them. */
+  readonly cursors: readonly CursorRecord[];
 }
 
 /** Translates times into this cluster's offsets. Changes nothing. @throws CommandFailed */
@@ -146,19 +110,45 @@ export async function planOffsets(
   const reader = kafka.reader();
   try {
     const bounds = await reader.bounds(places);
+    const byTime = new PlacesByTime(reader, marginSeconds * 1_000);
     const partitions: PlannedPosition[] = [];
     for (const [i, place] of places.entries()) {
       const { start, end } = bounds[i] ?? { start: 0, end: 0 };
       const { at, above } = typeof from === 'number' ? { at: from, above: undefined } : savedOf(from, place);
-      const [found = start] = at === null ? [start] : await reader.offsetsAt([place], at - marginSeconds * 1_000);
-      const offset = Math.min(Math.max(found, start), end);
+      const offset = await byTime.offsetOf(place, { start, end }, at);
       const mark = above === undefined ? {} : { above };
       partitions.push({ ...place, at: at === null ? null : isoOf(at), offset, start, end, ...mark });
     }
-    return { kind: 'plan', topicPrefix, group, marginSeconds, partitions };
+    const plan: OffsetsPlan = { kind: 'plan', topicPrefix, group, marginSeconds, partitions };
+    return group === 'dispatcher' ? { ...plan, cursors: await planCursors(partitions, request, byTime) } : plan;
   } finally {
     await reader.close();
   }
+}
+
+/** For every cursor that there is, whether it was saved or not. */
+async function planCursors(
+  partitions: readonly PlannedPosition[],
+  { from, cursors }: PlanRequest,
+  byTime: PlacesByTime,
+): Promise<readonly PlannedCursor[]> {
+  if (typeof from === 'object' && from.cursors === undefined)
+    throw new CommandFailed('the saved positions lack the endpoints that did not follow a partition live');
+  const find = cursorIn(typeof from === 'object' ? (from.cursors ?? []) : []);
+  const planned: PlannedCursor[] = [];
+  for (const cursor of cursors) {
+    const { endpointId, partition, createdAt } = cursor;
+    const place = partitions.find((one) => one.partition === partition);
+    if (place === undefined) throw new CommandFailed(`${endpointId} stands in partition ${partition} of events`);
+    const saved = find(cursor);
+    // An operator's time is of the positions; one that stood still since before it was sent nothing more.
+    const dispatched = typeof from === 'number' ? Math.min(from, createdAt) : savedOf(from, place).at;
+    const known =
+      saved === undefined ? timeOfUnsaved(cursor, dispatched) : saved.at === null ? null : Date.parse(saved.at);
+    const offset = await byTime.offsetOf(place, place, known);
+    planned.push({ endpointId, partition, at: known === null ? null : isoOf(known), offset });
+  }
+  return planned;
 }
 
 function savedOf(
@@ -170,7 +160,7 @@ function savedOf(
   return { at: saved.at === null ? null : Date.parse(saved.at), above: saved.incarnation ?? saved.era };
 }
 
-const isoOf = (at: number): string => new Date(at).toISOString();
+export const isoOf = (at: number): string => new Date(at).toISOString();
 
 /** @throws CommandFailed when the text is not what was saved or planned */
 export function parseSaved(text: string): SavedPositions {
@@ -192,13 +182,14 @@ function parsed<T>(text: string, kind: string, isPosition: (one: Record<string, 
     throw new CommandFailed('the file holds no JSON', { cause });
   }
   const file = (value ?? {}) as Record<string, unknown>;
-  const { partitions } = file as { partitions?: unknown };
+  const { partitions, cursors = [] } = file as { partitions?: unknown; cursors?: unknown };
   const isGroup = ['dispatcher', 'worker', 'projector'].includes(String(file['group']));
   const isOne = (one: unknown): boolean => {
     const position = (one ?? {}) as Record<string, unknown>;
     return typeof position['topic'] === 'string' && Number.isInteger(position['partition']) && isPosition(position);
   };
-  if (file['kind'] !== kind || !isGroup || !Array.isArray(partitions) || !partitions.every(isOne))
+  const areCursors = Array.isArray(cursors) && cursors.every(isCursor);
+  if (file['kind'] !== kind || !isGroup || !Array.isArray(partitions) || !partitions.every(isOne) || !areCursors)
     throw new CommandFailed(`the file is no ${kind} of \`posthorn offsets\``);
   return value as T;
 }

@@ -1,8 +1,10 @@
 import { topicNames, type Attempt, type Delivery } from '#libs/contracts';
 import { InMemoryLog, type Committed } from '#libs/kafka';
+import type { CursorRecord } from '#libs/persistence';
 import { InMemoryRegistry, openSchemaCodec, platformSchemas, type SchemaCodec } from '#libs/schema-codec';
 import { applyOffsetsIn } from './apply-offsets.js';
 import { createTopicsIn } from './create-topics.js';
+import type { CursorMoves } from './cursor-moves.js';
 import type { GroupName, OffsetsPlan } from './offsets-plan.js';
 
 export const config = {
@@ -21,9 +23,38 @@ export async function openCodec(): Promise<SchemaCodec> {
   return openSchemaCodec(registry);
 }
 
+/** The double of `CursorRelocation`: what is in force. */
+export class CursorTable implements CursorMoves {
+  constructor(public rows: readonly CursorRecord[] = []) {}
+
+  async relocate(...[partitions, decide, commit]: Parameters<CursorMoves['relocate']>): Promise<void> {
+    const places = decide(this.rows.filter(({ partition }) => partitions.includes(partition)));
+    await commit();
+    this.rows = this.rows.map((row) => {
+      const place = places.find((one) => one.endpointId === row.endpointId && one.partition === row.partition);
+      return place === undefined ? row : { ...row, ...place, startedAt: place.position };
+    });
+  }
+}
+
+export const aCursor = (changes: Partial<CursorRecord>): CursorRecord => ({
+  endpointId: 'ep_1',
+  run: 'f_old',
+  kind: 'freeze',
+  incarnation: 3,
+  position: 0,
+  ended: false,
+  partition: 0,
+  reason: 'paused',
+  startedAt: 0,
+  createdAt: startsAt,
+  ...changes,
+});
+
 /** A cluster with our topics, empty but for the configuration of `ep_1`; its clock stands still. */
 export class Cluster {
   readonly log: InMemoryLog;
+  readonly cursors = new CursorTable();
   /** Append time, Unix ms. */
   time = startsAt;
 
@@ -69,7 +100,8 @@ export class Cluster {
   /** @returns what was said */
   async apply(plan: OffsetsPlan, dropUnknown = false): Promise<string[]> {
     const lines: string[] = [];
-    await applyOffsetsIn(this.log, this.codec, config, plan, { dropUnknown }, (line) => lines.push(line));
+    const ports = { kafka: this.log, codecs: this.codec.platform, cursors: this.cursors };
+    await applyOffsetsIn(ports, config, plan, { dropUnknown }, (line) => lines.push(line));
     return lines;
   }
 }

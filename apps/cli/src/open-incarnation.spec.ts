@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkSource, decodeSourcePosition, encodeSourcePosition } from '#libs/core';
 import { InMemoryLog, type GainedPartition } from '#libs/kafka';
+import { aCursor, CursorTable } from './offsets.fixture.js';
 import { openIncarnationIn, type IncarnationRequest } from './open-incarnation.js';
 
 const topic = 'p.events';
@@ -46,9 +47,14 @@ async function found(log: InMemoryLog) {
   return { committed, check: checkSource({ committed, bounds, before }) };
 }
 
-const open = async (log: InMemoryLog, request: Partial<IncarnationRequest>): Promise<string[]> => {
+const open = async (
+  kafka: InMemoryLog,
+  request: Partial<IncarnationRequest>,
+  cursors = new CursorTable(),
+): Promise<string[]> => {
   const lines: string[] = [];
-  await openIncarnationIn(log, config, { partition: 1, at: 'latest', ...request }, (line) => lines.push(line));
+  const whole = { partition: 1, at: 'latest', ...request } as const;
+  await openIncarnationIn({ kafka, cursors }, config, whole, (line) => lines.push(line));
   return lines;
 };
 const elsewhere = encodeSourcePosition({ incarnation: 3, fingerprint: 'abcdefghijklmnop' });
@@ -81,10 +87,30 @@ describe('opening an incarnation', () => {
     expect((await found(log)).committed).toEqual({ offset: 2, metadata: elsewhere });
   });
 
-  it('refuses while a dispatcher is there', async () => {
+  it('takes along the endpoints that do not follow the partition live, and says what that means', async () => {
+    const log = await withPosition(99, elsewhere);
+    const behind = aCursor({ partition: 1, position: 77 });
+    const elsewhereAndNewer = [
+      aCursor({ position: 78 }),
+      aCursor({ endpointId: 'ep_2', partition: 1, incarnation: 4 }),
+    ];
+    const cursors = new CursorTable([behind, ...elsewhereAndNewer]);
+    expect((await open(log, { at: 3 }, cursors)).slice(1)).toEqual([
+      'ep_1 (paused) was at 77 of incarnation 3, and goes on there too: ' +
+        "of what lay between that and the old log's end, it is sent only what stands at 3 or later",
+    ]);
+    const [moved, ...others] = cursors.rows;
+    expect(moved).toEqual({ ...behind, incarnation: 4, position: 3, startedAt: 3, run: expect.any(String) as string });
+    expect(moved?.run).toMatch(/^f_[0-9a-f]{32}$/);
+    expect(others).toEqual(elsewhereAndNewer);
+  });
+
+  it('refuses while a dispatcher is there, and moves nothing', async () => {
     const log = await withPosition(2, elsewhere);
     const dispatcher = await joined(log);
-    await expect(open(log, {})).rejects.toThrow(/stop every dispatcher/);
+    const cursors = new CursorTable([aCursor({ partition: 1 })]);
+    await expect(open(log, {}, cursors)).rejects.toThrow(/stop every dispatcher/);
+    expect(cursors.rows).toEqual([aCursor({ partition: 1 })]);
     await dispatcher.membership.leave();
   });
 });

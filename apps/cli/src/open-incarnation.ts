@@ -2,7 +2,10 @@ import type { Config } from '#libs/config';
 import { groupNames, topicNames } from '#libs/contracts';
 import { decodeSourcePosition, encodeSourcePosition, fingerprintOf } from '#libs/core';
 import type { GainedPartition, GroupMembership, KafkaLog, LogBounds, TopicPartition } from '#libs/kafka';
+import { CursorRelocation, type CursorRecord } from '#libs/persistence';
 import { connectBrokers } from './broker.js';
+import { newRun, type CursorMoves } from './cursor-moves.js';
+import { withDatabase } from './database.js';
 import { CommandFailed, type Report } from './report.js';
 
 export interface IncarnationRequest {
@@ -16,22 +19,31 @@ export interface IncarnationRequest {
 
 /**
  * Decides what a dispatcher that stopped with an alarm waits for: sets the position of one partition of events, as a new
- * incarnation of the log, so that no delivery id of the old one is taken for one of the new (DESIGN §4). All dispatchers
- * must be stopped: positions belong to the group's members, and for this moment that is us.
+ * incarnation of the log, so that no delivery id of the old one is taken for one of the new (DESIGN §4). Endpoints that do
+ * not follow the partition live go on there too: where they stood is an offset of the old one. All dispatchers must be
+ * stopped: positions belong to the group's members, and for this moment that is us.
  * @throws CommandFailed
  */
 export async function openIncarnation(config: Config, request: IncarnationRequest, report: Report): Promise<void> {
   const kafka = connectBrokers(config);
-  await openIncarnationIn(kafka, config, request, report);
+  await withDatabase(config, (database) =>
+    openIncarnationIn({ kafka, cursors: new CursorRelocation(database) }, config, request, report),
+  );
+}
+
+interface Ports {
+  readonly kafka: KafkaLog;
+  readonly cursors: CursorMoves;
 }
 
 /** The same over any log. */
 export async function openIncarnationIn(
-  kafka: KafkaLog,
+  ports: Ports,
   config: Pick<Config, 'topicPrefix'>,
   request: IncarnationRequest,
   report: Report,
 ): Promise<void> {
+  const { kafka } = ports;
   const topic = topicNames(config.topicPrefix).events;
   const groupId = groupNames(config.topicPrefix).dispatcher;
   const gained = new Map<number, GainedPartition>();
@@ -59,7 +71,7 @@ export async function openIncarnationIn(
     const place = gained.get(request.partition);
     if (place === undefined || gained.size < partitions)
       throw new CommandFailed(`the group ${groupId} has other members: stop every dispatcher first`);
-    await commitIncarnation(kafka, membership, place, request, report);
+    await commitIncarnation(ports, membership, place, request, report);
   } finally {
     await membership.leave();
   }
@@ -82,7 +94,7 @@ async function untilAny(gained: ReadonlyMap<number, GainedPartition>): Promise<v
 }
 
 async function commitIncarnation(
-  kafka: KafkaLog,
+  { kafka, cursors }: Ports,
   membership: GroupMembership,
   place: GainedPartition,
   request: IncarnationRequest,
@@ -96,10 +108,25 @@ async function commitIncarnation(
     );
   const incarnation = newIncarnation(place, request);
   const fingerprint = await fingerprintBefore(kafka, place, offset);
-  await membership.commit([{ topic, partition, offset, metadata: encodeSourcePosition({ incarnation, fingerprint }) }]);
+  const metadata = encodeSourcePosition({ incarnation, fingerprint });
+  let moved: readonly CursorRecord[] = [];
+  await cursors.relocate(
+    [partition],
+    (inForce) => {
+      moved = inForce.filter((cursor) => cursor.incarnation < incarnation);
+      return moved.map(({ endpointId }) => ({ endpointId, partition, incarnation, position: offset, run: newRun() }));
+    },
+    () => membership.commit([{ topic, partition, offset, metadata }]),
+  );
   const old = committed === null ? 'without a position' : `at ${committed.offset}`;
   report(`${topic}-${partition}: was ${old}, goes on at ${offset} as incarnation ${incarnation}`);
+  for (const cursor of moved) report(wordsFor(cursor, offset));
 }
+
+/** What it means for an endpoint that was behind: nobody knows what its old position would be in this log. */
+const wordsFor = ({ endpointId, reason, position, incarnation }: CursorRecord, offset: number): string =>
+  `${endpointId} (${reason}) was at ${position} of incarnation ${incarnation}, and goes on there too: ` +
+  `of what lay between that and the old log's end, it is sent only what stands at ${offset} or later`;
 
 function newIncarnation({ committed }: GainedPartition, request: IncarnationRequest): number {
   const old = committed === null ? { incarnation: 0 } : decodeSourcePosition(committed.metadata);

@@ -7,7 +7,10 @@ import { createTopics } from './create-topics.js';
 import { applyAllSchemas, deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
 import { openPositions, type PositionsRequest } from './open-positions.js';
-import { parseSaved, planOffsets, savePositions, type GroupName } from './offsets-plan.js';
+import { CursorRelocation, type CursorRecord } from '#libs/persistence';
+import { withDatabase } from './database.js';
+import { parseSaved, planOffsets, type GroupName } from './offsets-plan.js';
+import { savePositions } from './offsets-save.js';
 import { publishConfiguration } from './publish-configuration.js';
 import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
 import { CommandFailed, type Report } from './report.js';
@@ -69,7 +72,7 @@ function program(): Command {
     .requiredOption('--partition <number>', 'partition of the events topic', wholeNumber)
     .requiredOption('--at <position>', 'earliest, latest or an offset', position)
     .option('--incarnation <number>', 'number of the new incarnation, where the old one cannot be read', wholeNumber)
-    .action((request: IncarnationRequest) => openIncarnation(load('kafkaBrokers'), request, report));
+    .action((request: IncarnationRequest) => openIncarnation(load('kafkaBrokers', 'databaseUrl'), request, report));
 
   posthorn
     .command('positions')
@@ -120,9 +123,10 @@ function addOffsets(posthorn: Command): void {
     .command('save')
     .description('print how far a group has come, by time: keep it where a disaster does not reach it')
     .addOption(group())
-    .action(async (options: { group: GroupName }) => {
-      const config = load('kafkaBrokers');
-      print(await savePositions(connectBrokers(config), config, options.group, Date.now));
+    .action(async ({ group: name }: { group: GroupName }) => {
+      const config = loadFor(name);
+      const cursors = await cursorsOf(name, config);
+      print(await savePositions(connectBrokers(config), config, { group: name, cursors, now: Date.now }));
     });
   offsets
     .command('plan')
@@ -137,10 +141,12 @@ function addOffsets(posthorn: Command): void {
       300,
     )
     .action(async ({ group: name, at, saved, margin }: PlanOptions) => {
-      const config = load('kafkaBrokers');
+      const config = loadFor(name);
       if ((at === undefined) === (saved === undefined)) throw new CommandFailed('give either --at or --saved');
       const from = saved === undefined ? at : parseSaved(readFileSync(saved, 'utf8'));
-      print(await planOffsets(connectBrokers(config), config, { group: name, from: from ?? 0, marginSeconds: margin }));
+      const cursors = await cursorsOf(name, config);
+      const request = { group: name, from: from ?? 0, marginSeconds: margin, cursors };
+      print(await planOffsets(connectBrokers(config), config, request));
     });
   offsets
     .command('apply')
@@ -148,13 +154,21 @@ function addOffsets(posthorn: Command): void {
     .argument('<file>', 'what `offsets plan` printed')
     .option('--drop-unknown', 'workers: leave behind deliveries of endpoints that this cluster does not know')
     .action((file: string, request: ApplyRequest) =>
-      applyOffsets(load('kafkaBrokers', 'schemaRegistryUrl'), file, request, report),
+      applyOffsets(load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl'), file, request, report),
     );
 }
 
 const print = (value: object): void => report(JSON.stringify(value, null, 2));
 
 const load = (...required: (keyof Config)[]): Config => loadConfig(required);
+const loadFor = (group: GroupName): Config =>
+  group === 'dispatcher' ? load('kafkaBrokers', 'databaseUrl') : load('kafkaBrokers');
+
+/** The dispatchers' other positions: of endpoints that do not follow a partition live. */
+async function cursorsOf(group: GroupName, config: Config): Promise<readonly CursorRecord[]> {
+  if (group !== 'dispatcher') return [];
+  return withDatabase(config, (database) => new CursorRelocation(database).list());
+}
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');

@@ -10,8 +10,14 @@ import type { LeaseGate } from './lease-gate.js';
 import { SourcePartition, type DispatchCounts, type SourcePorts } from './source-partition.js';
 import type { Surroundings } from './surroundings.js';
 import { takeOver, type TakeOverPorts } from './take-over.js';
+import type { CursorKeeper } from './cursors/cursor-keeper.js';
+import { keepCursors, type CursorCounts, type CursorPorts } from './cursors/keep-cursors.js';
+import { PartitionCursors } from './cursors/partition-cursors.js';
+import { takeCursors } from './cursors/take-cursors.js';
+import { keepReplays, type ReplayPorts } from './replays/keep-replays.js';
+import type { ReplayKeeper } from './replays/replay-keeper.js';
 
-export interface ConsumerCounts extends DispatchCounts {
+export interface ConsumerCounts extends DispatchCounts, CursorCounts {
   partitionStopped(topic: string, partition: number): void;
   partitionLost(topic: string, partition: number): void;
 }
@@ -24,6 +30,8 @@ export interface ConsumerPorts {
   readonly directory: { readonly read: Promise<void>; readonly isRead: boolean };
   readonly takeOver: TakeOverPorts;
   readonly source: SourcePorts;
+  readonly cursors: CursorPorts;
+  readonly replays: ReplayPorts;
   readonly counts: ConsumerCounts;
   readonly around: Surroundings;
 }
@@ -32,11 +40,15 @@ interface Held {
   readonly at: TopicPartition;
   held: boolean;
   partition: SourcePartition | null;
+  cursors: CursorKeeper | null;
+  replays: ReplayKeeper | null;
   alarm: string | null;
 }
 
 /** How long the appends on their way may take when the process ends. */
 const drainMs = 5_000;
+/** How long the group is waited for to say that a partition is another's. */
+const supersededMs = 10_000;
 
 /** The edge of the dispatcher: which source partitions are ours, and what becomes of them as that changes. */
 export class DispatchConsumer implements OwnershipListener {
@@ -88,7 +100,7 @@ export class DispatchConsumer implements OwnershipListener {
       const name = partitionName(gained);
       const before = this.#held.get(name);
       if (before !== undefined) this.#drop(before);
-      const entry: Held = { at: gained, held: true, partition: null, alarm: null };
+      const entry: Held = { at: gained, held: true, partition: null, cursors: null, replays: null, alarm: null };
       this.#held.set(name, entry);
       // A bug stops the partition, not the others.
       this.#begin(gained, entry).catch((error: unknown) => this.#alarm(entry, String(error)));
@@ -115,24 +127,52 @@ export class DispatchConsumer implements OwnershipListener {
 
   async #begin(gained: GainedPartition, entry: Held): Promise<void> {
     const ports = this.#ports();
-    const taken = await takeOver(gained, ports.takeOver, () => entry.held);
+    const { topic, partition, generation } = gained;
+    const wanted = (): boolean => entry.held;
+    const found = await takeCursors(partition, { gate: ports.gate, ...ports.cursors }, wanted);
+    if (found === null) return;
+    const taken = await takeOver(gained, ports.takeOver, wanted);
     if (taken === null || !entry.held) return;
     if (taken.kind === 'alarm') return this.#alarm(entry, `${taken.reason}: ${taken.detail}`);
-    entry.partition = new SourcePartition(gained, taken, ports.source, (detail) => this.#alarm(entry, detail));
-    entry.partition.start();
-    const { topic, partition, generation } = gained;
+    const cursors = new PartitionCursors(found.stored, found.knownBackfills);
+    const pipeline = new SourcePartition(gained, { ...taken, cursors }, ports.source, (detail) =>
+      this.#alarm(entry, detail),
+    );
     const { offset, incarnation } = taken;
+    const superseded = (): void => this.#superseded(entry);
+    const kept = { at: gained, incarnation, epoch: found.epoch, cursors, pipeline, superseded };
+    entry.cursors = keepCursors(kept, ports.cursors);
+    entry.replays = keepReplays(kept, ports.cursors, ports.replays);
+    entry.partition = pipeline;
+    // Before the first event: whom nothing may be sent to yet is known then.
+    entry.cursors.start();
+    pipeline.start();
+    entry.replays.start();
     ports.around.log.info({ topic, partition, generation, offset, incarnation }, 'a source partition is taken over');
   }
 
   async #settled(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(async ({ partition }) => partition?.drained()));
+    const entries = [...this.#held.values()];
+    await Promise.all(entries.flatMap(({ partition, cursors }) => [partition?.drained(), cursors?.drained()]));
     await this.#ports().commits.flush();
   }
 
   #drop(entry: Held): void {
     entry.held = false;
-    entry.partition?.stop();
+    halt(entry);
+  }
+
+  /** Another dispatcher has taken it over. The group will tell us so; if it does not, one of us is wrong: begin anew. */
+  #superseded(entry: Held): void {
+    if (!entry.held || entry.alarm !== null) return;
+    halt(entry);
+    entry.alarm = 'another dispatcher has taken it over';
+    const { around } = this.#ports();
+    around.log.warn({ ...entry.at }, entry.alarm);
+    around.schedule(supersededMs, () => {
+      if (entry.held)
+        around.die(new Error(`${partitionName(entry.at)}: ${entry.alarm}, and the group does not say so`));
+    });
   }
 
   /** The partition stops until someone decides; the others go on. Nothing is ever reset by itself. */
@@ -148,6 +188,12 @@ export class DispatchConsumer implements OwnershipListener {
         `to go on: \`posthorn incarnation open --partition ${partition} --at <offset>\`, and restart the dispatchers`,
     );
   }
+}
+
+function halt({ partition, cursors, replays }: Held): void {
+  partition?.stop();
+  cursors?.stop();
+  replays?.stop();
 }
 
 async function within(ms: number, work: Promise<void>, around: Surroundings): Promise<void> {

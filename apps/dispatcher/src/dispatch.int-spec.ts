@@ -8,8 +8,9 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { tenantKey, topicNames, topicSpecs, type Delivery } from '#libs/contracts';
 import { deliveryIdOf, scheduleOf } from '#libs/core';
 import { connectKafka, type LogRecord } from '#libs/kafka';
+import { connectDatabase, Cursors, migrate, ReplayParts, type Database } from '#libs/persistence';
 import { applySchemas, connectSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
-import { uniquePrefix } from '#libs/testing';
+import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
 import { Dispatcher } from './dispatcher.js';
 
 const registryUrl = inject('schemaRegistryUrl');
@@ -31,6 +32,8 @@ const layout = {
   maxMessageBytes: 1_048_576,
 };
 let codec: SchemaCodec;
+let test: TestDatabase;
+let database: Database;
 
 const data = {
   commentId: 'c-1',
@@ -46,16 +49,23 @@ const data = {
 beforeAll(async () => {
   await applySchemas({ registryUrl, eventsFolder: join(import.meta.dirname, '../../../schemas/events') });
   codec = await connectSchemaCodec({ registryUrl });
+  test = await createTestDatabase();
+  await migrate(test.url);
+  database = await connectDatabase(test.url);
   const administration = log.administration();
   await administration.ensure(topicSpecs(layout));
   await administration.close();
 });
-afterAll(() => Promise.all([sender.close(), reader.close()]));
+afterAll(async () => {
+  await Promise.all([sender.close(), reader.close(), database.close()]);
+  await test.drop();
+});
 
 function dispatcher(repeats: { count: number }): Dispatcher {
   return new Dispatcher(
     log,
-    { events: codec.events, config: codec.platform, delivery: codec.platform.delivery },
+    { events: codec.events, config: codec.platform, platform: codec.platform },
+    { cursors: new Cursors(database), replays: new ReplayParts(database) },
     {
       topics,
       groupId: `${prefix}.dispatcher`,
@@ -71,6 +81,10 @@ function dispatcher(repeats: { count: number }): Dispatcher {
       lag: () => undefined,
       partitionStopped: () => undefined,
       partitionLost: () => undefined,
+      endpointsFrozen: () => undefined,
+      endpointsJoined: () => undefined,
+      deliveriesCaughtUp: () => undefined,
+      eventsLost: () => undefined,
     },
     {
       now: () => Date.now(),

@@ -10,6 +10,8 @@ const endpoint = (number: number): DispatchEndpoint => ({
   tenantId: 'acme',
   eventTypes: ['*'],
   ordering: 'none',
+  state: 'active',
+  backfill: null,
   configVersion: number,
   partition: number % 4,
 });
@@ -45,6 +47,7 @@ function setup(endpoints: number, limits = { partitionBytes: 2_000, totalBytes: 
   const targets = { deliveries: 'd', rejected: 'r', send: limits, maxRecordBytes: 1_000_000 };
   const source: DispatchSource = {
     partition: 0,
+    cursors: { allLive: true, isLive: () => true },
     incarnation: 0,
     repeats: new RepeatWindow(100),
     window: new DispatchWindow(2_000, 0),

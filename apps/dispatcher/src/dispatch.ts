@@ -5,12 +5,11 @@
  * A crash here: nothing is committed before all is acknowledged, so the next owner makes the same again; workers drop it.
  * Tests: dispatch.spec.ts, dispatcher.spec.ts, ownership.spec.ts (crashes), dispatch.int-spec.ts.
  */
-import type { Delivery, EndpointOrdering } from '#libs/contracts';
+import type { Delivery, EndpointOrdering, EndpointState } from '#libs/contracts';
 import {
   fingerprintOf,
-  orderingKeyOf,
+  liveStream,
   SendCaps,
-  webhookIdOf,
   type DispatchWindow,
   type RejectionCode,
   type RepeatWindow,
@@ -19,13 +18,16 @@ import {
   type Subscription,
 } from '#libs/core';
 import type { LogRecord, OutgoingRecord } from '#libs/kafka';
+import { newDelivery, prepareEvent } from './new-delivery.js';
 import type { ReadRecord, Rejection } from './read-events.js';
 import { outgoingBytes, rejectedRecord } from './reject.js';
-import { render } from './render.js';
 
-/** What dispatching needs of an active endpoint. */
+/** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
 export interface DispatchEndpoint extends Subscription {
   readonly ordering: EndpointOrdering;
+  readonly state: EndpointState;
+  /** Run of the cursors that it was created with; null: it began live. */
+  readonly backfill: string | null;
   /** Offset of its record in posthorn.endpoints. */
   readonly configVersion: number;
   /** Of posthorn.deliveries. */
@@ -51,8 +53,16 @@ export interface DispatchTargets {
   readonly maxRecordBytes: number;
 }
 
+/** Who follows a source partition live. */
+export interface LiveFilter {
+  /** Nobody has to be asked for. */
+  readonly allLive: boolean;
+  isLive(endpoint: DispatchEndpoint, offset: number): boolean;
+}
+
 /** The source partition that records come from, and how far it is. */
 export interface DispatchSource {
+  readonly cursors: LiveFilter;
   readonly partition: number;
   readonly incarnation: number;
   readonly repeats: RepeatWindow;
@@ -69,7 +79,6 @@ export interface DispatchSend {
   readonly rejected: readonly RejectionCode[];
 }
 
-const liveStream = 'live';
 /** Ids of endpoints may differ by so much in length. */
 const slackBytes = 1_024;
 
@@ -132,44 +141,15 @@ export class Dispatch {
       const detail = `there is no tenant ${JSON.stringify(tenantId.slice(0, 200))}`;
       return yield* this.#rejected(record, { reason: 'unknown-tenant', detail });
     }
-    const endpoints = this.#subscribers.match(tenantId, envelope.type);
+    const endpoints = this.#liveOnes(source, record.offset, this.#subscribers.match(tenantId, envelope.type));
     if (endpoints.length === 0) return 'done';
-    const rendered = render(envelope, read.json);
-    const orderingKey = orderingKeyOf(envelope);
+    const event = prepareEvent(read);
+    const { incarnation, partition: sourcePartition } = source;
     const dispatchedAt = this.#now();
     let first = true;
     for (const endpoint of endpoints) {
-      const value = this.#deliveries.encode({
-        tenantId,
-        endpointId: endpoint.endpointId,
-        webhookId: webhookIdOf(endpoint.endpointId, envelope.source, envelope.id),
-        stream: liveStream,
-        incarnation: source.incarnation,
-        sourcePartition: source.partition,
-        sourceOffset: record.offset,
-        floor: source.window.floor,
-        configVersion: endpoint.configVersion,
-        ordering: endpoint.ordering,
-        orderingKey,
-        eventId: envelope.id,
-        eventSource: envelope.source,
-        eventType: envelope.type,
-        acceptedAt: record.timestamp,
-        dispatchedAt,
-        contentType: rendered.contentType,
-        headers: rendered.headers,
-        body: rendered.body,
-        renderError: null,
-        attempt: 0,
-        hop: 0,
-        pos: null,
-        writer: null,
-        dueAt: null,
-        scheduleFrom: 0,
-        scheduledSince: null,
-        haltedAt: null,
-        space: '',
-      });
+      const origin = { stream: liveStream, space: '', incarnation, sourcePartition, floor: source.window.floor };
+      const value = this.#deliveries.encode(newDelivery(event, endpoint, origin, dispatchedAt));
       if (first && value.length + slackBytes > this.#targets.maxRecordBytes) {
         const detail = `a delivery of it would have ${value.length} bytes; at most ${this.#targets.maxRecordBytes} fit`;
         return yield* this.#rejected(record, { reason: 'too-large', detail });
@@ -183,6 +163,15 @@ export class Dispatch {
       };
     }
     return 'done';
+  }
+
+  #liveOnes(
+    { cursors }: DispatchSource,
+    offset: number,
+    endpoints: readonly DispatchEndpoint[],
+  ): readonly DispatchEndpoint[] {
+    if (cursors.allLive) return endpoints;
+    return endpoints.filter((endpoint) => cursors.isLive(endpoint, offset));
   }
 
   *#rejected(record: LogRecord, rejection: Rejection): Generator<Made, Outcome, undefined> {

@@ -8,19 +8,22 @@ import {
 import type { Config } from '#libs/config';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import { Cursors, ReplayParts, type Database } from '#libs/persistence';
+import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { Dispatcher } from './dispatcher.js';
 import type { Surroundings } from './surroundings.js';
 
 @Module({
+  imports: [DatabaseModule],
   providers: [
     {
       provide: Dispatcher,
-      inject: [CONFIG, KAFKA_LOG, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
+      inject: [CONFIG, KAFKA_LOG, DATABASE, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
       useFactory: (
         config: Config,
         log: KafkaLog,
+        database: Database,
         codec: SchemaCodec,
         topics: Topics,
         metrics: Metrics,
@@ -28,7 +31,8 @@ import type { Surroundings } from './surroundings.js';
       ): Dispatcher =>
         new Dispatcher(
           log,
-          { events: codec.events, config: codec.platform, delivery: codec.platform.delivery },
+          { events: codec.events, config: codec.platform, platform: codec.platform },
+          { cursors: new Cursors(database), replays: new ReplayParts(database) },
           {
             topics: topics.names,
             groupId: topics.groups.dispatcher,

@@ -4,18 +4,26 @@ import { CommitLoop } from './commit-loop.js';
 import { DispatchConsumer, type ConsumerCounts } from './dispatch.consumer.js';
 import { Dispatch } from './dispatch.js';
 import { EndpointDirectory, type ConfigCodec } from './endpoint-directory.js';
+import type { CursorStore } from './cursors/cursor-store.js';
+import { EndpointLoads } from './cursors/endpoint-loads.js';
+import type { CursorRule } from './cursors/freezing.js';
+import { FreezeWishes } from './cursors/freeze-wishes.js';
 import { LeaseGate } from './lease-gate.js';
 import { EventReader, type EventData } from './read-events.js';
 import type { SourceLimits } from './source-partition.js';
 import type { Surroundings } from './surroundings.js';
 import { TenantGrace } from './tenant-grace.js';
+import { Turnstile } from './turnstile.js';
+import type { ReplayStore } from './replays/replay-store.js';
 
 export interface DispatcherOptions {
   readonly topics: {
     readonly events: string;
     readonly eventsRejected: string;
     readonly deliveries: string;
+    readonly deadLetters: string;
     readonly endpoints: string;
+    readonly endpointStatus: string;
   };
   readonly groupId: string;
   readonly deliveryPartitions: number;
@@ -29,12 +37,21 @@ export interface DispatcherOptions {
   readonly commitIntervalMs?: number;
   /** How long a young event waits for a tenant that is not known yet. Default 2,000. */
   readonly tenantGraceMs?: number;
+  /** How long a circuit is open before its endpoint is frozen. Default 120,000. */
+  readonly circuitFreezeMs?: number;
+  /** Rules of DESIGN §5 that a simulation takes away. */
+  readonly without?: ReadonlySet<CursorRule>;
 }
 
 export interface DispatcherCodecs {
   readonly events: EventData;
   readonly config: ConfigCodec;
-  readonly delivery: Pick<PlatformCodecs['delivery'], 'encode'>;
+  readonly platform: Pick<PlatformCodecs, 'delivery' | 'deadLetter' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
+}
+
+export interface DispatcherStores {
+  readonly cursors: CursorStore;
+  readonly replays: ReplayStore;
 }
 
 const queue = { batchRecords: 500, batchBytes: 1_048_576, queueRecords: 2_000, queueBytes: 4_194_304 };
@@ -43,18 +60,22 @@ const oneSend = { partitionBytes: 800_000, totalBytes: 4_000_000, records: 5_000
 /** A whole dispatcher over a log: composes the stages, starts and stops them. */
 export class Dispatcher {
   readonly #directory: EndpointDirectory;
+  readonly #loads: EndpointLoads;
   readonly #consumer: DispatchConsumer;
   readonly #closeAll: () => Promise<void>;
 
   constructor(
     log: KafkaLog,
     codecs: DispatcherCodecs,
+    stores: DispatcherStores,
     options: DispatcherOptions,
     counts: ConsumerCounts,
     around: Surroundings,
   ) {
     const { topics, groupId, deliveryPartitions, windowRecords = 2_000, maxRecordBytes = 1_000_000 } = options;
     const [feed, reader, sender] = [log.feed(), log.reader(), log.sender({ name: 'dispatcher' })];
+    // What is sent again must not stand before what is sent live.
+    const bulkSender = log.sender({ name: 'dispatcher-bulk' });
     const directory = new EndpointDirectory(
       { topic: topics.endpoints, deliveryPartitions },
       { feed, reader },
@@ -69,8 +90,27 @@ export class Dispatcher {
     const limits: SourceLimits = { windowRecords, ...queue };
     const targets = { deliveries: topics.deliveries, rejected: topics.eventsRejected, send: oneSend, maxRecordBytes };
     const tenants = new TenantGrace(directory, around, options.tenantGraceMs ?? 2_000);
-    const dispatch = new Dispatch(directory, codecs.delivery, targets, () => around.now());
+    const dispatch = new Dispatch(directory, codecs.platform.delivery, targets, () => around.now());
     const { repeatWindow } = options;
+    const wishes = new FreezeWishes();
+    directory.listen({
+      endpointChanged: (endpointId) => {
+        const state = directory.get(endpointId)?.state ?? 'active';
+        wishes.set(endpointId, 'state', state === 'active' ? null : state);
+      },
+      replayChanged: () => undefined,
+    });
+    const loads = new EndpointLoads(
+      {
+        topic: topics.endpointStatus,
+        partitions: deliveryPartitions,
+        circuitFreezeMs: options.circuitFreezeMs ?? 120_000,
+      },
+      { feed, reader },
+      codecs.platform,
+      wishes,
+      around,
+    );
     const ports = {
       membership,
       gate,
@@ -78,20 +118,41 @@ export class Dispatcher {
       directory,
       takeOver: { reader, identify: (record) => events.identify(record), repeatWindow, around },
       source: { feed, sender, gate, commits, reader: events, tenants, dispatch, counts, limits, around },
+      cursors: {
+        store: stores.cursors,
+        directory,
+        wishes,
+        loads,
+        events,
+        reader,
+        repeatWindow,
+        append: { sender: bulkSender, gate, around },
+        codecs: codecs.platform,
+        deliveries: { topic: topics.deliveries, partitions: deliveryPartitions },
+        send: oneSend,
+        maxRecordBytes,
+        counts,
+        turnstile: new Turnstile(around),
+        around,
+        without: options.without ?? new Set(),
+      },
+      replays: { store: stores.replays, codecs: codecs.platform, topics },
       counts,
       around,
     } satisfies ReturnType<ConstructorParameters<typeof DispatchConsumer>[0]>;
     this.#directory = directory;
+    this.#loads = loads;
     this.#consumer = consumer;
     this.#closeAll = async () => {
       directory.close();
-      await Promise.all([feed.close(), reader.close(), sender.close()]);
+      loads.close();
+      await Promise.all([feed.close(), reader.close(), sender.close(), bulkSender.close()]);
     };
   }
 
   /** Resolves when the endpoints are read and the group has been joined. */
   async start(): Promise<void> {
-    await this.#directory.start();
+    await Promise.all([this.#directory.start(), this.#loads.start()]);
     await this.#consumer.start();
   }
 

@@ -1,4 +1,11 @@
-import { tenantKey, type EndpointConfig, type TenantConfig } from '#libs/contracts';
+import {
+  replayPrefix,
+  tenantKey,
+  type EndpointConfig,
+  type ReplayConfig,
+  type ReplayState,
+  type TenantConfig,
+} from '#libs/contracts';
 import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from './dispatch.js';
@@ -9,6 +16,15 @@ export interface ConfigCodec {
   prepare(values: Iterable<Buffer | null>): Promise<void>;
   readonly endpointConfig: { decode(bytes: Buffer): EndpointConfig };
   readonly tenantConfig: { decode(bytes: Buffer): TenantConfig };
+  readonly replayConfig: { decode(bytes: Buffer): ReplayConfig };
+}
+
+/** Told of what was read, in the order of the log. */
+export interface DirectoryListener {
+  /** The endpoint is known from now on as `get` says; undefined there: it was deleted. */
+  endpointChanged(endpointId: string): void;
+  /** Null: it has ended, and all of it too. @param version offset of its record */
+  replayChanged(replayId: string, config: ReplayConfig | null, version: number): void;
 }
 
 export interface DirectoryOptions {
@@ -17,7 +33,10 @@ export interface DirectoryOptions {
   readonly deliveryPartitions: number;
 }
 
-/** Follows posthorn.endpoints from its start, and knows who wants which event. */
+/** How long is waited for what stands in the topic already. */
+const lookAgainMs = 20;
+
+/** Follows posthorn.endpoints from its start, and knows who wants which event, whatever the endpoint's state is. */
 export class EndpointDirectory implements Subscribers {
   readonly #at: TopicPartition;
   readonly #options: DirectoryOptions;
@@ -26,7 +45,10 @@ export class EndpointDirectory implements Subscribers {
   readonly #around: Surroundings;
   readonly #index = new SubscriptionIndex<DispatchEndpoint>();
   readonly #tenants = new Set<string>();
+  readonly #replays = new Map<string, { readonly state: ReplayState; readonly version: number }>();
+  readonly #listeners = new Set<DirectoryListener>();
   readonly #read = Promise.withResolvers<void>();
+  #readTo = 0;
   #isRead = false;
   #closed = false;
   #applying: Promise<void> = Promise.resolve();
@@ -63,6 +85,31 @@ export class EndpointDirectory implements Subscribers {
 
   match(tenantId: string, type: string): readonly DispatchEndpoint[] {
     return this.#index.match(tenantId, type);
+  }
+
+  get(endpointId: string): DispatchEndpoint | undefined {
+    return this.#index.get(endpointId);
+  }
+
+  all(): Iterable<DispatchEndpoint> {
+    return this.#index.all();
+  }
+
+  /** @returns how to stop */
+  /** Those that have not ended, with the offsets of their records. */
+  replays(): ReadonlyMap<string, { readonly state: ReplayState; readonly version: number }> {
+    return this.#replays;
+  }
+
+  listen(listener: DirectoryListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Resolves when all that stands in the topic by now is applied, or it is no longer `wanted`. Rejects without brokers. */
+  async readToEnd(wanted: () => boolean): Promise<void> {
+    const [bounds] = await this.#log.reader.bounds([this.#at]);
+    while (wanted() && !this.#closed && this.#readTo < (bounds?.end ?? 0)) await pause(this.#around, lookAgainMs);
   }
 
   /** Begins to read. Tries again until the brokers answer. */
@@ -105,6 +152,7 @@ export class EndpointDirectory implements Subscribers {
     }
     for (const record of records) this.#apply(record);
     const last = records.at(-1);
+    this.#readTo = Math.max(this.#readTo, last === undefined ? end : last.offset + 1);
     if (this.#isRead || (last !== undefined && last.offset + 1 < end)) return;
     this.#isRead = true;
     this.#around.log.info({ endpoints: this.#index.size, tenants: this.#tenants.size }, 'endpoints are read');
@@ -115,6 +163,7 @@ export class EndpointDirectory implements Subscribers {
     const key = record.key?.toString('utf8') ?? '';
     try {
       if (key.startsWith(tenantPrefix)) this.#applyTenant(key.slice(tenantPrefix.length), record.value);
+      else if (key.startsWith(replayPrefix)) this.#applyReplay(key, record.value, record.offset);
       // Keys with another prefix are not endpoints.
       else if (!key.includes(':')) this.#applyEndpoint(key, record.value, record.offset);
     } catch (error) {
@@ -129,13 +178,22 @@ export class EndpointDirectory implements Subscribers {
   }
 
   #applyEndpoint(endpointId: string, value: Buffer | null, configVersion: number): void {
-    if (value === null) return this.#index.delete(endpointId);
-    const { tenantId, eventTypes, state, ordering } = this.#codec.endpointConfig.decode(value);
-    if (state !== 'active') return this.#index.delete(endpointId);
-    const fault = eventTypes.map(eventPatternFault).find((one) => one !== null);
-    if (fault !== undefined) throw new Error(`one of its patterns ${fault}`);
-    const partition = partitionFor(endpointId, this.#options.deliveryPartitions);
-    this.#index.set({ endpointId, tenantId, eventTypes, ordering, configVersion, partition });
+    if (value === null) this.#index.delete(endpointId);
+    else {
+      const { tenantId, eventTypes, state, ordering, backfill } = this.#codec.endpointConfig.decode(value);
+      const fault = eventTypes.map(eventPatternFault).find((one) => one !== null);
+      if (fault !== undefined) throw new Error(`one of its patterns ${fault}`);
+      const partition = partitionFor(endpointId, this.#options.deliveryPartitions);
+      this.#index.set({ endpointId, tenantId, eventTypes, state, ordering, backfill, configVersion, partition });
+    }
+    for (const listener of this.#listeners) listener.endpointChanged(endpointId);
+  }
+
+  #applyReplay(replayId: string, value: Buffer | null, version: number): void {
+    const config = value === null ? null : this.#codec.replayConfig.decode(value);
+    if (config === null) this.#replays.delete(replayId);
+    else this.#replays.set(replayId, { state: config.state, version });
+    for (const listener of this.#listeners) listener.replayChanged(replayId, config, version);
   }
 }
 

@@ -5,5 +5,6 @@ import { DispatcherModule } from './dispatcher.module.js';
 export const dispatcherApp: AppDefinition = {
   name: 'dispatcher',
   modules: [DispatcherModule],
+  required: ['databaseUrl'],
   port: (config) => config.dispatcherPort,
 };

@@ -29,6 +29,11 @@ export type ReadRecord =
       readonly rejection: Rejection;
     };
 
+/** A record of which only the attributes were looked at. */
+export type ParsedRecord =
+  | { readonly record: LogRecord; readonly event: IdentifiedEvent; readonly rejection?: never }
+  | { readonly record: LogRecord; readonly event: null; readonly rejection: Rejection };
+
 export interface IdentifiedEvent {
   readonly identity: EventIdentity;
   readonly envelope: EventEnvelope;
@@ -47,23 +52,36 @@ export class EventReader {
     this.#limits = { maxBytes: maxEventBytes };
   }
 
-  /** Tenant, source and id, from the record alone (no registry): every dispatcher finds the same. Null: not an event. */
+  /** Attributes and tenant, from the record alone (no registry): every dispatcher finds the same. */
+  parse(record: LogRecord): ParsedRecord {
+    const parsed = parseKafkaEvent(record, this.#limits);
+    if (!parsed.ok) return { record, event: null, rejection: rejectionOf(parsed.faults) };
+    const { event: envelope } = parsed;
+    const tenantId = tenantOf(envelope, record.key);
+    if (tenantId === null) return { record, event: null, rejection: noTenant };
+    return { record, event: { envelope, identity: { tenantId, source: envelope.source, id: envelope.id } } };
+  }
+
+  /** Who an event is; null: not an event. */
   identify(record: LogRecord): EventIdentity | null {
-    const parsed = this.#parse(record);
-    return 'identity' in parsed ? parsed.identity : null;
+    return this.parse(record).event?.identity ?? null;
   }
 
   /** Rejects while a schema that is needed cannot be had: try again, reject nothing. */
-  async read(records: readonly LogRecord[]): Promise<readonly ReadRecord[]> {
-    const parsed = records.map((record) => this.#parse(record));
+  read(records: readonly LogRecord[]): Promise<readonly ReadRecord[]> {
+    return this.decode(records.map((record) => this.parse(record)));
+  }
+
+  /** `read` of what was parsed before. */
+  async decode(parsed: readonly ParsedRecord[]): Promise<readonly ReadRecord[]> {
     for (;;) {
       const unprepared: EventEnvelope[] = [];
-      for (const one of parsed) {
-        if ('envelope' in one && !this.#data.isPrepared(one.envelope)) unprepared.push(one.envelope);
+      for (const { event } of parsed) {
+        if (event !== null && !this.#data.isPrepared(event.envelope)) unprepared.push(event.envelope);
       }
       if (unprepared.length > 0) await this.#data.prepare(unprepared);
       try {
-        return records.map((record, at) => this.#read(record, parsed[at] ?? malformed));
+        return parsed.map((one) => this.#decode(one));
       } catch (error) {
         // Forgotten again, by what others loaded meanwhile.
         if (!(error instanceof CodecError && error.code === 'not-prepared')) throw error;
@@ -71,25 +89,19 @@ export class EventReader {
     }
   }
 
-  #parse(record: LogRecord): IdentifiedEvent | Rejection {
-    const parsed = parseKafkaEvent(record, this.#limits);
-    if (!parsed.ok) return rejectionOf(parsed.faults);
-    const { event: envelope } = parsed;
-    const tenantId = tenantOf(envelope, record.key);
-    if (tenantId === null) return noTenant;
-    return { envelope, identity: { tenantId, source: envelope.source, id: envelope.id } };
-  }
-
-  #read(record: LogRecord, parsed: IdentifiedEvent | Rejection): ReadRecord {
-    if (!('envelope' in parsed)) return { kind: 'rejected', record, identity: null, rejection: parsed };
-    const data = this.#data.toJson(parsed.envelope);
-    if (data.ok) return { kind: 'event', record, event: parsed, json: data.json };
-    const rejection = { reason: data.code, detail: data.detail };
-    return { kind: 'rejected', record, identity: parsed.identity, rejection };
+  #decode({ record, event, rejection }: ParsedRecord): ReadRecord {
+    if (event === null) return { kind: 'rejected', record, identity: null, rejection };
+    const data = this.#data.toJson(event.envelope);
+    if (data.ok) return { kind: 'event', record, event, json: data.json };
+    return {
+      kind: 'rejected',
+      record,
+      identity: event.identity,
+      rejection: { reason: data.code, detail: data.detail },
+    };
   }
 }
 
-const malformed: Rejection = { reason: 'malformed', detail: 'not read' };
 const noTenant: Rejection = {
   reason: 'missing-attribute',
   detail: 'there is neither the extension tenantid nor a record key',

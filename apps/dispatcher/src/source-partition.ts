@@ -1,8 +1,8 @@
 import { DispatchWindow, encodeSourcePosition, type RejectionCode, type SourceMark } from '#libs/core';
-import type { LogFeed, LogRecord, PartitionCommit, RecordSender, TopicPartition } from '#libs/kafka';
+import type { LogFeed, LogRecord, PartitionCommit, TopicPartition } from '#libs/kafka';
+import { Appending, type AppendingPorts } from './appending.js';
 import type { Committable, CommitLoop } from './commit-loop.js';
-import type { Dispatch, DispatchSend, DispatchSource } from './dispatch.js';
-import type { LeaseGate } from './lease-gate.js';
+import type { Dispatch, DispatchSend, DispatchSource, LiveFilter } from './dispatch.js';
 import type { EventReader, ReadRecord } from './read-events.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 import type { TakenOver } from './take-over.js';
@@ -27,20 +27,19 @@ export interface SourceLimits {
   readonly queueBytes: number;
 }
 
-/** What all source partitions of a process share. */
-export interface SourcePorts {
+/** What all source partitions of a process share; also one sender, so that what they append at a time travels together. */
+export interface SourcePorts extends AppendingPorts {
   readonly feed: Pick<LogFeed, 'follow' | 'pause' | 'resume' | 'unfollow'>;
-  /** One for all of them, so that what they append at the same time travels together. */
-  readonly sender: Pick<RecordSender, 'send'>;
-  readonly gate: LeaseGate;
   readonly commits: CommitLoop;
   readonly reader: Pick<EventReader, 'read'>;
   readonly tenants: Pick<TenantGrace, 'hasUnknown' | 'passed'>;
   readonly dispatch: Dispatch;
   readonly counts: DispatchCounts;
   readonly limits: SourceLimits;
-  readonly around: Surroundings;
 }
+
+/** Done while the pipeline stands still. @param position all below it is acknowledged, nothing else was taken */
+export type BetweenBatches = (position: number) => Promise<void>;
 
 /**
  * One partition of posthorn.events in our hands: a serial pipeline. It takes a batch, decodes, matches, renders, appends,
@@ -58,19 +57,35 @@ export class SourcePartition implements Committable {
   #paused = false;
   #stopped = false;
   #wake: () => void = () => undefined;
-  #sending: Promise<boolean> | null = null;
+  readonly #appending: Appending;
+  readonly #endAtTakeOver: number;
+  #waiting: (() => Promise<void>)[] = [];
+  /** The log was delivered to us up to here. */
+  #readTo: number;
   #fingerprint: string | null = null;
   #end = 0;
   #trouble: string | null = null;
 
   /** @param onAlarm it cannot go on by itself; the partition has stopped */
-  constructor(at: TopicPartition, taken: TakenOver, ports: SourcePorts, onAlarm: (detail: string) => void) {
+  constructor(
+    at: TopicPartition,
+    taken: TakenOver & { readonly cursors: LiveFilter },
+    ports: SourcePorts,
+    onAlarm: (detail: string) => void,
+  ) {
     this.#at = { topic: at.topic, partition: at.partition };
     this.#ports = ports;
     this.#window = new DispatchWindow(ports.limits.windowRecords, taken.offset);
-    const { incarnation, repeats } = taken;
-    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window };
+    const { incarnation, repeats, cursors } = taken;
+    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window, cursors };
     this.#onAlarm = onAlarm;
+    this.#endAtTakeOver = taken.end;
+    this.#readTo = taken.offset;
+    this.#appending = new Appending(
+      ports,
+      () => !this.#stopped,
+      (what, error) => (this.#trouble = `${what}: ${messageOf(error)}`),
+    );
   }
 
   /** Why it does not get on at present; null when it does. */
@@ -95,13 +110,61 @@ export class SourcePartition implements Committable {
     this.#ports.feed.unfollow(this.#at);
     this.#ports.commits.remove(this);
     this.#queue = [];
+    for (const callOff of this.#waiting.splice(0)) void callOff();
     this.#wake();
   }
 
   /** Resolves when the append on its way, if any, has ended. Close the gate before. */
-  async drained(): Promise<void> {
-    // How it ended is the pipeline's to handle.
-    await Promise.allSettled([this.#sending]);
+  drained(): Promise<void> {
+    return this.#appending.drained();
+  }
+
+  get isBusy(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Its last commit whose acknowledgement is known. */
+  get committedTo(): number {
+    return this.#window.floor;
+  }
+
+  /** All below is acknowledged. */
+  get reached(): number {
+    return this.#window.acknowledged.offset;
+  }
+
+  /**
+   * Whether all that an earlier owner may have sent live lies below the position: a dispatcher sends at most W records
+   * beyond its commit, and none that was not there yet.
+   */
+  get isPastOthers(): boolean {
+    const { acknowledged, limit } = this.#window;
+    return acknowledged.count >= limit || (this.#queue.length === 0 && this.#readTo >= this.#endAtTakeOver);
+  }
+
+  /**
+   * Does something between two batches: once all that was taken is acknowledged, the pipeline stands still until `work` is
+   * done. @returns false when the partition was stopped before its turn came. Rejects as `work` does.
+   */
+  between(work: BetweenBatches): Promise<boolean> {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    this.#waiting.push(async () => {
+      if (this.#stopped) return resolve(false);
+      await work(this.#window.acknowledged.offset).then(() => resolve(true), reject);
+    });
+    if (this.#stopped) for (const callOff of this.#waiting.splice(0)) void callOff();
+    this.#wake();
+    return promise;
+  }
+
+  /** Commits until the commit stands at the position; only between two batches. @returns false when it was not taken. */
+  async commitAll(): Promise<boolean> {
+    if (this.#window.uncommitted > 0) await this.#ports.commits.flush();
+    return this.#window.uncommitted === 0;
   }
 
   commitable(): { readonly commit: PartitionCommit; readonly mark: SourceMark } | null {
@@ -120,6 +183,7 @@ export class SourcePartition implements Committable {
   #enqueue(records: readonly LogRecord[], end: number): void {
     if (this.#stopped) return;
     this.#end = end;
+    this.#readTo = Math.max(this.#readTo, (records.at(-1)?.offset ?? end - 1) + 1);
     for (const record of records) {
       this.#queue.push(record);
       this.#queuedBytes += bytesOf(record);
@@ -136,6 +200,11 @@ export class SourcePartition implements Committable {
   async #run(): Promise<void> {
     let append: Promise<void> = Promise.resolve();
     while (!this.#stopped) {
+      if (this.#waiting.length > 0) {
+        await append;
+        for (const work of this.#waiting.splice(0)) await work();
+        continue;
+      }
       const batch = this.#take();
       if (batch.length === 0) {
         await this.#woken();
@@ -188,43 +257,20 @@ export class SourcePartition implements Committable {
   }
 
   async #append(send: DispatchSend): Promise<void> {
-    const { gate, around } = this.#ports;
-    for (let failures = 0; ; failures += 1) {
-      if (send.records.length > 0 && !(await gate.entered(() => !this.#stopped))) return;
-      if (this.#stopped) return;
-      try {
-        this.#sending = this.#sent(send);
-        if (await this.#sending) return;
-      } catch (error) {
-        if (this.#stopped) return;
-        await this.#hindered('an append failed and is repeated', error, failures, around);
-      } finally {
-        this.#sending = null;
-      }
-    }
-  }
-
-  /** @returns true when it is acknowledged and counted, or no longer ours to repeat. */
-  async #sent(send: DispatchSend): Promise<boolean> {
-    const { sender, gate, counts, commits, limits } = this.#ports;
-    if (send.records.length > 0) {
-      await sender.send(send.records, { held: () => !this.#stopped && gate.isHeld() });
-    }
+    if ((await this.#appending.append(send.records)) === null) return;
+    const { counts, commits, limits } = this.#ports;
     this.#trouble = null;
     if (send.deliveries > 0) counts.deliveriesDispatched(send.deliveries);
     if (send.repeats > 0) counts.repeats(send.repeats);
     for (const reason of send.rejected) counts.eventRejected(reason);
-    if (this.#stopped || send.done === null) return true;
+    if (this.#stopped || send.done === null) return;
     this.#window.acknowledge(send.done.mark);
     this.#fingerprint = send.done.fingerprint;
     if (this.#window.room <= limits.windowRecords / 2) commits.now();
     else commits.soon();
-    return true;
   }
 
   async #hindered(what: string, error: unknown, failures: number, around: Surroundings): Promise<void> {
-    // A lease that ended is no trouble: the gate waits for the next.
-    if (isNotHeld(error)) return;
     this.#trouble = `${what}: ${messageOf(error)}`;
     around.log.warn({ ...this.#at, failures, reason: messageOf(error) }, what);
     await pause(around, backoffMs(failures));
@@ -241,8 +287,6 @@ export class SourcePartition implements Committable {
     this.#ports.counts.lag(topic, partition, Math.max(0, this.#end - this.#window.floor));
   }
 }
-
-const isNotHeld = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'not-held';
 
 /** About what a record takes in memory. */
 function bytesOf(record: LogRecord | undefined): number {

@@ -6,6 +6,8 @@ import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.j
 export interface TakenOver {
   readonly kind: 'ready';
   readonly offset: number;
+  /** End of the log: nobody before us can have read beyond it. */
+  readonly end: number;
   readonly incarnation: number;
   readonly repeats: RepeatWindow;
 }
@@ -80,7 +82,7 @@ async function readBack(
       }
     }
   }
-  return { kind: 'ready', offset, incarnation, repeats };
+  return { kind: 'ready', offset, end: bounds.end, incarnation, repeats };
 }
 
 async function recordBefore(

@@ -1,8 +1,18 @@
-import { deliveryIdOf, scheduleOf } from '#libs/core';
+import { deliveryIdOf, partitionFor, scheduleOf } from '#libs/core';
 import { InMemoryLog, type LogRecord } from '#libs/kafka';
 import { platformSchemas, InMemoryRegistry, openSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
-import { tenantKey, topicNames, type Delivery, type EndpointConfig } from '#libs/contracts';
+import {
+  tenantKey,
+  topicNames,
+  type Delivery,
+  type EndOfSpace,
+  type EndpointConfig,
+  type EndpointStatus,
+  type ReplayState,
+} from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
+import { InMemoryCursors } from './in-memory-cursors.js';
+import { InMemoryReplays } from './in-memory-replays.js';
 import { ProcessView } from './process-view.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -23,7 +33,16 @@ export interface TestProcess {
   readonly view: ProcessView;
   readonly dispatcher: Dispatcher;
   readonly lines: string[];
-  readonly counts: { dispatched: number; repeats: number; rejected: string[]; stopped: string[] };
+  readonly counts: {
+    dispatched: number;
+    repeats: number;
+    frozen: number;
+    joined: number;
+    caughtUp: number;
+    lost: number;
+    rejected: string[];
+    stopped: string[];
+  };
 }
 
 export interface EventOptions {
@@ -38,7 +57,12 @@ export interface EventOptions {
 /** Log, registry and time of a test, all in memory; dispatchers are started over them. */
 export class Harness {
   readonly log: InMemoryLog;
+  readonly cursors = new InMemoryCursors();
+  readonly replays = new InMemoryReplays(this.cursors);
+  readonly processes: TestProcess[] = [];
   #written = 0;
+  #workersTell = false;
+  #callOff: () => void = () => undefined;
 
   private constructor(
     readonly time: VirtualTime,
@@ -50,7 +74,9 @@ export class Harness {
     this.log.createTopic(topics.events, eventPartitions);
     this.log.createTopic(topics.eventsRejected, eventPartitions);
     this.log.createTopic(topics.deliveries, deliveryPartitions);
+    this.log.createTopic(topics.deadLetters, deliveryPartitions);
     this.log.createTopic(topics.endpoints, 1);
+    this.log.createTopic(topics.endpointStatus, deliveryPartitions);
   }
 
   static async open(): Promise<Harness> {
@@ -65,11 +91,21 @@ export class Harness {
   async start(options: Partial<DispatcherOptions> = {}): Promise<TestProcess> {
     const view = new ProcessView(this.log);
     const lines: string[] = [];
-    const counts: TestProcess['counts'] = { dispatched: 0, repeats: 0, rejected: [], stopped: [] };
+    const counts: TestProcess['counts'] = {
+      dispatched: 0,
+      repeats: 0,
+      frozen: 0,
+      joined: 0,
+      caughtUp: 0,
+      lost: 0,
+      rejected: [],
+      stopped: [],
+    };
     const { codec } = this;
     const dispatcher = new Dispatcher(
       view,
-      { events: codec.events, config: codec.platform, delivery: codec.platform.delivery },
+      { events: codec.events, config: codec.platform, platform: codec.platform },
+      { cursors: this.cursors, replays: this.replays },
       {
         topics,
         groupId,
@@ -86,12 +122,18 @@ export class Harness {
         lag: () => undefined,
         partitionStopped: (topic, partition) => counts.stopped.push(`${topic}-${partition}`),
         partitionLost: () => undefined,
+        endpointsFrozen: (count) => (counts.frozen += count),
+        endpointsJoined: (count) => (counts.joined += count),
+        deliveriesCaughtUp: (count) => (counts.caughtUp += count),
+        eventsLost: (count) => (counts.lost += count),
       },
       this.time.surroundings(lines),
     );
     void dispatcher.start();
     await this.time.settle();
-    return { view, dispatcher, lines, counts };
+    const process = { view, dispatcher, lines, counts };
+    this.processes.push(process);
+    return process;
   }
 
   async tenant(tenantId = 'acme'): Promise<void> {
@@ -122,6 +164,7 @@ export class Harness {
       backfill: null,
       ...change,
     });
+    this.cursors.endpoints.add(endpointId);
     return this.append(topics.endpoints, 0, endpointId, value);
   }
 
@@ -169,9 +212,71 @@ export class Harness {
     return position?.offset ?? -1;
   }
 
+  /** @returns its offset. */
+  replayRecord(replayId: string, state: ReplayState): Promise<number> {
+    const value = { replayId, tenantId: 'acme', state, rateLimit: null, revision: 1, updatedAt: 0 };
+    return this.append(topics.endpoints, 0, replayId, this.codec.platform.replayConfig.encode(value));
+  }
+
+  async deleteEndpoint(endpointId: string): Promise<void> {
+    this.cursors.endpoints.delete(endpointId);
+    await this.append(topics.endpoints, 0, endpointId, null);
+  }
+
+  /** From now on workers read at once, and have nothing outstanding. */
+  workersTell(): void {
+    this.#workersTell = true;
+    const tell = (): void => {
+      if (!this.#workersTell) return;
+      for (let partition = 0; partition < deliveryPartitions; partition += 1) void this.tellPartition(partition);
+      this.#callOff = this.time.schedule(1_000, tell);
+    };
+    this.#callOff();
+    tell();
+  }
+
+  workersStop(): void {
+    this.#workersTell = false;
+  }
+
+  partitionOf(endpointId: string): number {
+    return partitionFor(endpointId, deliveryPartitions);
+  }
+
+  /** The owner of its partition has read all that is there, and tells how the endpoint stands. */
+  async tellStatus(endpointId: string, status: Partial<EndpointStatus>): Promise<void> {
+    const partition = this.partitionOf(endpointId);
+    await this.#tell(partition, endpointId, status);
+    await this.tellPartition(partition);
+  }
+
+  async tellPartition(partition: number, status: Partial<EndpointStatus> = {}): Promise<void> {
+    const { end } = this.log.boundsOf({ topic: topics.deliveries, partition });
+    await this.#tell(partition, `partition:${partition}`, { readTo: end, ...status });
+  }
+
+  async #tell(partition: number, key: string, status: Partial<EndpointStatus>): Promise<void> {
+    const word = { key, partition, era: 0, generation: 1, at: this.time.now(), readTo: 0, outstanding: 0, streams: [] };
+    const value = this.codec.platform.endpointStatus.encode({
+      ...word,
+      circuitOpenUntil: null,
+      overflow: false,
+      ...status,
+    });
+    await this.append(topics.endpointStatus, partition, key, value);
+  }
+
+  ends(): readonly EndOfSpace[] {
+    return this.log
+      .recordsOf(topics.deliveries)
+      .filter(({ value }) => value !== null && this.codec.platform.isEndOfSpace(value))
+      .map(({ value }) => this.codec.platform.endOfSpace.decode(value ?? Buffer.alloc(0)));
+  }
+
   deliveries(): readonly (Delivery & { readonly at: LogRecord })[] {
     return this.log
       .recordsOf(topics.deliveries)
+      .filter(({ value }) => value !== null && !this.codec.platform.isEndOfSpace(value))
       .map((at) => ({ ...this.codec.platform.delivery.decode(at.value ?? Buffer.alloc(0)), at }));
   }
 

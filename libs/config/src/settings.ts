@@ -107,7 +107,7 @@ export const settings = {
   ingestTimeoutMs: duration(
     'POSTHORN_INGEST_TIMEOUT_MS',
     5_000,
-    'How long POST /v1/events waits for the brokers before it answers 503.',
+    'How long POST /v1/events, or another request that needs the log, waits for the brokers before it answers 503.',
     { least: 100, most: 60_000 },
   ),
 

@@ -77,6 +77,18 @@ export class Metrics {
   deliveriesDispatched(count: number): void {
     this.#counters.dispatched.inc(count);
   }
+  endpointsFrozen(count: number): void {
+    this.#counters.frozen.inc(count);
+  }
+  endpointsJoined(count: number): void {
+    this.#counters.joined.inc(count);
+  }
+  deliveriesCaughtUp(count: number): void {
+    this.#counters.caughtUp.inc(count);
+  }
+  eventsLost(count: number): void {
+    this.#counters.lost.inc(count);
+  }
   attempt(outcome: string, durationMs: number): void {
     this.#counters.attempts.inc({ outcome });
     this.#attempt.observe(durationMs / 1000);
@@ -142,6 +154,26 @@ const counters = (registers: Registry[]) => ({
   repeats: new Counter({
     name: 'posthorn_repeats_total',
     help: 'Events that were sent again and not dispatched again',
+    registers,
+  }),
+  frozen: new Counter({
+    name: 'posthorn_cursors_frozen_total',
+    help: 'Endpoints that stopped to follow a source partition: paused, disabled, overflowing, with an open circuit',
+    registers,
+  }),
+  joined: new Counter({
+    name: 'posthorn_cursors_joined_total',
+    help: 'Endpoints that follow a source partition live again, having caught up',
+    registers,
+  }),
+  caughtUp: new Counter({
+    name: 'posthorn_deliveries_caught_up_total',
+    help: 'Deliveries appended by catch-ups, from the log',
+    registers,
+  }),
+  lost: new Counter({
+    name: 'posthorn_events_lost_to_retention_total',
+    help: 'Records that the log no longer had when an endpoint would have caught up with them',
     registers,
   }),
   dispatched: new Counter({

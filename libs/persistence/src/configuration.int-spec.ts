@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
+import { Cursors } from './cursors.js';
 import { connectDatabase, type Database } from './database.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { migrate } from './migrate.js';
@@ -111,9 +112,45 @@ describe('TenantRepository', () => {
 describe('EndpointRepository', () => {
   it('gives back what was created, secrets in their order', async () => {
     const created = await endpoints.create(anEndpoint(), 2_000);
-    expect(created).toEqual({ ...anEndpoint(), revision: 1, createdAt: 2_000, updatedAt: 2_000, disabledReason: null });
+    const begun = { revision: 1, createdAt: 2_000, updatedAt: 2_000, disabledReason: null, backfill: null };
+    expect(created).toEqual({ ...anEndpoint(), ...begun });
     expect(await endpoints.get('ep_1')).toEqual(created);
     expect(await endpoints.create(anEndpoint({ endpointId: 'ep_2', tenantId: 'nobody' }), 2_000)).toBeNull();
+  });
+
+  it('creates an endpoint with its backfill, both or neither, and publishes the run', async () => {
+    await database.session.query('TRUNCATE cursors');
+    const cursors = new Cursors(database);
+    const backfill = {
+      run: 'b_1',
+      cursors: [
+        { partition: 0, incarnation: 0, position: 12 },
+        { partition: 1, incarnation: 4, position: 0 },
+      ],
+    };
+    expect(await endpoints.create(anEndpoint({ tenantId: 'nobody' }), 2_000, backfill)).toBeNull();
+    expect(await cursors.ofEndpoint('ep_1')).toEqual([]);
+    const created = await endpoints.create(anEndpoint(), 2_000, backfill);
+    expect(created).toMatchObject({ backfill: 'b_1' });
+    expect(await endpoints.get('ep_1')).toEqual(created);
+    expect(await cursors.existing(['ep_1', 'ep_2'])).toEqual(new Set(['ep_1']));
+    const row = {
+      endpointId: 'ep_1',
+      run: 'b_1',
+      kind: 'backfill',
+      reason: 'backfill',
+      ended: false,
+      createdAt: 2_000,
+    };
+    expect(await cursors.ofEndpoint('ep_1')).toEqual([
+      { ...row, partition: 0, incarnation: 0, position: 12, startedAt: 12 },
+      { ...row, partition: 1, incarnation: 4, position: 0, startedAt: 0 },
+    ]);
+    const repeated = endpoints.create(anEndpoint(), 2_000, { ...backfill, run: 'b_2' });
+    await expect(repeated).rejects.toThrow(/duplicate/);
+    expect(await cursors.lookUp(0, 'ep_1')).toMatchObject({ run: 'b_1' });
+    await endpoints.update('ep_1', { url: 'http://x/' }, { now: 3_000 });
+    expect(await publishAll()).toMatchObject([{ key: 'tenant:acme' }, { config: { backfill: 'b_1', revision: 2 } }]);
   });
 
   it('gives back flow control and a growing retry policy, and takes them away again', async () => {
@@ -210,7 +247,11 @@ describe('Outbox', () => {
     const { description: _, ...config } = anEndpoint({ url: 'http://x/' });
     expect(published).toEqual([
       { kind: 'tenant', key: 'tenant:acme', config: { tenantId: 'acme', name: 'Acme', updatedAt: 1_000 } },
-      { kind: 'endpoint', key: 'ep_1', config: { ...config, resolutions: [], revision: 2, updatedAt: 3_000 } },
+      {
+        kind: 'endpoint',
+        key: 'ep_1',
+        config: { ...config, backfill: null, resolutions: [], revision: 2, updatedAt: 3_000 },
+      },
     ]);
     expect(await publishAll()).toEqual([]);
     await endpoints.delete('ep_1', 4_000);

@@ -39,7 +39,18 @@ class PatientPool extends pg.Pool {
   constructor(config?: pg.PoolConfig) {
     super(config);
     this.on('connect', (client) => client.on('error', () => undefined));
+    // Given back with a query that was given up: the next user would wait behind it. Ended, the pool does not keep it.
+    this.on('release', (_error, client) => {
+      const member = client as PoolMember;
+      if (member._getActiveQuery() !== null) void member.end();
+    });
   }
+}
+
+/** pg has no public word for a query that is still on its way. */
+interface PoolMember extends pg.PoolClient {
+  _getActiveQuery(): object | null;
+  end(): Promise<void>;
 }
 
 export interface ConnectOptions {
@@ -49,7 +60,22 @@ export interface ConnectOptions {
   readonly patienceMs?: number;
   /** Longest time that one statement may take, in milliseconds; 0: no limit. Default 60,000. */
   readonly statementTimeoutMs?: number;
+  /**
+   * How long the server keeps a transaction that says nothing, in milliseconds. Then it ends the connection, so that nobody
+   * waits for the locks of a process that froze, or of a machine that is gone. Default: no limit.
+   */
+  readonly abandonedAfterMs?: number;
 }
+
+/**
+ * For dispatchers: a partition waits for each answer. A call rejects after 5 s without a connection, and 10 s without an
+ * answer (15 s if the server has gone silent, twice that in a transaction).
+ */
+export const promptAnswers: ConnectOptions = {
+  poolSize: 4,
+  statementTimeoutMs: 10_000,
+  abandonedAfterMs: 10_000,
+};
 
 /**
  * Connects to PostgreSQL 15 or later. A server that is not there (yet) is waited for up to `patienceMs`; later on, lost
@@ -69,7 +95,11 @@ export async function connectDatabase(databaseUrl: string, options: ConnectOptio
     // An idle connection that the server closes must not end the process; the pool replaces it.
     poolErrorHandler: () => undefined,
     // A connection that went silent must not hold a caller for ever.
-    extra: { keepAlive: true, ...(limitMs > 0 ? { statement_timeout: limitMs, query_timeout: limitMs + 5_000 } : {}) },
+    extra: {
+      keepAlive: true,
+      ...(limitMs > 0 ? { statement_timeout: limitMs, query_timeout: limitMs + Math.min(limitMs, 5_000) } : {}),
+      idle_in_transaction_session_timeout: options.abandonedAfterMs ?? 0,
+    },
   });
   const giveUpAt = performance.now() + (options.patienceMs ?? 30_000);
   for (let waitMs = 100; ; waitMs = Math.min(2_000, waitMs * 2)) {
@@ -87,5 +117,8 @@ const absences = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EAI_AGAIN'
 
 /** Whether the server is only not there yet (as against a wrong password or database). */
 function isAbsence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && absences.has(error.code);
+  if (!(error instanceof Error)) return false;
+  // A server, or a network, that takes the connection and says nothing has no code.
+  if (/^Connection terminated|timeout exceeded when trying to connect/.test(error.message)) return true;
+  return 'code' in error && typeof error.code === 'string' && absences.has(error.code);
 }

@@ -1,6 +1,8 @@
 import { In } from 'typeorm';
 import type { HaltResolution } from '#libs/contracts';
+import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
+import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
 import type { Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
@@ -10,6 +12,13 @@ import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 
 export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill'>;
+
+/** Where an endpoint begins that is to have history: in every source partition. */
+export interface NewBackfill {
+  /** Dedupe space of its first catch-up. */
+  readonly run: string;
+  readonly cursors: readonly { readonly partition: number; readonly incarnation: number; readonly position: number }[];
+}
 
 /** What is left out (or undefined) stays. `secrets` replaces all of them. */
 export type EndpointChanges = {
@@ -30,17 +39,24 @@ export type UpdateResult =
 export class EndpointRepository {
   constructor(private readonly database: Database) {}
 
-  /** @returns null when the tenant does not exist. The id is new: a repeated one throws. */
-  create(endpoint: NewEndpoint, now: number): Promise<Endpoint | null> {
+  /**
+   * With its first cursors, if it is to have history: they are there before anybody knows it.
+   * @returns null when the tenant does not exist. The id is new: a repeated one throws.
+   */
+  create(endpoint: NewEndpoint, now: number, backfill?: NewBackfill): Promise<Endpoint | null> {
     return this.database.transaction(async (session) => {
       const tenant = await session.findOne(tenantEntity, {
         where: { id: endpoint.tenantId },
         lock: { mode: 'for_key_share' },
       });
       if (tenant === null) return null;
-      const begun = { disabledReason: null, backfill: null, revision: 1, createdAt: now, updatedAt: now };
-      const created: Endpoint = { ...endpoint, ...begun };
+      const begun = { disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
+      const created: Endpoint = { ...endpoint, ...begun, backfill: backfill?.run ?? null };
       await session.insert(endpointEntity, rowOf(created));
+      if (backfill !== undefined) {
+        const cells = columns(backfill.cursors, [(c) => c.partition, (c) => c.incarnation, (c) => c.position]);
+        await session.query(insertBackfill, [created.endpointId, backfill.run, new Date(now), ...cells]);
+      }
       await storeSecrets(session, created);
       await noteVersion(session, created, 'created', now);
       await noteChange(session, created.endpointId, now);

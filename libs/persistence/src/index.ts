@@ -1,5 +1,8 @@
+export { CursorRelocation, type CursorPlace } from './cursor-relocation.js';
+export type { CursorReason, CursorRecord, StoredCursor } from './cursor-rows.js';
 export { InvalidCursor } from './cursor.js';
-export { connectDatabase, type Database } from './database.js';
+export { CursorConflict, Cursors, type CursorChange } from './cursors.js';
+export { connectDatabase, promptAnswers, type ConnectOptions, type Database } from './database.js';
 export type { DeadLetterFilter, DeadLetterState } from './dead-letter-filter.js';
 export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from './dead-letter-extents.js';
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
@@ -16,6 +19,7 @@ export type { EndpointChange, EndpointSnapshot } from './endpoint-version.js';
 export {
   EndpointRepository,
   type EndpointChanges,
+  type NewBackfill,
   type NewEndpoint,
   type UpdateResult,
 } from './endpoint-repository.js';

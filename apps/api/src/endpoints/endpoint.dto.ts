@@ -69,6 +69,21 @@ const timeoutMs = z
   .max(120_000)
   .meta({ description: 'For one whole request, in milliseconds.', example: 15_000 });
 
+const rfc3339 = z.iso.datetime({ offset: true });
+const since = z
+  .string()
+  .transform((text, context): number | 'beginning' => {
+    if (text === 'beginning') return text;
+    const at = rfc3339.safeParse(text).success ? Date.parse(text) : Number.NaN;
+    if (!Number.isNaN(at)) return at;
+    context.addIssue({ code: 'custom', message: 'Must be an RFC 3339 time or `beginning`' });
+    return z.NEVER;
+  })
+  .meta({
+    description: 'It first gets the events from this time on, or all that the log has; without it, those from now on.',
+    example: '2026-11-01T00:00:00Z',
+  });
+
 export const createEndpointBody = (rules: EndpointRules) =>
   z
     .strictObject({
@@ -85,6 +100,7 @@ export const createEndpointBody = (rules: EndpointRules) =>
       timeoutMs: timeoutMs.optional(),
       retry: retryPatch.optional(),
       state: state.optional(),
+      since: since.optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
@@ -139,3 +155,14 @@ const endpointAnswer = z
   .meta({ id: 'Endpoint' });
 
 export type EndpointAnswer = z.output<typeof endpointAnswer>;
+
+/** The answer to its creation alone. */
+export interface CreatedAnswer extends EndpointAnswer {
+  readonly secret: string;
+  /** Null: it begins with the events from now on. */
+  readonly backfill: {
+    readonly since: string;
+    /** What the log does not hold any more, or may not: it is complete from `from` on. Null: nothing is missing. */
+    readonly gap: { readonly partitions: readonly number[]; readonly from: string } | null;
+  } | null;
+}

@@ -4,6 +4,7 @@ import {
   createEndpointBody,
   listEndpointsQuery,
   patchEndpointBody,
+  type CreatedAnswer,
   type EndpointAnswer,
   type EndpointRules,
 } from './endpoint.dto.js';
@@ -27,7 +28,7 @@ export class EndpointsController {
   /** The only answer that ever holds the secret. */
   @Post()
   @Header('cache-control', 'no-store')
-  create(@Body() body: unknown): Promise<EndpointAnswer & { readonly secret: string }> {
+  create(@Body() body: unknown): Promise<CreatedAnswer> {
     return this.endpoints.create(checkBody(this.#createBody, body));
   }
 
@@ -44,6 +45,31 @@ export class EndpointsController {
   @Patch(':id')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, checkBody(this.#patchBody, body));
+  }
+
+  /** Events that come meanwhile wait in the log. */
+  @Post(':id/pause')
+  @HttpCode(200)
+  pause(@Param('id') id: string): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, { state: 'paused' });
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  resume(@Param('id') id: string): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, { state: 'active' });
+  }
+
+  @Post(':id/disable')
+  @HttpCode(200)
+  disable(@Param('id') id: string): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, { state: 'disabled' });
+  }
+
+  @Post(':id/enable')
+  @HttpCode(200)
+  enable(@Param('id') id: string): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, { state: 'active' });
   }
 
   @Delete(':id')

@@ -1,15 +1,22 @@
 import type { RetryPolicyConfig } from '#libs/contracts';
 import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
-import type { Endpoint, EndpointChanges, EndpointRepository } from '#libs/persistence';
+import type { Endpoint, EndpointChanges, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
 import { checkBody } from '../problem/check-input.js';
-import type { CreateEndpointBody, EndpointAnswer, listEndpointsQuery, PatchEndpointBody } from './endpoint.dto.js';
+import type {
+  CreatedAnswer,
+  CreateEndpointBody,
+  EndpointAnswer,
+  listEndpointsQuery,
+  PatchEndpointBody,
+} from './endpoint.dto.js';
 import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js';
 import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
+import type { SourceLog } from './source-log.js';
 
 export interface EndpointDefaults {
   readonly maxInFlight: number;
@@ -20,6 +27,7 @@ export interface EndpointDefaults {
 export interface EndpointPorts {
   readonly repository: EndpointRepository;
   readonly publication: Publication;
+  readonly source: Pick<SourceLog, 'historyFrom'>;
   readonly masterKeys: MasterKeys;
   readonly now: () => number;
   readonly newId: () => string;
@@ -36,13 +44,14 @@ export class Endpoints {
     private readonly defaults: EndpointDefaults,
   ) {}
 
-  async create(body: CreateEndpointBody): Promise<EndpointAnswer & { readonly secret: string }> {
+  async create(body: CreateEndpointBody): Promise<CreatedAnswer> {
     const { newId, randomBytes, masterKeys, repository, now } = this.ports;
     const flow = checkBody(wholeFlow, {
       retry: mergeRetry(this.defaults.retry, body.retry ?? {}, this.defaults.retry),
       rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
       circuit: mergeCircuit(null, body.circuit ?? null),
     });
+    const history = body.since === undefined ? null : await this.#history(body.since);
     const endpointId = `ep_${newId()}`;
     const secret = formatSecret(randomBytes(secretBytes));
     const ciphertext = sealSecret(masterKeys, secret, endpointId, randomBytes(12));
@@ -63,6 +72,7 @@ export class Endpoints {
         secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
       },
       now(),
+      history?.backfill,
     );
     if (endpoint === null) {
       throw new AppError('unknown-tenant', `There is no tenant ${JSON.stringify(body.tenantId)}.`, {
@@ -70,7 +80,7 @@ export class Endpoints {
       });
     }
     await this.ports.publication.published();
-    return { ...answerOf(endpoint), secret };
+    return { ...answerOf(endpoint), secret, backfill: history?.answer ?? null };
   }
 
   async list(
@@ -122,6 +132,25 @@ export class Endpoints {
     const deleted = await this.ports.repository.delete(checkId('endpoint', id), this.ports.now());
     if (!deleted) throw notFound('endpoint', id);
     await this.ports.publication.published();
+  }
+
+  async #history(
+    since: number | 'beginning',
+  ): Promise<{ readonly backfill: NewBackfill; readonly answer: CreatedAnswer['backfill'] }> {
+    const { source, newId, now } = this.ports;
+    if (since !== 'beginning' && since > now()) {
+      throw new AppError('invalid-body', 'One thing does not fit.', {
+        errors: [{ pointer: '/since', code: 'invalid', detail: 'Must not lie in the future.' }],
+      });
+    }
+    const { cursors, gap } = await source.historyFrom(since);
+    return {
+      backfill: { run: `b_${newId()}`, cursors },
+      answer: {
+        since: since === 'beginning' ? since : dateTime(since),
+        gap: gap && { partitions: gap.partitions, from: dateTime(gap.from) },
+      },
+    };
   }
 
   #changes(before: Endpoint, body: PatchEndpointBody): EndpointChanges {

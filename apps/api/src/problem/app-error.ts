@@ -30,6 +30,7 @@ export const problems = {
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
   'broker-unavailable': [503, 'The log did not acknowledge in time'],
+  'partition-stopped': [503, 'A partition of the log waits for a decision'],
   'registry-unavailable': [503, 'The schema registry does not answer'],
   'database-unavailable': [503, 'The database does not answer'],
   overloaded: [503, 'Too much is waiting for the log'],

@@ -73,7 +73,7 @@ const absences = new Set([
   '53300',
   '08006',
 ]);
-const lostConnection = /^Connection terminated|timeout exceeded when trying to connect/;
+const lostConnection = /^Connection terminated|^Query read timeout|timeout exceeded when trying to connect/;
 
 function isDatabaseAbsent(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;

@@ -23,6 +23,14 @@ export class SubscriptionIndex<S extends Subscription> {
     return this.#byId.size;
   }
 
+  get(endpointId: string): S | undefined {
+    return this.#byId.get(endpointId);
+  }
+
+  all(): Iterable<S> {
+    return this.#byId.values();
+  }
+
   /** Adds the endpoint, or replaces what was known of it. Throws on an invalid pattern; nothing is changed then. */
   set(subscription: S): void {
     const patterns = subscription.eventTypes.map(parseEventPattern);

@@ -1,0 +1,180 @@
+import type { EndpointStatus } from '#libs/contracts';
+import { compareEpochs, fattest, type EndpointLoad, type WriterEpoch } from '#libs/core';
+import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
+import type { PlatformCodecs } from '#libs/schema-codec';
+import { backoffMs, messageOf, pause, type Surroundings } from '../surroundings.js';
+import type { FreezeWishes } from './freeze-wishes.js';
+
+export interface LoadsOptions {
+  /** posthorn.endpoint-status. */
+  readonly topic: string;
+  readonly partitions: number;
+  /** How long a circuit is open before its endpoint is frozen, ms. */
+  readonly circuitFreezeMs: number;
+}
+
+/** Older word is stale: its worker tells how things stand every 10 s at least. */
+const staleAfterMs = 30_000;
+/** An endpoint that overflowed is followed live again, once fewer than so many are outstanding. */
+const relaxedBelow = 5_000;
+
+interface Told {
+  readonly outstanding: number;
+  readonly streams: ReadonlyMap<string, number>;
+  readonly circuitOpenUntil: number | null;
+  /** Since when its circuit was told to be open, without a break. */
+  readonly openSince: number | null;
+  readonly overflow: boolean;
+}
+
+class PartitionWord {
+  epoch: WriterEpoch = { era: -1, generation: -1 };
+  readTo = 0;
+  /** By the broker's clock. */
+  toldAt = Number.NEGATIVE_INFINITY;
+  readonly endpoints = new Map<string, Told>();
+  /** What was sent and may not have been read, by endpoint. */
+  readonly sent = new Map<string, { readonly offset: number; readonly count: number; readonly stream: string }[]>();
+}
+
+/**
+ * How loaded endpoints are: what the workers tell in posthorn.endpoint-status, and what was sent beyond what they had read
+ * then. Advice: what is wrong here makes a catch-up slow, or an endpoint frozen that need not be.
+ */
+export class EndpointLoads {
+  readonly #options: LoadsOptions;
+  readonly #log: { readonly feed: LogFeed; readonly reader: LogReader };
+  readonly #codecs: Pick<PlatformCodecs, 'prepare' | 'endpointStatus'>;
+  readonly #wishes: FreezeWishes;
+  readonly #around: Surroundings;
+  readonly #words: readonly PartitionWord[];
+  #applying: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    options: LoadsOptions,
+    log: { readonly feed: LogFeed; readonly reader: LogReader },
+    codecs: Pick<PlatformCodecs, 'prepare' | 'endpointStatus'>,
+    wishes: FreezeWishes,
+    around: Surroundings,
+  ) {
+    this.#options = options;
+    this.#log = log;
+    this.#codecs = codecs;
+    this.#wishes = wishes;
+    this.#around = around;
+    this.#words = Array.from({ length: options.partitions }, () => new PartitionWord());
+  }
+
+  async start(): Promise<void> {
+    const { topic, partitions } = this.#options;
+    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    for (let failures = 0; !this.#closed; failures += 1) {
+      try {
+        const bounds = await this.#log.reader.bounds(all);
+        if (!this.#closed) for (const [nth, at] of all.entries()) this.#follow(at, bounds[nth]?.start ?? 0);
+        return;
+      } catch (error) {
+        this.#around.log.warn({ topic, reason: messageOf(error) }, 'how endpoints stand cannot be read yet');
+        await pause(this.#around, backoffMs(failures));
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    const { topic, partitions } = this.#options;
+    for (let partition = 0; partition < partitions; partition += 1) this.#log.feed.unfollow({ topic, partition });
+  }
+
+  /**
+   * @param stream null: of all streams
+   * @returns null when nothing may be sent now: nobody tells how it stands, or its circuit is open
+   */
+  of(endpointId: string, partition: number, stream: string | null = null): EndpointLoad | null {
+    const word = this.#words[partition];
+    if (word === undefined || this.#around.now() - word.toldAt > staleAfterMs) return null;
+    const told = word.endpoints.get(endpointId);
+    if (told !== undefined && told.circuitOpenUntil !== null) return null;
+    const outstanding = stream === null ? told?.outstanding : told?.streams.get(stream);
+    const sent = (word.sent.get(endpointId) ?? []).filter(({ offset }) => offset >= word.readTo);
+    if (sent.length > 0) word.sent.set(endpointId, sent);
+    else word.sent.delete(endpointId);
+    const unread = sent.reduce((sum, one) => (stream === null || one.stream === stream ? sum + one.count : sum), 0);
+    return { outstanding: outstanding ?? 0, unread };
+  }
+
+  /** `count` deliveries were sent, the last of which stands at `offset` of its partition. */
+  sent(endpointId: string, partition: number, stream: string, offset: number, count: number): void {
+    const word = this.#words[partition];
+    if (word === undefined || count === 0) return;
+    const sent = word.sent.get(endpointId) ?? [];
+    sent.push({ offset, count, stream });
+    word.sent.set(endpointId, sent);
+  }
+
+  #follow(at: TopicPartition, offset: number): void {
+    this.#log.feed.follow(at, offset, {
+      onRecords: (records) => {
+        if (records.length > 0) this.#applying = this.#applying.then(() => this.#applyAll(at.partition, records));
+      },
+      // A compacted topic may begin later: what is gone was replaced by what is there.
+      onOutOfRange: (error) => this.#follow(at, error.bounds.start),
+    });
+  }
+
+  async #applyAll(partition: number, records: readonly LogRecord[]): Promise<void> {
+    for (let failures = 0; !this.#closed; failures += 1) {
+      try {
+        await this.#codecs.prepare(records.map(({ value }) => value));
+        break;
+      } catch (error) {
+        this.#around.log.warn({ reason: messageOf(error) }, 'the schema of the endpoints’ status cannot be loaded yet');
+        await pause(this.#around, backoffMs(failures));
+      }
+    }
+    const word = this.#words[partition];
+    if (word === undefined || this.#closed) return;
+    for (const record of records) this.#apply(word, partition, record);
+  }
+
+  #apply(word: PartitionWord, partition: number, record: LogRecord): void {
+    const key = record.key?.toString('utf8') ?? '';
+    if (record.value === null) return this.#forget(word, key);
+    const status = this.#codecs.endpointStatus.decode(record.value);
+    const newer = compareEpochs(status, word.epoch);
+    if (newer < 0) return;
+    if (newer > 0) {
+      // A new owner tells what is worth telling, and nothing of what its predecessor told is.
+      word.epoch = { era: status.era, generation: status.generation };
+      for (const endpointId of [...word.endpoints.keys()]) this.#forget(word, endpointId);
+    }
+    if (key === `partition:${partition}`) {
+      word.readTo = status.readTo;
+      word.toldAt = record.timestamp;
+      if (status.overflow) this.#relieve(word, status.outstanding);
+    } else this.#note(word, status, record.timestamp);
+  }
+
+  #note(word: PartitionWord, status: EndpointStatus, at: number): void {
+    const before = word.endpoints.get(status.key);
+    const { circuitOpenUntil, outstanding, overflow } = status;
+    const openSince = circuitOpenUntil === null ? null : (before?.openSince ?? at);
+    const streams = new Map(status.streams.map((one) => [one.stream, one.outstanding]));
+    word.endpoints.set(status.key, { outstanding, streams, circuitOpenUntil, openSince, overflow });
+    if (overflow) this.#wishes.set(status.key, 'load', 'overflow');
+    else if (openSince !== null && at - openSince >= this.#options.circuitFreezeMs) {
+      this.#wishes.set(status.key, 'load', 'circuit');
+    } else if (circuitOpenUntil === null && outstanding < relaxedBelow) this.#wishes.set(status.key, 'load', null);
+  }
+
+  /** The partition holds too much: the fattest endpoints are followed no longer, until half of it is gone. */
+  #relieve(word: PartitionWord, outstanding: number): void {
+    const weights = [...word.endpoints].map(([endpointId, told]) => ({ endpointId, outstanding: told.outstanding }));
+    for (const endpointId of fattest(weights, outstanding / 2)) this.#wishes.set(endpointId, 'load', 'overflow');
+  }
+
+  #forget(word: PartitionWord, endpointId: string): void {
+    if (word.endpoints.delete(endpointId)) this.#wishes.set(endpointId, 'load', null);
+  }
+}
