@@ -62,4 +62,3 @@ export const replayDeadLettersBody = z
 export type ListDeadLettersQuery = z.output<typeof listDeadLettersQuery>;
 export type DiscardBody = z.output<typeof discardBody>;
 export type DiscardAllBody = z.output<typeof discardAllBody>;
-export type ReplayDeadLettersBody = z.output<typeof replayDeadLettersBody>;

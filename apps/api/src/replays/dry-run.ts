@@ -108,7 +108,8 @@ export class DryRuns {
         }
       }
     } finally {
-      for (const { batches } of open) void batches.return?.();
+      // What was fetched ahead is of no interest any more, and neither is its failure.
+      for (const { batches } of open) batches.return?.().catch(() => undefined);
     }
   }
 

@@ -114,5 +114,4 @@ export const resendBody = howToSendBody.optional();
 
 export type CreateReplayBody = z.output<typeof createReplayBody>;
 export type PatchReplayBody = z.output<typeof patchReplayBody>;
-export type RecoverBody = z.output<typeof recoverBody>;
 export type HowToSend = z.output<typeof howToSendBody>;
