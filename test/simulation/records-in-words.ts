@@ -17,6 +17,10 @@ export function inWords(topics: TopicNames, platform: PlatformCodecs, { topic, v
     const { era, generation, committed } = platform.fence.decode(value);
     return `Fence ${era}.${generation} committed ${committed}`;
   }
+  if (platform.isEndOfSpace(value)) {
+    const { endpointId, sourcePartition, space } = platform.endOfSpace.decode(value);
+    return `EndOfSpace ${space} of ${endpointId}, events-${sourcePartition}`;
+  }
   if (topic !== topics.deliveries && !topics.retry.some(({ name }) => name === topic)) return '';
   const { pos, hop, attempt, dueAt, writer, webhookId, ordering, orderingKey, floor, ...rest } =
     platform.delivery.decode(value);
@@ -24,5 +28,5 @@ export function inWords(topics: TopicNames, platform: PlatformCodecs, { topic, v
     pos === null
       ? ''
       : ` pos ${pos} hop ${hop} attempt ${attempt} due ${dueAt ?? '-'} by ${writer?.era}.${writer?.generation}`;
-  return `Delivery ${deliveryIdOf(rest)} ${webhookId} ${ordering} ${orderingKey ?? '-'} floor ${floor}${copy}`;
+  return `Delivery ${deliveryIdOf(rest)} ${webhookId} ${ordering} ${orderingKey ?? '-'} floor ${floor}${rest.space === '' ? '' : ` space ${rest.space}`}${copy}`;
 }

@@ -37,7 +37,12 @@ export function simCursors(world: World, process: SimProcess, die: (lateMs: numb
   return {
     ping: () => ask(() => Promise.resolve()),
     takeOver: (partition) => ask(() => database.takeOver(partition)),
-    write: (partition, epoch, changes) => ask(() => database.write(partition, epoch, changes), true),
+    write: (partition, epoch, changes) =>
+      ask(async () => {
+        const written = await database.write(partition, epoch, changes);
+        world.trace.detail(() => `${process.name} ${partition} epoch ${epoch} ${written} ${JSON.stringify(changes)}`);
+        return written;
+      }, true),
     lookUp: (partition, endpointId) => ask(() => database.cursors.lookUp(partition, endpointId)),
     existing: (endpointIds) => ask(() => database.cursors.existing(endpointIds)),
   };
