@@ -9,7 +9,7 @@ interface Item {
 }
 
 const always = (): boolean => true;
-const stream = fc.constantFrom('a', 'b', 'c', 'd');
+const stream = fc.constantFrom<string>('a', 'b', 'c', 'd');
 const bounds = (maxRecords: number, maxBytes = Infinity) => ({ maxRecords, maxBytes });
 const item = (of: string, rank: number, bytes = 1): Item => ({ stream: of, rank, bytes });
 
