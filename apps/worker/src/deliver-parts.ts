@@ -219,7 +219,7 @@ export class DeliverParts {
       log,
       mayLook: () => !this.backlog.isHigh && hooks.mayStart(),
       ahead: (endpointId, stream) => this.intake.aheadOf(endpointId, stream),
-      again: (share) => this.intake.pull(share),
+      again: (share) => this.#pullAgain(share),
       found: (entry, delivery, bytes) => this.intake.found(entry, delivery, bytes),
       done: () => hooks.pump(),
     });
@@ -310,27 +310,33 @@ export class DeliverParts {
 
   /** Its next copy is durable. */
   #moved(entry: Entry, dueAt: number | null): void {
-    const { stream } = entry.delivery;
     if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     if (dueAt === null) this.backlog.unload(entry);
     else this.timers.add(dueAt, entry);
     this.#settled(entry);
-    this.#dropOn(entry.share, stream);
+    this.#dropOn(entry);
   }
 
   #closed(entry: Entry): void {
-    const { stream } = entry.delivery;
     if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     this.backlog.unload(entry);
     this.#unblock(entry.partition.close(entry));
     this.#settled(entry);
-    this.#dropOn(entry.share, stream);
+    this.#dropOn(entry);
+  }
+
+  /** Some time has passed: what was of a lost partition is not ours to send. */
+  #pullAgain(share: EndpointShare): void {
+    for (const partition of this.partitions.partitions()) {
+      if (partition.shareOf(share.endpointId) === share) this.intake.pull(share);
+    }
+    this.#hooks.pump();
   }
 
   /** What is left of a cancelled replay is dropped now, not when its copies come round in half a day. */
-  #dropOn(share: EndpointShare, stream: string): void {
+  #dropOn({ share, stream }: Entry): void {
     if (this.directory.replays.get(stream)?.state === 'cancelled') this.intake.pull(share);
   }
 
@@ -352,7 +358,7 @@ export class DeliverParts {
     const { partition } = entry;
     if (hop !== entry.hop || this.backlog.isFull) return false;
     if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
-    if (this.directory.replays.get(delivery.stream)?.state === 'cancelled') return true;
+    if (this.directory.replays.get(entry.stream)?.state === 'cancelled') return true;
     // A lane that has enough of first attempts for now need not get those back that it has spilled.
     if (workKindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);
     return this.#appends.mayTakeOld(this.lanes.freshWaits);

@@ -41,6 +41,8 @@ export class FarCopies {
   readonly #ports: FarCopiesPorts;
   /** Asked for when it could not be done. */
   readonly #again = new Set<EndpointShare>();
+  #disarm: () => void = () => undefined;
+  #isClosed = false;
 
   constructor(topics: Pick<TopicNames, 'retry'>, ports: FarCopiesPorts) {
     this.#topics = topics;
@@ -76,11 +78,16 @@ export class FarCopies {
     );
   }
 
+  close(): void {
+    this.#isClosed = true;
+    this.#disarm();
+  }
+
   /** Who waits for nothing but this, as an endpoint that was paused, asks only once. */
   #lookAgain(share: EndpointShare): void {
     this.#again.add(share);
-    if (this.#again.size > 1) return;
-    this.#ports.clock.schedule(againMs, () => {
+    if (this.#again.size > 1 || this.#isClosed) return;
+    this.#disarm = this.#ports.clock.schedule(againMs, () => {
       const shares = [...this.#again];
       this.#again.clear();
       for (const one of shares) this.#ports.again(one);

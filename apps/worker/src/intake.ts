@@ -92,7 +92,7 @@ export class Intake {
     let [taken, looked] = [0, 0];
     for (const entry of share.held) {
       if (taken === pulledAtOnce || looked === 8 * pulledAtOnce) break;
-      const ahead = wanted.get(entry.held?.delivery?.stream ?? '');
+      const ahead = wanted.get(entry.stream);
       if (ahead === undefined) continue;
       looked += 1;
       if (this.#pullOne(entry, ahead)) taken += 1;
@@ -119,9 +119,8 @@ export class Intake {
 
   /** It may go now, by its order. */
   freed(entry: Entry): void {
-    const { held } = entry;
     if (entry.place !== 'held') this.#ports.lanes.unblocked(entry);
-    else if (held?.delivery) this.#pullOne(entry, this.aheadOf(entry.endpointId, held.delivery.stream));
+    else this.#pullOne(entry, this.aheadOf(entry.endpointId, entry.stream));
   }
 
   #pullOne(entry: Entry, ahead: Ahead): boolean {

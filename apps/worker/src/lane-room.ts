@@ -19,7 +19,7 @@ const shedAtOnce = 32;
 /** @param isHigh whether the worker's memory is nearly full */
 export function waitElsewhere<T extends Waiting>(
   lane: Lane<T>,
-  { pos, delivery }: T,
+  { pos, stream }: T,
   settings: LaneSettings,
   isHigh: boolean,
   now: number,
@@ -27,7 +27,7 @@ export function waitElsewhere<T extends Waiting>(
   const openMs = lane.circuitOpenMs(now);
   if (openMs !== null && (openMs > minuteMs || isHigh)) return 'minutes';
   // What a replay has too much of is fetched as soon as there is room.
-  if (delivery.stream !== liveStream) return 'short';
+  if (stream !== liveStream) return 'short';
   return lane.wantsBack(pos, briefMs, shortMs, settings, now) ? 'brief' : 'short';
 }
 

@@ -5,8 +5,9 @@ export interface Waiting {
   /** Offset in `deliveries`: the lower one goes first. */
   readonly pos: number;
   readonly bytes: number;
+  readonly stream: string;
   /** As it is while it is in a lane. */
-  readonly delivery: { readonly stream: string; readonly attempt: number };
+  readonly delivery: { readonly attempt: number };
 }
 
 /** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
@@ -109,7 +110,7 @@ export class LaneWork<T extends Waiting> {
       return none;
     }
     const source = sourceOf(item);
-    if (source === 'other') return this.#others.offer(item.delivery.stream, item, item.bytes, item.pos, most);
+    if (source === 'other') return this.#others.offer(item.stream, item, item.bytes, item.pos, most);
     const queue = source === 'fresh' ? this.#fresh : this.#retries;
     return queue.size < most && queue.offer(item, item.bytes, item.pos) ? none : [item];
   }
@@ -121,7 +122,7 @@ export class LaneWork<T extends Waiting> {
    * @returns what has no room now: others, or the item itself
    */
   offerBlocked(item: T, most: number): readonly T[] {
-    const { stream } = item.delivery;
+    const { stream } = item;
     if (stream !== liveStream) return this.#blockedOthers.offer(stream, item, item.bytes, item.pos, most);
     const queue = this.#blocked;
     // Less room than before takes nothing away: only the newcomer must find a place.
@@ -147,7 +148,7 @@ export class LaneWork<T extends Waiting> {
   /** False when it was not blocked here. */
   removeBlocked(item: T): boolean {
     if (this.blocked === 0) return false;
-    const { stream } = item.delivery;
+    const { stream } = item;
     if (stream !== liveStream) return this.#blockedOthers.remove(stream, item, item.pos);
     return this.#blocked.size > 0 && this.#blocked.remove(item, item.pos);
   }
@@ -217,19 +218,19 @@ export class LaneWork<T extends Waiting> {
   }
 
   #force(item: T, source: Source, rank: number): void {
-    if (source === 'other') this.#others.force(item.delivery.stream, item, item.bytes, rank);
+    if (source === 'other') this.#others.force(item.stream, item, item.bytes, rank);
     else (source === 'fresh' ? this.#fresh : this.#retries).force(item, item.bytes, rank);
   }
 }
 
-function sourceOf({ delivery }: Waiting): Source {
-  if (delivery.stream !== liveStream) return 'other';
+function sourceOf({ stream, delivery }: Waiting): Source {
+  if (stream !== liveStream) return 'other';
   return delivery.attempt > 0 ? 'retry' : 'fresh';
 }
 
 /** First attempts of live events come before all else. */
-export const workKindOf = (delivery: Waiting['delivery']): WorkKind =>
-  delivery.attempt > 0 || delivery.stream !== liveStream ? 'old' : 'fresh';
+export const workKindOf = ({ attempt, stream }: { readonly attempt: number; readonly stream: string }): WorkKind =>
+  attempt > 0 || stream !== liveStream ? 'old' : 'fresh';
 
 const fills = (queue: LaneQueue<unknown>, records: number, bytes: number): boolean =>
   queue.size >= records || queue.bytes >= bytes;

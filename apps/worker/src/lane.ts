@@ -98,14 +98,14 @@ export class Lane<T extends Waiting> {
     this.inFlight += 1;
     this.work.sent();
     this.#limiterOf(settings, now)?.take(now);
-    this.rates.take(item.delivery.stream, now);
+    this.rates.take(item.stream, now);
     this.#circuit.posted(item, now);
   }
 
   /** The POST that was taken last goes out only now, `ms` later. */
   postedLate(item: T, ms: number, settings: LaneSettings, now: number): void {
     this.#limiterOf(settings, now)?.postpone(ms);
-    this.rates.postpone(item.delivery.stream, ms);
+    this.rates.postpone(item.stream, ms);
   }
 
   landed(item: T, result: PostResult, settings: LaneSettings, now: number): void {

@@ -126,7 +126,7 @@ export class Lanes {
     } else {
       const isIn = this.#hasPlace(lane, entry, lane.work.offerBlocked(entry, most));
       // What it waits for is not here either.
-      if (lane.work.isOut(entry.delivery.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
+      if (lane.work.isOut(entry.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
       if (!isIn) return this.#wait(lane, entry);
     }
     if (lane.work.fills(crowdedAt) && this.#moves(lane)) this.#crowding.add(lane);
@@ -165,7 +165,7 @@ export class Lanes {
     lane.landed(entry, result, this.#settingsOf(lane), now);
     if (lane.circuitOpenMs(now) !== null) this.#open.add(lane);
     else this.#open.delete(lane);
-    if (lane.work.isOut(entry.delivery.stream)) this.#ports.hungry(lane);
+    if (lane.work.isOut(entry.stream)) this.#ports.hungry(lane);
     this.#giveTurn(lane);
     this.#rest(lane);
   }

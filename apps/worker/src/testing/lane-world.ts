@@ -91,8 +91,8 @@ export class LaneWorld {
     const { attempt = 0, stream = 'live', bytes = 100, pos = this.#pos, partition = 0 } = offering;
     this.#pos = Math.max(this.#pos, pos) + 1;
     // What lanes know of an entry; the rest of it is not theirs.
-    const fields = { endpointId, pos, bytes, lane: null, partition: this.partition(partition) };
-    const entry = { ...fields, delivery: { endpointId, stream, attempt } } as unknown as Entry;
+    const fields = { endpointId, pos, stream, bytes, lane: null, partition: this.partition(partition) };
+    const entry = { ...fields, delivery: { endpointId, attempt } } as unknown as Entry;
     if (offering.blocked === true) this.blocked.add(entry);
     return entry;
   }
@@ -165,7 +165,7 @@ export class LaneWorld {
   }
 
   #start(entry: Entry, lane: Lane<Entry>): 'posted' | 'diverted' | 'unread' {
-    const { endpointId, delivery, pos } = entry;
+    const { endpointId, stream, delivery, pos } = entry;
     const nth = this.nth.get(endpointId) ?? 0;
     const reaction = this.reaction(endpointId, nth);
     if (reaction === 'unread') return 'unread';
@@ -174,8 +174,8 @@ export class LaneWorld {
       this.schedule(ackMs, () => this.#release(entry));
       return 'diverted';
     }
-    const isOld = delivery.attempt > 0 || delivery.stream !== 'live';
-    this.posts.push({ endpointId, pos, at: this.now, isOld, stream: delivery.stream });
+    const isOld = delivery.attempt > 0 || stream !== 'live';
+    this.posts.push({ endpointId, pos, at: this.now, isOld, stream });
     this.schedule(reaction.afterMs, () => {
       this.answered(entry, reaction.status);
       this.schedule(ackMs, () => this.#release(entry));
