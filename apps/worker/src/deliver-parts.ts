@@ -170,6 +170,7 @@ export class DeliverParts {
         random: ports.random,
         metrics: ports.metrics,
         endpointOf: (endpointId) => this.directory.endpointOf(endpointId),
+        askedToDisable: (endpointId, askedAt) => this.directory.askedToDisable(endpointId, askedAt),
         mayWait: () => !this.backlog.isHigh,
         received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
         secured: (entry) => {
@@ -269,6 +270,11 @@ export class DeliverParts {
         mayTakeUp: (due) => this.#mayTakeUp(due),
         isHeld: () => hooks.isHeld(),
         pump: () => hooks.pump(),
+        disableWish: ({ endpointId, startedAt, configVersion }) => {
+          // Clocks may differ: of one that was changed since, its record says what became of it.
+          if ((this.directory.endpointOf(endpointId)?.version ?? 0) > configVersion) return;
+          this.directory.askedToDisable(endpointId, startedAt);
+        },
       },
     );
     this.trimming = new Trimming(

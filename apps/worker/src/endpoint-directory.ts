@@ -25,7 +25,7 @@ export interface ReadyEndpoint {
 
 /**
  * - `unread`: made with a configuration that was not read yet
- * - `waiting`: paused, disabled, or its configuration cannot be read here: it is not sent to for now; or its replay is paused
+ * - `waiting`: paused, disabled, about to be disabled, or its configuration cannot be read here: it is not sent to for now; or its replay is paused
  * - `gone`: there is no such endpoint (any more), or its replay is cancelled
  */
 export type Lookup =
@@ -55,6 +55,8 @@ export class EndpointDirectory {
   readonly #masterKeys: MasterKeys;
   readonly #ports: DirectoryPorts;
   readonly #endpoints = new Map<string, Known>();
+  /** Endpoints that have asked to be disabled, and when (Unix ms), until a record of theirs says what became of it. */
+  readonly #leaving = new Map<string, number>();
   readonly #read = Promise.withResolvers<void>();
   #readTo = 0;
   #isRead = false;
@@ -91,8 +93,24 @@ export class EndpointDirectory {
     const replay = this.replays.get(stream)?.state;
     if (known === undefined || replay === 'cancelled') return gone;
     const { endpoint } = known;
-    const isActive = endpoint?.config.state === 'active' && replay !== 'paused';
-    return isActive ? { kind: 'ready', endpoint } : waiting;
+    return endpoint !== null && this.isSentTo(endpointId) && replay !== 'paused'
+      ? { kind: 'ready', endpoint }
+      : waiting;
+  }
+
+  /** Whether it is active, and has not asked for the contrary. */
+  isSentTo(endpointId: string): boolean {
+    return this.configOf(endpointId)?.state === 'active' && !this.#leaving.has(endpointId);
+  }
+
+  /**
+   * It answered 410 to a POST that began at `askedAt` (Unix ms). What makes it `disabled` reads the Attempt first; until
+   * then nothing more is sent to it. Both go by the same rule: who has changed the endpoint since has decided otherwise.
+   */
+  askedToDisable(endpointId: string, askedAt: number): void {
+    const config = this.configOf(endpointId);
+    if (config?.state !== 'active' || config.updatedAt >= askedAt) return;
+    this.#leaving.set(endpointId, Math.max(askedAt, this.#leaving.get(endpointId) ?? 0));
   }
 
   laneSettingsOf(endpointId: string): LaneSettings {
@@ -147,6 +165,11 @@ export class EndpointDirectory {
     if (key === '' || key.includes(':')) return;
     if (record.value === null) this.#endpoints.delete(key);
     else this.#endpoints.set(key, this.#known(key, record.offset, record.value));
+    const askedAt = this.#leaving.get(key);
+    if (askedAt === undefined) return;
+    const config = this.configOf(key);
+    // A change that was made before, and is read only now, decides nothing.
+    if (config?.state !== 'active' || config.updatedAt >= askedAt) this.#leaving.delete(key);
   }
 
   /** An endpoint whose record cannot be used must not count as deleted: its deliveries wait until someone mends it. */

@@ -105,7 +105,7 @@ export class Intake {
     const { directory, lanes } = this.#ports;
     const replay = directory.replays.get(stream)?.state;
     if (replay === 'cancelled') return 'all';
-    if (replay === 'paused' || directory.configOf(endpointId)?.state !== 'active') return 'nothing';
+    if (replay === 'paused' || !directory.isSentTo(endpointId)) return 'nothing';
     if (lanes.circuitOpenMs(endpointId) !== null || lanes.hasEnoughOf(endpointId, stream)) return 'nothing';
     return 'startable';
   }
@@ -206,8 +206,9 @@ export class Intake {
 
   /** A first attempt is always made while the endpoint can take it: the policy bounds its retries and its waiting. */
   #isExpired({ delivery }: Entry, now: number): boolean {
-    const config = this.#ports.directory.configOf(delivery.endpointId);
-    if (config?.state !== 'active') return false;
+    const { directory } = this.#ports;
+    const config = directory.configOf(delivery.endpointId);
+    if (config === undefined || !directory.isSentTo(delivery.endpointId)) return false;
     const until = expiryOf(delivery, config);
     return until !== null && now > until;
   }

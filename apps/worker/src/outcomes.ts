@@ -24,6 +24,8 @@ export interface OutcomesPorts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: OutcomeMetrics;
+  /** It answered that it is gone (410). */
+  askedToDisable(endpointId: string, askedAt: number): void;
   /** As it is now; null when it is not known, or cannot be used. */
   endpointOf(endpointId: string): ReadyEndpoint | null;
   /** The receiver has it: it holds nothing up any more. */
@@ -94,6 +96,7 @@ export class Outcomes {
         this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
         return;
       case 'disable':
+        this.#ports.askedToDisable(entry.endpointId, trial.startedAt);
         metrics.attempt(decision.kind, result.durationMs);
         this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
     }
