@@ -124,6 +124,8 @@ export class DeliverParts {
     const { topics, without = new Set() } = options;
     const delaysMs = topics.retry.map((topic) => topic.delayMs);
     const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
+    const partitionMaxOutstanding = options.partitionMaxOutstanding ?? 200_000;
+    const workerMaxOutstanding = options.maxOutstanding ?? 400_000;
     this.#hooks = hooks;
     this.#without = without;
     this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 }, () =>
@@ -256,8 +258,8 @@ export class DeliverParts {
       {
         topics,
         workerId: options.workerId,
-        maxOutstanding: options.maxOutstanding ?? 400_000,
-        partitionMaxOutstanding: options.partitionMaxOutstanding ?? 200_000,
+        maxOutstanding: workerMaxOutstanding,
+        partitionMaxOutstanding,
         endpointMaxOutstanding,
         without,
       },
@@ -286,9 +288,16 @@ export class DeliverParts {
       { outcomes: this.outcomes, clock, partitions: () => this.partitions.partitions() },
     );
     this.statusReports = new StatusReports(
-      { topic: topics.endpointStatus, maxOutstanding: endpointMaxOutstanding, everyMs: options.statusEveryMs ?? 1_000 },
+      {
+        topic: topics.endpointStatus,
+        maxOutstanding: endpointMaxOutstanding,
+        partitionMaxOutstanding,
+        workerMaxOutstanding,
+        everyMs: options.statusEveryMs ?? 1_000,
+      },
       {
         sender: ports.sender,
+        reader: ports.reader,
         codecs,
         lanes: this.lanes,
         clock,

@@ -76,6 +76,14 @@ export class Lane<T extends Waiting> {
   }
 
   /**
+   * In how many ms its circuit may be probed, not above 0 while it is probed or ramped; null when it is closed, or has
+   * nothing more to ramp with.
+   */
+  probeInMs(now: number): number | null {
+    return this.#circuit.state === 'ramp' && this.isIdle ? null : this.#circuit.probeInMs(now);
+  }
+
+  /**
    * When the next one may start: `now` if it may; Infinity when something must happen first. What is not acknowledged is
    * bounded too: after a kill it would all be sent again.
    */

@@ -107,6 +107,19 @@ export class Lanes {
     return this.#lanes.get(endpointId)?.circuitOpenMs(this.#ports.monotonic()) ?? null;
   }
 
+  /** In how many ms an endpoint's circuit may be probed, not above 0 while that is under way; null when it is closed. */
+  probeInMs(endpointId: string): number | null {
+    return this.#lanes.get(endpointId)?.probeInMs(this.#ports.monotonic()) ?? null;
+  }
+
+  /** Endpoints of a partition that are left alone for some time yet. */
+  *leftAlone(partition: number): Iterable<string> {
+    const now = this.#ports.monotonic();
+    for (const lane of this.#open) {
+      if (lane.partition === partition && (lane.circuitOpenMs(now) ?? 0) > 0) yield lane.endpointId;
+    }
+  }
+
   stats(): LaneStats & { readonly circuitsOpen: number } {
     const now = this.#ports.monotonic();
     return { ...laneStats(this.#lanes.values(), (lane) => this.#settingsOf(lane), now), circuitsOpen: this.#open.size };
