@@ -1,7 +1,7 @@
 // Real: the whole worker. Doubled: Kafka (in-memory log), HTTP (scripted), time (virtual). Facts: what becomes of the
 // deliveries of a replay.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { scheduleOf } from '#libs/core';
+import { decodeCommitMetadata, scheduleOf } from '#libs/core';
 import { WorkerWorld } from './testing/worker-world.js';
 
 let world: WorkerWorld;
@@ -88,6 +88,43 @@ describe('a replay that is cancelled', () => {
     await world.time.run(3 * second);
     expect(outcomesOf(ids)).toEqual(new Set(['dropped']));
   });
+});
+
+describe('the end of a replay', () => {
+  for (const state of ['running', 'cancelled'] as const) {
+    it(`frees its spaces, one for each source partition, an hour of the log later (${state})`, async () => {
+      const id = world.idIn(1);
+      const live = await world.endpoint(id);
+      const version = await world.replay(replay);
+      await world.worker();
+      const send = (sourcePartition: number, sourceOffset: number) =>
+        world.deliver(id, version, { stream: replay, sourcePartition, sourceOffset });
+      const restorePoint = async () => {
+        const at = { topic: world.topics.deliveries, partition: 1 };
+        const [commit] = await world.log.administration().committed('posthorn.worker', [at]);
+        return [commit?.offset, decodeCommitMetadata(commit?.metadata ?? '').b];
+      };
+      for (let i = 0; i < 10; i += 1) await send(i % 3, i);
+      await world.replay(replay, { state });
+      for (let i = 10; i < 16; i += 1) await send(i % 3, i);
+      const space = { endpointId: '', stream: replay, incarnation: 0, space: '' };
+      for (const sourcePartition of [0, 1, 2]) {
+        const end = world.codecs.endOfSpace.encode({ ...space, sourcePartition });
+        await world.append(world.topics.deliveries, 1, replay, end);
+      }
+      // Of a dispatcher that did not know yet.
+      for (let i = 14; i < 18; i += 1) await send(i % 3, i);
+      await world.time.run(5 * second);
+      const final = world.attempts().filter((attempt) => attempt.final);
+      expect(final).toHaveLength(16);
+      expect(await restorePoint()).toEqual([23, 16]);
+      await world.time.run(hour);
+      // The log's time passes with its records.
+      await world.deliver(id, live);
+      await world.time.run(5 * second);
+      expect(await restorePoint()).toEqual([24, 23]);
+    });
+  }
 });
 
 describe('a replay that is paused', () => {
