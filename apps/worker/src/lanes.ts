@@ -2,10 +2,11 @@ import type { LaneQueueBounds, PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
 import { Crowding } from './crowding.js';
 import { Flow } from './flow.js';
-import { mostWhenHigh, moves, shedding, waitElsewhere, type Spill } from './lane-room.js';
+import { mostWhenHigh, moves, waitElsewhere, type Spill } from './lane-room.js';
 import type { LaneSettings } from './lane-settings.js';
 import { laneStats, type LaneStats } from './lane-stats.js';
 import { isSuccess, Lane } from './lane.js';
+import { OpenCircuits } from './open-circuits.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Replay } from './replay-directory.js';
 import { RestingLanes } from './resting-lanes.js';
@@ -67,8 +68,7 @@ export class Lanes {
   readonly #backlog: Pick<Backlog, 'isHigh'>;
   readonly #lanes = new Map<string, Lane<Entry>>();
   readonly #held = new Set<Lane<Entry>>();
-  /** Circuits that are open. */
-  readonly #open = new Set<Lane<Entry>>();
+  readonly #open = new OpenCircuits<Entry>();
   readonly #resting: RestingLanes<Entry>;
   readonly #crowding = new Crowding<Lane<Entry>>();
   readonly #turns = new Turns<Lane<Entry>>();
@@ -113,11 +113,8 @@ export class Lanes {
   }
 
   /** Endpoints of a partition that are left alone for some time yet. */
-  *leftAlone(partition: number): Iterable<string> {
-    const now = this.#ports.monotonic();
-    for (const lane of this.#open) {
-      if (lane.partition === partition && (lane.circuitOpenMs(now) ?? 0) > 0) yield lane.endpointId;
-    }
+  leftAlone(partition: number): Iterable<string> {
+    return this.#open.leftAlone(partition, this.#ports.monotonic());
   }
 
   stats(): LaneStats & { readonly circuitsOpen: number } {
@@ -176,8 +173,7 @@ export class Lanes {
     this.#inFlight -= 1;
     if (this.#lanes.get(lane.endpointId) !== lane) return;
     lane.landed(entry, result, this.#settingsOf(lane), now);
-    if (lane.circuitOpenMs(now) !== null) this.#open.add(lane);
-    else this.#open.delete(lane);
+    this.#open.look(lane, now);
     if (lane.work.isOut(entry.stream)) this.#ports.hungry(lane);
     this.#giveTurn(lane);
     this.#rest(lane);
@@ -330,12 +326,10 @@ export class Lanes {
   /** The memory is nearly full: lanes with open circuits make room, one after the other, and this one keeps less. */
   #mostWhenHigh(lane: Lane<Entry>): number {
     const now = this.#ports.monotonic();
-    const [open] = this.#open;
-    if (open !== undefined) {
-      this.#open.delete(open);
-      this.#open.add(open);
-      for (const entry of shedding(open, now)) this.#ports.spill(entry, 'minutes');
-      this.#countFresh(open);
+    const shed = this.#open.shed(now);
+    if (shed !== null) {
+      for (const entry of shed.items) this.#ports.spill(entry, 'minutes');
+      this.#countFresh(shed.lane);
     }
     return mostWhenHigh(lane, this.#settingsOf(lane), now);
   }
