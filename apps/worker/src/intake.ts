@@ -206,10 +206,9 @@ export class Intake {
 
   /** A first attempt is always made while the endpoint can take it: the policy bounds its retries and its waiting. */
   #isExpired({ delivery }: Entry, now: number): boolean {
-    const { directory } = this.#ports;
-    const config = directory.configOf(delivery.endpointId);
-    if (config === undefined || !directory.isSentTo(delivery.endpointId)) return false;
-    const until = expiryOf(delivery, config);
+    const found = this.#ports.directory.lookup(delivery);
+    if (found.kind !== 'ready') return false;
+    const until = expiryOf(delivery, found.endpoint.config);
     return until !== null && now > until;
   }
 }

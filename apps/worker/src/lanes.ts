@@ -73,6 +73,7 @@ export class Lanes {
   readonly #crowding = new Crowding<Lane<Entry>>();
   readonly #turns = new Turns<Lane<Entry>>();
   readonly #flow: Flow;
+  readonly #replayOf = (stream: string): Replay | undefined => this.#ports.replayOf(stream);
   #freshTurns = 0;
   #inFlight = 0;
   #isClosed = false;
@@ -237,8 +238,8 @@ export class Lanes {
     const { endpointId, partition } = entry;
     const known = this.#lanes.get(endpointId);
     if (known !== undefined) return known;
-    const { monotonic, replayOf } = this.#ports;
-    const lane = new Lane<Entry>(endpointId, partition.number, this.#options.bounds, monotonic(), replayOf);
+    const now = this.#ports.monotonic();
+    const lane = new Lane<Entry>(endpointId, partition.number, this.#options.bounds, now, this.#replayOf);
     this.#lanes.set(endpointId, lane);
     return lane;
   }

@@ -14,7 +14,7 @@ export interface AttemptsRange {
 export interface AttemptsPorts {
   readonly reader: Pick<LogReader, 'range'>;
   readonly codecs: Pick<PlatformCodecs, 'attempt' | 'prepare'>;
-  disableWish(attempt: Attempt): void;
+  readonly disableWish: (attempt: Attempt) => void;
 }
 
 /**

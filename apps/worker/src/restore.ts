@@ -33,7 +33,7 @@ export interface RestorePorts {
   >;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** An endpoint asked a former owner to be disabled, and may not be yet. */
-  disableWish(attempt: Attempt): void;
+  readonly disableWish: (attempt: Attempt) => void;
 }
 
 export interface RestoreRequest {
