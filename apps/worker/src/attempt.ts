@@ -15,6 +15,7 @@ export interface Post {
 
 /** What was tried, for the Attempt that tells of it; `post` null when there was none. */
 export interface Trial {
+  /** Null: not known any more. */
   readonly endpoint: ReadyEndpoint | null;
   readonly post: Post | null;
   /** Unix milliseconds. */

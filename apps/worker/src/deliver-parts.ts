@@ -1,5 +1,5 @@
-import type { Delivery, TopicNames } from '#libs/contracts';
-import { liveStream, ShareBudget, type MasterKeys, type WorkKind } from '#libs/core';
+import type { TopicNames } from '#libs/contracts';
+import { ShareBudget, type MasterKeys } from '#libs/core';
 import type { GroupMembership, LogFeed, LogReader, RecordSender, TopicAdministration } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { Appender } from './appender.js';
@@ -7,12 +7,13 @@ import { Backlog, type BacklogBounds } from './backlog.js';
 import type { Clock } from './clock.js';
 import { Commits } from './commits.js';
 import { EndpointDirectory } from './endpoint-directory.js';
-import type { DelayedCopy, Entry } from './owned-partition.js';
+import type { DelayedCopy, EndpointShare, Entry } from './owned-partition.js';
 import { FarCopies } from './far-copies.js';
 import { Halts } from './halts.js';
 import { HeldPartitions, type PartitionMetrics } from './held-partitions.js';
 import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
+import { workKindOf } from './lane-work.js';
 import { Lanes } from './lanes.js';
 import { Outcomes, type OutcomeMetrics } from './outcomes.js';
 import { Posting, type Http } from './posting.js';
@@ -123,6 +124,8 @@ export class DeliverParts {
     const { topics, without = new Set() } = options;
     const delaysMs = topics.retry.map((topic) => topic.delayMs);
     const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
+    const partitionMaxOutstanding = options.partitionMaxOutstanding ?? 200_000;
+    const workerMaxOutstanding = options.maxOutstanding ?? 400_000;
     this.#hooks = hooks;
     this.#without = without;
     this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 }, () =>
@@ -142,8 +145,10 @@ export class DeliverParts {
       mayStart: () => hooks.mayStart(),
       start: (entry, lane) => this.posting.start(entry, lane),
       settingsOf: (endpointId) => this.directory.laneSettingsOf(endpointId),
+      replayOf: (stream) => this.directory.replays.get(stream),
       mayGo: (entry) => entry.partition.mayGo(entry),
       spill: (entry, wait) => this.intake.turnAway(entry, wait),
+      drop: (entry) => this.outcomes.drop(entry),
       pump: () => hooks.pump(),
       hungry: ({ partition, endpointId }) => {
         const share = this.partitions.partition(partition)?.shareOf(endpointId);
@@ -166,6 +171,8 @@ export class DeliverParts {
         clock,
         random: ports.random,
         metrics: ports.metrics,
+        endpointOf: (endpointId) => this.directory.endpointOf(endpointId),
+        askedToDisable: (endpointId, askedAt) => this.directory.askedToDisable(endpointId, askedAt),
         mayWait: () => !this.backlog.isHigh,
         received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
         secured: (entry) => {
@@ -193,8 +200,8 @@ export class DeliverParts {
       },
       stopped: ({ partition, id }, error) =>
         this.partitions.stop(partition, { partition: partition.number, id }, error),
-      late: (lane, ms) => {
-        this.lanes.postedLate(lane, ms);
+      late: (lane, entry, ms) => {
+        this.lanes.postedLate(lane, entry, ms);
         // Others of its lane have waited for it.
         this.lanes.configurationRead();
       },
@@ -214,6 +221,8 @@ export class DeliverParts {
       clock,
       log,
       mayLook: () => !this.backlog.isHigh && hooks.mayStart(),
+      ahead: (endpointId, stream) => this.intake.aheadOf(endpointId, stream),
+      again: (share) => this.#pullAgain(share),
       found: (entry, delivery, bytes) => this.intake.found(entry, delivery, bytes),
       done: () => hooks.pump(),
     });
@@ -231,7 +240,7 @@ export class DeliverParts {
         mayTakeUp: (held) => this.#mayTakeUp(held),
         taken: (delivery) => {
           // Each of them is appended again, or POSTed and then appended.
-          if (kindOf(delivery) === 'old') this.#appends.took('old');
+          if (workKindOf(delivery) === 'old') this.#appends.took('old');
         },
       },
     );
@@ -249,8 +258,8 @@ export class DeliverParts {
       {
         topics,
         workerId: options.workerId,
-        maxOutstanding: options.maxOutstanding ?? 400_000,
-        partitionMaxOutstanding: options.partitionMaxOutstanding ?? 200_000,
+        maxOutstanding: workerMaxOutstanding,
+        partitionMaxOutstanding,
         endpointMaxOutstanding,
         without,
       },
@@ -263,6 +272,11 @@ export class DeliverParts {
         mayTakeUp: (due) => this.#mayTakeUp(due),
         isHeld: () => hooks.isHeld(),
         pump: () => hooks.pump(),
+        disableWish: ({ endpointId, startedAt, configVersion }) => {
+          // Clocks may differ: of one that was changed since, its record says what became of it.
+          if ((this.directory.endpointOf(endpointId)?.version ?? 0) > configVersion) return;
+          this.directory.askedToDisable(endpointId, startedAt);
+        },
       },
     );
     this.trimming = new Trimming(
@@ -274,9 +288,16 @@ export class DeliverParts {
       { outcomes: this.outcomes, clock, partitions: () => this.partitions.partitions() },
     );
     this.statusReports = new StatusReports(
-      { topic: topics.endpointStatus, maxOutstanding: endpointMaxOutstanding, everyMs: options.statusEveryMs ?? 1_000 },
+      {
+        topic: topics.endpointStatus,
+        maxOutstanding: endpointMaxOutstanding,
+        partitionMaxOutstanding,
+        workerMaxOutstanding,
+        everyMs: options.statusEveryMs ?? 1_000,
+      },
       {
         sender: ports.sender,
+        reader: ports.reader,
         codecs,
         lanes: this.lanes,
         clock,
@@ -304,19 +325,34 @@ export class DeliverParts {
 
   /** Its next copy is durable. */
   #moved(entry: Entry, dueAt: number | null): void {
-    if (kindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
+    if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     if (dueAt === null) this.backlog.unload(entry);
     else this.timers.add(dueAt, entry);
     this.#settled(entry);
+    this.#dropOn(entry);
   }
 
   #closed(entry: Entry): void {
-    if (kindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
+    if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
     this.lanes.release(entry);
     this.backlog.unload(entry);
     this.#unblock(entry.partition.close(entry));
     this.#settled(entry);
+    this.#dropOn(entry);
+  }
+
+  /** Some time has passed: what was of a lost partition is not ours to send. */
+  #pullAgain(share: EndpointShare): void {
+    for (const partition of this.partitions.partitions()) {
+      if (partition.shareOf(share.endpointId) === share) this.intake.pull(share);
+    }
+    this.#hooks.pump();
+  }
+
+  /** What is left of a cancelled replay is dropped now, not when its copies come round in half a day. */
+  #dropOn({ share, stream }: Entry): void {
+    if (this.directory.replays.get(stream)?.state === 'cancelled') this.intake.pull(share);
   }
 
   #settled({ partition, id }: Entry): void {
@@ -337,8 +373,9 @@ export class DeliverParts {
     const { partition } = entry;
     if (hop !== entry.hop || this.backlog.isFull) return false;
     if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
+    if (this.directory.replays.get(entry.stream)?.state === 'cancelled') return true;
     // A lane that has enough of first attempts for now need not get those back that it has spilled.
-    if (kindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);
+    if (workKindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);
     return this.#appends.mayTakeOld(this.lanes.freshWaits);
   }
 
@@ -352,6 +389,3 @@ export class DeliverParts {
     this.#hooks.pump();
   }
 }
-
-/** First attempts of live events come before all else. */
-const kindOf = ({ attempt, stream }: Delivery): WorkKind => (attempt > 0 || stream !== liveStream ? 'old' : 'fresh');

@@ -94,6 +94,7 @@ export class DeliveryWorker {
     this.#leaving = true;
     this.#parts.partitions.stopReading();
     this.#parts.timers.close();
+    this.#parts.farCopies.close();
     this.#parts.lanes.close();
     await this.settle(ms);
     this.#parts.commits.stop();

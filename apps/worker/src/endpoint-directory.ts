@@ -1,10 +1,17 @@
 import type { KeyObject } from 'node:crypto';
-import type { Delivery, EndpointConfig, EndpointSecret, HaltAction } from '#libs/contracts';
+import {
+  replayPrefix,
+  type Delivery,
+  type EndpointConfig,
+  type EndpointSecret,
+  type HaltAction,
+} from '#libs/contracts';
 import { openSecret, signingKey, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
 import { laneSettingsOf, unknownLaneSettings, type LaneSettings } from './lane-settings.js';
+import { ReplayDirectory } from './replay-directory.js';
 
 /** An endpoint that deliveries can be sent to. */
 export interface ReadyEndpoint {
@@ -18,14 +25,14 @@ export interface ReadyEndpoint {
 
 /**
  * - `unread`: made with a configuration that was not read yet
- * - `waiting`: paused, disabled, or its configuration cannot be read here: it is not sent to for now
- * - `deleted`: there is no such endpoint (any more)
+ * - `waiting`: paused, disabled, about to be disabled, or its configuration cannot be read here: it is not sent to for now; or its replay is paused
+ * - `gone`: there is no such endpoint (any more), or its replay is cancelled
  */
 export type Lookup =
-  { readonly kind: 'ready'; readonly endpoint: ReadyEndpoint } | { readonly kind: 'unread' | 'waiting' | 'deleted' };
+  { readonly kind: 'ready'; readonly endpoint: ReadyEndpoint } | { readonly kind: 'unread' | 'waiting' | 'gone' };
 
 export interface DirectoryPorts extends DecodedFeedPorts {
-  readonly codecs: Pick<PlatformCodecs, 'prepare' | 'isPrepared' | 'endpointConfig'>;
+  readonly codecs: Pick<PlatformCodecs, 'prepare' | 'isPrepared' | 'endpointConfig' | 'replayConfig'>;
   readonly log: DecodedFeedPorts['log'] & { error(details: object, message: string): void };
   /** Something was read. */
   changed(): void;
@@ -39,14 +46,17 @@ interface Known {
 
 const unread = { kind: 'unread' } as const;
 const waiting = { kind: 'waiting' } as const;
-const deleted = { kind: 'deleted' } as const;
+const gone = { kind: 'gone' } as const;
 
-/** Every endpoint's configuration, in memory: follows `posthorn.endpoints` from its start. */
+/** Every endpoint's configuration and every replay's, in memory: follows `posthorn.endpoints` from its start. */
 export class EndpointDirectory {
+  readonly replays: ReplayDirectory;
   readonly #topic: string;
   readonly #masterKeys: MasterKeys;
   readonly #ports: DirectoryPorts;
   readonly #endpoints = new Map<string, Known>();
+  /** Endpoints that have asked to be disabled, and when (Unix ms), until a record of theirs says what became of it. */
+  readonly #leaving = new Map<string, number>();
   readonly #read = Promise.withResolvers<void>();
   #readTo = 0;
   #isRead = false;
@@ -56,6 +66,7 @@ export class EndpointDirectory {
     this.#topic = topic;
     this.#masterKeys = masterKeys;
     this.#ports = ports;
+    this.replays = new ReplayDirectory(ports);
   }
 
   /** Resolves when the topic has been read to the end that it had. */
@@ -72,22 +83,47 @@ export class EndpointDirectory {
     return this.#isRead;
   }
 
-  /** @param configVersion that the delivery was made with: an endpoint unknown after it was deleted (DESIGN §4) */
-  lookup(endpointId: string, configVersion: number): Lookup {
+  /**
+   * What is to become of a delivery now. Its configuration version is an offset of the topic, of its endpoint's record or,
+   * if that is later, of its replay's: what is unknown once that was read was deleted, or has ended (DESIGN §4).
+   */
+  lookup({ endpointId, configVersion, stream }: Pick<Delivery, 'endpointId' | 'configVersion' | 'stream'>): Lookup {
     if (configVersion >= this.#readTo) return unread;
     const known = this.#endpoints.get(endpointId);
-    if (known === undefined) return deleted;
+    const replay = this.replays.get(stream)?.state;
+    if (known === undefined || replay === 'cancelled') return gone;
     const { endpoint } = known;
-    return endpoint === null || endpoint.config.state !== 'active' ? waiting : { kind: 'ready', endpoint };
+    return endpoint !== null && this.isSentTo(endpointId) && replay !== 'paused'
+      ? { kind: 'ready', endpoint }
+      : waiting;
+  }
+
+  /** Whether it is active, and has not asked for the contrary. */
+  isSentTo(endpointId: string): boolean {
+    return this.configOf(endpointId)?.state === 'active' && !this.#leaving.has(endpointId);
+  }
+
+  /**
+   * It answered 410 to a POST that began at `askedAt` (Unix ms). What makes it `disabled` reads the Attempt first; until
+   * then nothing more is sent to it. Both go by the same rule: who has changed the endpoint since has decided otherwise.
+   */
+  askedToDisable(endpointId: string, askedAt: number): void {
+    const config = this.configOf(endpointId);
+    if (config?.state !== 'active' || config.updatedAt >= askedAt) return;
+    this.#leaving.set(endpointId, Math.max(askedAt, this.#leaving.get(endpointId) ?? 0));
   }
 
   laneSettingsOf(endpointId: string): LaneSettings {
     return this.#endpoints.get(endpointId)?.lane ?? unknownLaneSettings;
   }
 
-  /** As it stands, whatever its state; undefined when it is not known or cannot be used. */
+  /** As it stands, whatever its state; null when it is not known or cannot be used. */
+  endpointOf(endpointId: string): ReadyEndpoint | null {
+    return this.#endpoints.get(endpointId)?.endpoint ?? null;
+  }
+
   configOf(endpointId: string): EndpointConfig | undefined {
-    return this.#endpoints.get(endpointId)?.endpoint?.config;
+    return this.endpointOf(endpointId)?.config;
   }
 
   /** What was decided of a delivery that was halted at `haltedAt` (Unix ms); null: nothing yet. */
@@ -124,10 +160,16 @@ export class EndpointDirectory {
 
   #apply(record: LogRecord): void {
     const key = record.key?.toString('utf8') ?? '';
-    // `tenant:…` and `replay:…` records stand in the same topic.
+    if (key.startsWith(replayPrefix)) this.replays.apply(key, record);
+    // `tenant:…` records stand in the same topic.
     if (key === '' || key.includes(':')) return;
     if (record.value === null) this.#endpoints.delete(key);
     else this.#endpoints.set(key, this.#known(key, record.offset, record.value));
+    const askedAt = this.#leaving.get(key);
+    if (askedAt === undefined) return;
+    const config = this.configOf(key);
+    // A change that was made before, and is read only now, decides nothing.
+    if (config?.state !== 'active' || config.updatedAt >= askedAt) this.#leaving.delete(key);
   }
 
   /** An endpoint whose record cannot be used must not count as deleted: its deliveries wait until someone mends it. */

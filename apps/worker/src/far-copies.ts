@@ -5,6 +5,9 @@ import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Clock } from './clock.js';
 import type { EndpointShare, Entry, OwnedPartition } from './owned-partition.js';
 
+/** What is wanted of a stream ahead of its time: what could be sent at once, or all there is, to be dropped. */
+export type Ahead = 'nothing' | 'startable' | 'all';
+
 export interface FarCopiesPorts {
   readonly reader: Pick<LogReader, 'range'>;
   readonly codecs: Pick<PlatformCodecs, 'delivery' | 'isFence' | 'prepare'>;
@@ -12,6 +15,9 @@ export interface FarCopiesPorts {
   readonly log: { warn(details: object, message: string): void };
   /** Whether there is room in memory, and the lease holds. */
   readonly mayLook: () => boolean;
+  readonly ahead: (endpointId: string, stream: string) => Ahead;
+  /** It could not be looked for when it was asked for. */
+  readonly again: (share: EndpointShare) => void;
   found(entry: Entry, delivery: Delivery, recordBytes: number): void;
   /** What was found has been handed on. */
   done(): void;
@@ -33,6 +39,10 @@ const againMs = 1_000;
 export class FarCopies {
   readonly #topics: Pick<TopicNames, 'retry'>;
   readonly #ports: FarCopiesPorts;
+  /** Asked for when it could not be done. */
+  readonly #again = new Set<EndpointShare>();
+  #disarm: () => void = () => undefined;
+  #isClosed = false;
 
   constructor(topics: Pick<TopicNames, 'retry'>, ports: FarCopiesPorts) {
     this.#topics = topics;
@@ -42,7 +52,10 @@ export class FarCopies {
   /** One look at a time for each endpoint; never rejects. */
   look(share: EndpointShare): void {
     const { clock, mayLook } = this.#ports;
-    if (clock.monotonic() - share.lookedAt < againMs || !mayLook()) return;
+    if (clock.monotonic() - share.lookedAt < againMs || !mayLook()) {
+      this.#lookAgain(share);
+      return;
+    }
     const wanted = this.#wanted(share);
     if (wanted === null) {
       share.lookedAt = clock.monotonic();
@@ -56,6 +69,7 @@ export class FarCopies {
       },
       (error: unknown) => {
         share.lookedAt = clock.monotonic();
+        this.#lookAgain(share);
         this.#ports.log.warn(
           { endpointId: share.endpointId, err: error },
           'copies were not looked up; they come in time',
@@ -64,20 +78,39 @@ export class FarCopies {
     );
   }
 
+  close(): void {
+    this.#isClosed = true;
+    this.#disarm();
+  }
+
+  /** Who waits for nothing but this, as an endpoint that was paused, asks only once. */
+  #lookAgain(share: EndpointShare): void {
+    this.#again.add(share);
+    if (this.#again.size > 1 || this.#isClosed) return;
+    this.#disarm = this.#ports.clock.schedule(againMs, () => {
+      const shares = [...this.#again];
+      this.#again.clear();
+      for (const one of shares) this.#ports.again(one);
+    });
+  }
+
   /** Those of the topic in which most of what may go now stands; null when there are none. */
   #wanted(share: EndpointShare): Wanted | null {
     const now = this.#ports.clock.now();
     const byTracker = new Map<OffsetTracker, Map<number, Entry>>();
     let [count, looked] = [0, 0];
     let partition: OwnedPartition | null = null;
-    for (const window of share.windows.values()) {
+    for (const [stream, window] of share.windows) {
+      const ahead = this.#ports.ahead(share.endpointId, stream);
+      if (ahead === 'nothing') continue;
       const moving = new Moving();
       for (const entry of window.items()) {
         if (count === mostFound || looked === mostLookedAt) break;
         looked += 1;
         const [copy] = entry.copies;
         const isHeldUp = entry.partition.halted.has(entry) || (entry.dueAt !== null && entry.dueAt > now);
-        if (!moving.follows(entry, isHeldUp) || entry.place !== 'away' || copy === undefined) continue;
+        const isWanted = ahead === 'all' ? !isUnread(entry) : moving.follows(entry, isHeldUp);
+        if (!isWanted || entry.place !== 'away' || copy === undefined) continue;
         const offsets = byTracker.get(copy.tracker) ?? new Map<number, Entry>();
         byTracker.set(copy.tracker, offsets.set(copy.offset, entry));
         partition = entry.partition;
@@ -119,6 +152,9 @@ interface Wanted {
   readonly entries: ReadonlyMap<number, Entry>;
 }
 
+/** It must not be sent, nor closed: its first copy would be taken for another one. */
+const isUnread = ({ pos, partition }: Entry): boolean => pos >= partition.deliveries.next;
+
 /** Which keys move: their lowest may go, or what it waits for moves. Asked in the order of `pos`. */
 class Moving {
   readonly #keys = new Set<string | null>();
@@ -129,8 +165,8 @@ class Moving {
   /** @param isHeldUp it waits for something else than its order */
   follows(entry: Entry, isHeldUp: boolean): boolean {
     const { orderingKey: key, ordering } = entry;
-    const isUnread = entry.pos >= entry.partition.deliveries.next;
-    const goes = !isHeldUp && !isUnread && !this.#none && (this.#isBehindMoving(entry) || entry.window.mayGo(entry));
+    const goes =
+      !isHeldUp && !isUnread(entry) && !this.#none && (this.#isBehindMoving(entry) || entry.window.mayGo(entry));
     if (goes) {
       this.#keys.add(key);
       if (ordering === 'endpoint') this.#all = true;

@@ -2,7 +2,7 @@ import type { EndpointDirectory } from './endpoint-directory.js';
 import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
 
 /** What is to become of a halted delivery. */
-export type HaltDecision = 'release' | 'skip' | 'drop' | 'wait';
+export type HaltDecision = 'release' | 'skip' | 'wait';
 
 export interface HaltsPorts {
   readonly directory: EndpointDirectory;
@@ -23,9 +23,8 @@ export class Halts {
   }
 
   decisionOn({ id, delivery }: Entry): HaltDecision {
-    const { endpointId, configVersion, haltedAt } = delivery;
+    const { endpointId, haltedAt } = delivery;
     const { directory } = this.#ports;
-    if (directory.lookup(endpointId, configVersion).kind === 'deleted') return 'drop';
     return directory.resolutionOf(endpointId, id, haltedAt ?? 0) ?? 'wait';
   }
 

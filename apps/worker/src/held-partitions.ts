@@ -213,6 +213,7 @@ export class HeldPartitions {
     const { feed, clock, codecs, log, intake, lanes, commits, mayTakeUp } = this.#ports;
     const pump = (): void => this.#ports.pump();
     const options = { topics: this.#options.topics, delayRecords, delayBytes };
+    let isBegun = false;
     const reader = new PartitionReader(partition, options, {
       feed,
       clock,
@@ -224,6 +225,11 @@ export class HeldPartitions {
       batchRead: () => {
         if (partition.isPastTakeOver) partition.forgetClosed();
         for (const entry of partition.readFurther()) intake.freed(entry);
+        if (!isBegun && partition.isPastRestored) {
+          // What waited for an endpoint that was paused then need not wait until its copies come round.
+          isBegun = true;
+          for (const share of partition.shares()) intake.pull(share);
+        }
         pump();
       },
       superseded: (of) => {

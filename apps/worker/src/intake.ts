@@ -4,7 +4,7 @@ import type { LogRecord } from '#libs/kafka';
 import type { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
 import { expiryOf, type EndpointDirectory } from './endpoint-directory.js';
-import type { FarCopies } from './far-copies.js';
+import type { Ahead, FarCopies } from './far-copies.js';
 import type { Halts } from './halts.js';
 import type { Lanes, Offered } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
@@ -78,17 +78,36 @@ export class Intake {
 
   /**
    * There is room in an endpoint's lane: what waits in a retry topic for that alone, and was read already, is taken up
-   * before its time. Else a lane that is fast would be empty until the next turn.
+   * before its time. Else a lane that is fast would be empty until the next turn. What is cancelled is taken up to be
+   * dropped.
    */
   pull(share: EndpointShare): void {
-    if (share.here === share.outstanding || !this.#isOpen(share.endpointId)) return;
+    if (share.here === share.outstanding) return;
+    const wanted = new Map<string, Ahead>();
+    for (const stream of share.windows.keys()) {
+      const ahead = this.aheadOf(share.endpointId, stream);
+      if (ahead !== 'nothing') wanted.set(stream, ahead);
+    }
+    if (wanted.size === 0) return;
     let [taken, looked] = [0, 0];
     for (const entry of share.held) {
       if (taken === pulledAtOnce || looked === 8 * pulledAtOnce) break;
+      const ahead = wanted.get(entry.stream);
+      if (ahead === undefined) continue;
       looked += 1;
-      if (this.#pullOne(entry)) taken += 1;
+      if (this.#pullOne(entry, ahead)) taken += 1;
     }
     if (taken === 0) this.#ports.farCopies.look(share);
+  }
+
+  /** What is wanted of an endpoint's stream ahead of its time. */
+  aheadOf(endpointId: string, stream: string): Ahead {
+    const { directory, lanes } = this.#ports;
+    const replay = directory.replays.get(stream)?.state;
+    if (replay === 'cancelled') return 'all';
+    if (replay === 'paused' || !directory.isSentTo(endpointId)) return 'nothing';
+    if (lanes.circuitOpenMs(endpointId) !== null || lanes.hasEnoughOf(endpointId, stream)) return 'nothing';
+    return 'startable';
   }
 
   /** A copy was looked up in the log before its time. */
@@ -101,28 +120,29 @@ export class Intake {
   /** It may go now, by its order. */
   freed(entry: Entry): void {
     if (entry.place !== 'held') this.#ports.lanes.unblocked(entry);
-    else if (this.#isOpen(entry.endpointId)) this.#pullOne(entry);
+    else this.#pullOne(entry, this.aheadOf(entry.endpointId, entry.stream));
   }
 
-  #pullOne(entry: Entry): boolean {
+  #pullOne(entry: Entry, ahead: Ahead): boolean {
     const { held } = entry;
     const delivery = held?.delivery ?? null;
-    if (held === null || delivery === null || delivery.haltedAt !== null) return false;
-    if (delivery.dueAt !== null && delivery.dueAt > this.#ports.clock.now()) return false;
-    if (!this.#ports.mayTakeUp(held) || !entry.partition.mayGo(entry)) return false;
+    if (held === null || delivery === null || ahead === 'nothing' || !this.#ports.mayTakeUp(held)) return false;
+    if (ahead === 'startable') {
+      if (delivery.haltedAt !== null || !entry.partition.mayGo(entry)) return false;
+      if (delivery.dueAt !== null && delivery.dueAt > this.#ports.clock.now()) return false;
+    }
     this.takeUp(held);
     return true;
   }
 
-  /** Whether its endpoint is sent to at all. */
-  #isOpen(endpointId: string): boolean {
-    const { directory, lanes } = this.#ports;
-    return directory.configOf(endpointId)?.state === 'active' && lanes.circuitOpenMs(endpointId) === null;
-  }
-
   /** Into its lane, or, where that is full, back over a short retry topic: it never stops the partition. */
   admit(entry: Entry): void {
-    const offered = this.#ports.lanes.offer(entry);
+    const { directory, outcomes, lanes } = this.#ports;
+    if (directory.lookup(entry.delivery).kind === 'gone') {
+      outcomes.drop(entry);
+      return;
+    }
+    const offered = lanes.offer(entry);
     if (offered !== 'taken') this.turnAway(entry, offered);
   }
 
@@ -136,6 +156,10 @@ export class Intake {
   #place(entry: Entry): void {
     const { clock, timers, outcomes, directory, backlog, halts } = this.#ports;
     const { delivery } = entry;
+    if (directory.lookup(delivery).kind === 'gone') {
+      outcomes.drop(entry);
+      return;
+    }
     if (delivery.haltedAt !== null) {
       this.#placeHalted(entry, halts.decisionOn(entry));
       return;
@@ -155,9 +179,7 @@ export class Intake {
         else timers.add(placement.dueAt, entry);
         return;
       case 'hop':
-        // It may wait for days yet: what has nowhere to go ends here.
-        if (directory.lookup(delivery.endpointId, delivery.configVersion).kind === 'deleted') outcomes.drop(entry);
-        else outcomes.hop(entry, placement.topic);
+        outcomes.hop(entry, placement.topic);
     }
   }
 
@@ -177,9 +199,6 @@ export class Intake {
       case 'skip':
         outcomes.giveUp(entry, 'skipped', 'it was skipped by request');
         return;
-      case 'drop':
-        outcomes.drop(entry);
-        return;
       case 'wait':
         outcomes.putOff(entry);
     }
@@ -187,9 +206,9 @@ export class Intake {
 
   /** A first attempt is always made while the endpoint can take it: the policy bounds its retries and its waiting. */
   #isExpired({ delivery }: Entry, now: number): boolean {
-    const config = this.#ports.directory.configOf(delivery.endpointId);
-    if (config?.state !== 'active') return false;
-    const until = expiryOf(delivery, config);
+    const found = this.#ports.directory.lookup(delivery);
+    if (found.kind !== 'ready') return false;
+    const until = expiryOf(delivery, found.endpoint.config);
     return until !== null && now > until;
   }
 }

@@ -1,3 +1,4 @@
+import { liveStream } from '#libs/core';
 import type { LaneSettings } from './lane-settings.js';
 import type { Lane } from './lane.js';
 import type { Waiting } from './lane-work.js';
@@ -18,13 +19,15 @@ const shedAtOnce = 32;
 /** @param isHigh whether the worker's memory is nearly full */
 export function waitElsewhere<T extends Waiting>(
   lane: Lane<T>,
-  pos: number,
+  { pos, stream }: T,
   settings: LaneSettings,
   isHigh: boolean,
   now: number,
 ): Spill {
   const openMs = lane.circuitOpenMs(now);
   if (openMs !== null && (openMs > minuteMs || isHigh)) return 'minutes';
+  // What a replay has too much of is fetched as soon as there is room.
+  if (stream !== liveStream) return 'short';
   return lane.wantsBack(pos, briefMs, shortMs, settings, now) ? 'brief' : 'short';
 }
 

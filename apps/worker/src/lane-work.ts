@@ -1,13 +1,17 @@
-import { LaneQueue, liveStream, ShareBudget, type LaneQueueBounds, type WorkKind } from '#libs/core';
+import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds, type WorkKind } from '#libs/core';
 
 /** What a lane needs to know of a delivery. */
 export interface Waiting {
   /** Offset in `deliveries`: the lower one goes first. */
   readonly pos: number;
   readonly bytes: number;
+  readonly stream: string;
   /** As it is while it is in a lane. */
-  readonly delivery: { readonly stream: string; readonly attempt: number };
+  readonly delivery: { readonly attempt: number };
 }
+
+/** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
+type Source = 'fresh' | 'retry' | 'other';
 
 /** A test send goes before everything else, and finds room in a full lane, up to so many. */
 const urgentRank = -1;
@@ -16,51 +20,99 @@ const urgentExtra = 16;
 const headRank = -2;
 
 const none: readonly never[] = [];
+const always = (): boolean => true;
 
 /**
  * What waits in a lane. Ready and blocked are bounded apart: followers that fill the lane must not keep out the head that
- * they wait for. Fresh and old are too: a flood of one must not keep out the other's share.
+ * they wait for. Fresh, retries and other streams are too: a flood of one must not keep out the others' share.
  */
 export class LaneWork<T extends Waiting> {
   readonly #bounds: LaneQueueBounds;
   /** First attempts of live events that may go. */
   readonly #fresh: LaneQueue<T>;
-  /** Retries and replays that may go. */
-  readonly #old: LaneQueue<T>;
+  /** Retries of live events that may go. */
+  readonly #retries: LaneQueue<T>;
+  /** What may go of other streams. */
+  readonly #others: StreamQueues<T>;
   /** Order does not let them go yet. */
   readonly #blocked: LaneQueue<T>;
+  readonly #blockedOthers: StreamQueues<T>;
   readonly #budget = new ShareBudget();
   /** Where the last one was taken from. */
-  #source: LaneQueue<T>;
+  #source: Source = 'fresh';
+  /** Of old work, where the last one that was sent came from. */
+  #sentOld: Source = 'other';
 
   constructor(bounds: LaneQueueBounds) {
     this.#bounds = bounds;
     this.#fresh = new LaneQueue(bounds);
-    this.#old = new LaneQueue(bounds);
+    this.#retries = new LaneQueue(bounds);
+    this.#others = new StreamQueues(bounds);
     this.#blocked = new LaneQueue(bounds);
-    this.#source = this.#fresh;
+    this.#blockedOthers = new StreamQueues(bounds);
   }
 
   get ready(): number {
-    return this.#fresh.size + this.#old.size;
+    return this.readyLive + this.#others.size;
   }
 
   get blocked(): number {
-    return this.#blocked.size;
+    return this.#blocked.size + this.#blockedOthers.size;
+  }
+
+  /** Of the live stream, what may go … */
+  get readyLive(): number {
+    return this.#fresh.size + this.#retries.size;
+  }
+
+  /** … and all of it. */
+  get live(): number {
+    return this.readyLive + this.#blocked.size;
   }
 
   get hasFresh(): boolean {
     return this.#fresh.size > 0;
   }
 
-  /** Adds what may go; false when it does not fit. @param most of its kind, besides the bounds */
-  offer(item: T, urgent: boolean, most: number): boolean {
+  /** Whether nothing of a stream may go that is here. */
+  isOut(stream: string): boolean {
+    return stream === liveStream ? this.readyLive === 0 : this.#others.sizeOf(stream) === 0;
+  }
+
+  /** Whether what may go of another stream is such a part of its share of the room. */
+  streamFills(stream: string, part: number): boolean {
+    return this.#others.fills(stream, part);
+  }
+
+  /** Streams, apart from the live one, of which something waits. */
+  otherStreams(): ReadonlySet<string> {
+    return new Set([...this.#others.streams(), ...this.#blockedOthers.streams()]);
+  }
+
+  /** Takes out all that waits of another stream. */
+  takeAll(stream: string): readonly T[] {
+    return [...this.#others.takeAll(stream), ...this.#blockedOthers.takeAll(stream)];
+  }
+
+  /** When the next one may go; Infinity with none. @param at when one of another stream may */
+  nextAt(now: number, at: (stream: string) => number): number {
+    return this.readyLive > 0 ? now : this.#others.least(at);
+  }
+
+  /**
+   * Adds what may go.
+   * @param most of its kind, besides the bounds
+   * @returns what has no room now: the item itself or, of other streams, one of another that has more than its share
+   */
+  offer(item: T, urgent: boolean, most: number): readonly T[] {
     if (urgent && this.#fresh.size < this.#bounds.maxRecords + urgentExtra) {
       this.#fresh.force(item, item.bytes, urgentRank);
-      return true;
+      return none;
     }
-    const queue = this.#queueOf(item);
-    return queue.size < most && queue.offer(item, item.bytes, item.pos);
+    const source = sourceOf(item);
+    if (source === 'other') return this.#others.offer(item.stream, item, item.bytes, item.pos, most);
+    const queue = source === 'fresh' ? this.#fresh : this.#retries;
+    return queue.size < most && queue.offer(item, item.bytes, item.pos) ? none : [item];
   }
 
   /**
@@ -70,6 +122,8 @@ export class LaneWork<T extends Waiting> {
    * @returns what has no room now: others, or the item itself
    */
   offerBlocked(item: T, most: number): readonly T[] {
+    const { stream } = item;
+    if (stream !== liveStream) return this.#blockedOthers.offer(stream, item, item.bytes, item.pos, most);
     const queue = this.#blocked;
     // Less room than before takes nothing away: only the newcomer must find a place.
     const limit = Math.max(most, queue.size);
@@ -87,59 +141,96 @@ export class LaneWork<T extends Waiting> {
   /** Order lets it go: it has its place, whatever else is ready. False when it was not blocked here. */
   unblock(item: T): boolean {
     if (!this.removeBlocked(item)) return false;
-    this.#queueOf(item).force(item, item.bytes, item.pos);
+    this.#force(item, sourceOf(item), item.pos);
     return true;
   }
 
   /** False when it was not blocked here. */
   removeBlocked(item: T): boolean {
+    if (this.blocked === 0) return false;
+    const { stream } = item;
+    if (stream !== liveStream) return this.#blockedOthers.remove(stream, item, item.pos);
     return this.#blocked.size > 0 && this.#blocked.remove(item, item.pos);
   }
 
-  /** Takes the next one to start: fresh before old, within old work's share. */
-  take(): T | undefined {
-    const { hasFresh } = this;
-    const isOldsTurn = !hasFresh || (this.#old.size > 0 && this.#budget.mayTakeOld(hasFresh));
-    this.#source = isOldsTurn ? this.#old : this.#fresh;
-    return this.#source.shift();
+  /**
+   * Takes the next one to start: fresh before old, within old work's share; of that, retries and other streams in turn,
+   * so that no replay's backlog keeps up a retry.
+   * @param mayGo whether one of another stream may
+   */
+  take(mayGo: (stream: string) => boolean = always): T | undefined {
+    const hasOld = this.#retries.size > 0 || this.#others.size > 0;
+    if (hasOld && this.#budget.mayTakeOld(this.hasFresh)) {
+      const old = this.#takeOld(mayGo);
+      if (old !== undefined) return old;
+    }
+    this.#source = 'fresh';
+    return this.#fresh.shift();
   }
 
   /** What was taken last was sent: only now does it count for its share. */
   sent(): void {
-    this.#budget.took(this.#source === this.#old ? 'old' : 'fresh');
+    this.#budget.took(this.#source === 'fresh' ? 'fresh' : 'old');
+    if (this.#source !== 'fresh') this.#sentOld = this.#source;
   }
 
   /** What was taken last could not be started after all, and stays the head. */
   putBack(item: T): void {
-    this.#source.force(item, item.bytes, headRank);
+    this.#force(item, this.#source, headRank);
   }
 
   /** Takes what would go last; the one that goes next stays, as a probe needs one. */
   takeLast(): T | undefined {
     if (this.ready + this.blocked <= 1) return undefined;
-    return this.#blocked.pop() ?? (this.hasFresh && this.#old.size === 0 ? this.#fresh.pop() : this.#old.pop());
+    return this.#blockedOthers.pop() ?? this.#blocked.pop() ?? this.#others.pop() ?? this.#takeLastLive();
   }
 
   clear(): void {
-    for (const queue of [this.#fresh, this.#old, this.#blocked]) while (queue.pop() !== undefined);
+    for (const queue of [this.#fresh, this.#retries, this.#blocked]) while (queue.pop() !== undefined);
+    this.#others.clear();
+    this.#blockedOthers.clear();
   }
 
+  /** Whether some of the live work is that much of what has room. Nobody waits for the others: they are sent beside it. */
   fills(share: number): boolean {
     const { maxRecords, maxBytes } = this.#bounds;
     const records = maxRecords * share;
     const bytes = maxBytes * share;
     return (
-      fills(this.#fresh, records, bytes) || fills(this.#old, records, bytes) || fills(this.#blocked, records, bytes)
+      fills(this.#fresh, records, bytes) || fills(this.#retries, records, bytes) || fills(this.#blocked, records, bytes)
     );
   }
 
-  #queueOf(item: T): LaneQueue<T> {
-    return kindOf(item) === 'old' ? this.#old : this.#fresh;
+  #takeLastLive(): T | undefined {
+    return this.hasFresh && this.#retries.size === 0 ? this.#fresh.pop() : this.#retries.pop();
+  }
+
+  #takeOld(mayGo: (stream: string) => boolean): T | undefined {
+    if (this.#retries.size > 0 && this.#sentOld === 'other') {
+      this.#source = 'retry';
+      return this.#retries.shift();
+    }
+    this.#source = 'other';
+    const other = this.#others.take(mayGo);
+    if (other !== undefined || this.#retries.size === 0) return other;
+    this.#source = 'retry';
+    return this.#retries.shift();
+  }
+
+  #force(item: T, source: Source, rank: number): void {
+    if (source === 'other') this.#others.force(item.stream, item, item.bytes, rank);
+    else (source === 'fresh' ? this.#fresh : this.#retries).force(item, item.bytes, rank);
   }
 }
 
-const kindOf = ({ delivery }: Waiting): WorkKind =>
-  delivery.attempt > 0 || delivery.stream !== liveStream ? 'old' : 'fresh';
+function sourceOf({ stream, delivery }: Waiting): Source {
+  if (stream !== liveStream) return 'other';
+  return delivery.attempt > 0 ? 'retry' : 'fresh';
+}
+
+/** First attempts of live events come before all else. */
+export const workKindOf = ({ attempt, stream }: { readonly attempt: number; readonly stream: string }): WorkKind =>
+  attempt > 0 || stream !== liveStream ? 'old' : 'fresh';
 
 const fills = (queue: LaneQueue<unknown>, records: number, bytes: number): boolean =>
   queue.size >= records || queue.bytes >= bytes;

@@ -12,6 +12,8 @@ import { Flow } from './flow.js';
 import type { LaneSettings } from './lane-settings.js';
 import { LaneWork, type Waiting } from './lane-work.js';
 import { NearSpills } from './near-spills.js';
+import type { Replay } from './replay-directory.js';
+import { ReplayRates } from './replay-rates.js';
 
 /** A limit that overload has lowered is forgotten when the endpoint had nothing to do for so long. */
 const forgetLimitMs = 300_000;
@@ -24,6 +26,8 @@ const mostNear = 10_000;
  */
 export class Lane<T extends Waiting> {
   readonly work: LaneWork<T>;
+  /** Of replays, beside the endpoint's own. */
+  readonly rates: ReplayRates;
   /** Successes, of the last second … */
   readonly flow: Flow;
   /** … and of some seconds: what breaks off for a moment is not slow. */
@@ -54,8 +58,10 @@ export class Lane<T extends Waiting> {
     readonly partition: number,
     bounds: LaneQueueBounds,
     now: number,
+    replayOf: (stream: string) => Replay | undefined,
   ) {
     this.work = new LaneWork(bounds);
+    this.rates = new ReplayRates(replayOf);
     this.flow = new Flow(now);
     this.#pace = new Flow(now, paceMs);
   }
@@ -70,6 +76,14 @@ export class Lane<T extends Waiting> {
   }
 
   /**
+   * In how many ms its circuit may be probed, not above 0 while it is probed or ramped; null when it is closed, or has
+   * nothing more to ramp with.
+   */
+  probeInMs(now: number): number | null {
+    return this.#circuit.state === 'ramp' && this.isIdle ? null : this.#circuit.probeInMs(now);
+  }
+
+  /**
    * When the next one may start: `now` if it may; Infinity when something must happen first. What is not acknowledged is
    * bounded too: after a kill it would all be sent again.
    */
@@ -77,9 +91,14 @@ export class Lane<T extends Waiting> {
     const { maxInFlight, adaptive } = settings;
     if (this.held || this.work.ready === 0 || this.outstanding >= maxInFlight * 4 + 64) return Infinity;
     if (this.inFlight >= (adaptive ? this.#adaptive.within(maxInFlight) : maxInFlight)) return Infinity;
-    const circuitAt = this.#circuit.nextAt(now);
-    const limiter = this.#limiterOf(settings, now);
-    return limiter === null ? circuitAt : Math.max(circuitAt, limiter.nextAt(now));
+    const limitedAt = this.#limiterOf(settings, now)?.nextAt(now) ?? now;
+    const workAt = this.work.nextAt(now, (stream) => this.rates.nextAt(stream, now));
+    return Math.max(this.#circuit.nextAt(now), limitedAt, workAt);
+  }
+
+  /** Takes the next one to start. */
+  take(now: number): T | undefined {
+    return this.work.take((stream) => this.rates.nextAt(stream, now) <= now);
   }
 
   /** What was taken last is on its way as a POST: only now does it cost anything. */
@@ -87,12 +106,14 @@ export class Lane<T extends Waiting> {
     this.inFlight += 1;
     this.work.sent();
     this.#limiterOf(settings, now)?.take(now);
+    this.rates.take(item.stream, now);
     this.#circuit.posted(item, now);
   }
 
   /** The POST that was taken last goes out only now, `ms` later. */
-  postedLate(ms: number, settings: LaneSettings, now: number): void {
+  postedLate(item: T, ms: number, settings: LaneSettings, now: number): void {
     this.#limiterOf(settings, now)?.postpone(ms);
+    this.rates.postpone(item.stream, ms);
   }
 
   landed(item: T, result: PostResult, settings: LaneSettings, now: number): void {
@@ -110,10 +131,10 @@ export class Lane<T extends Waiting> {
     return nextAt > now && this.#circuit.nextAt(now) <= now && this.startableAt(settings, now) === nextAt;
   }
 
-  /** Whether all that waits would be through within `ms`. */
+  /** Whether all that waits of the live stream would be through within `ms`: replays are sent beside it. */
   drainsIn(ms: number, settings: LaneSettings, now: number): boolean {
     if (this.held || this.#circuit.openMs(now) !== null) return false;
-    return this.#drains(this.flow, this.work.ready + this.work.blocked, ms, settings, now);
+    return this.#drains(this.flow, this.work.live, ms, settings, now);
   }
 
   /**
@@ -125,8 +146,7 @@ export class Lane<T extends Waiting> {
     if (this.held) return true;
     if ((this.#circuit.openMs(now) ?? 0) > briefMs) return false;
     this.#near ??= new NearSpills();
-    const waiting = this.work.ready + this.work.blocked;
-    if (!this.#drains(this.#pace, waiting + this.#near.before(pos, now), shortMs, settings, now)) return false;
+    if (!this.#drains(this.#pace, this.work.live + this.#near.before(pos, now), shortMs, settings, now)) return false;
     this.#near.add(pos, mostNear, now);
     return true;
   }
@@ -140,7 +160,7 @@ export class Lane<T extends Waiting> {
   isForgettable(settings: LaneSettings, now: number): boolean {
     if (!this.isIdle || !this.#circuit.isAtRest(settings.circuit, now)) return false;
     if (settings.adaptive && !this.#adaptive.isAtRest && now - this.idleSince < forgetLimitMs) return false;
-    return this.#limiterOf(settings, now)?.isAtRest(now) ?? true;
+    return this.rates.isAtRest(now) && (this.#limiterOf(settings, now)?.isAtRest(now) ?? true);
   }
 
   /** Whether `records` would be through within `ms` at a speed that was measured, within the rate. */

@@ -2,11 +2,13 @@ import type { LaneQueueBounds, PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
 import { Crowding } from './crowding.js';
 import { Flow } from './flow.js';
-import { mostWhenHigh, moves, shedding, waitElsewhere, type Spill } from './lane-room.js';
+import { mostWhenHigh, moves, waitElsewhere, type Spill } from './lane-room.js';
 import type { LaneSettings } from './lane-settings.js';
 import { laneStats, type LaneStats } from './lane-stats.js';
 import { isSuccess, Lane } from './lane.js';
+import { OpenCircuits } from './open-circuits.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
+import type { Replay } from './replay-directory.js';
 import { RestingLanes } from './resting-lanes.js';
 import { Turns } from './turns.js';
 
@@ -38,13 +40,17 @@ export interface LanesPorts {
   start(entry: Entry, lane: Lane<Entry>): Start;
   /** As configured now. */
   settingsOf(endpointId: string): LaneSettings;
+  /** As it stands now; undefined for what is no replay, or none any more. */
+  replayOf(stream: string): Replay | undefined;
   /** The ordering window's word: false while a lower pos that it is ordered to is outstanding. */
   mayGo(entry: Entry): boolean;
   /** Something was taken that has to give way to another. */
   spill(entry: Entry, wait: Spill): void;
+  /** Something was taken whose replay is cancelled. */
+  drop(entry: Entry): void;
   /** A lane's time has come: something may be startable. */
   pump(): void;
-  /** A lane that is in use has nothing more that may go. */
+  /** A lane that is in use has nothing more of some stream that may go. */
   hungry(lane: Lane<Entry>): void;
 }
 
@@ -62,12 +68,12 @@ export class Lanes {
   readonly #backlog: Pick<Backlog, 'isHigh'>;
   readonly #lanes = new Map<string, Lane<Entry>>();
   readonly #held = new Set<Lane<Entry>>();
-  /** Circuits that are open. */
-  readonly #open = new Set<Lane<Entry>>();
+  readonly #open = new OpenCircuits<Entry>();
   readonly #resting: RestingLanes<Entry>;
   readonly #crowding = new Crowding<Lane<Entry>>();
   readonly #turns = new Turns<Lane<Entry>>();
   readonly #flow: Flow;
+  readonly #replayOf = (stream: string): Replay | undefined => this.#ports.replayOf(stream);
   #freshTurns = 0;
   #inFlight = 0;
   #isClosed = false;
@@ -102,6 +108,16 @@ export class Lanes {
     return this.#lanes.get(endpointId)?.circuitOpenMs(this.#ports.monotonic()) ?? null;
   }
 
+  /** In how many ms an endpoint's circuit may be probed, not above 0 while that is under way; null when it is closed. */
+  probeInMs(endpointId: string): number | null {
+    return this.#lanes.get(endpointId)?.probeInMs(this.#ports.monotonic()) ?? null;
+  }
+
+  /** Endpoints of a partition that are left alone for some time yet. */
+  leftAlone(partition: number): Iterable<string> {
+    return this.#open.leftAlone(partition, this.#ports.monotonic());
+  }
+
   stats(): LaneStats & { readonly circuitsOpen: number } {
     const now = this.#ports.monotonic();
     return { ...laneStats(this.#lanes.values(), (lane) => this.#settingsOf(lane), now), circuitsOpen: this.#open.size };
@@ -116,14 +132,13 @@ export class Lanes {
     lane.offered(entry.pos, this.#ports.monotonic());
     const most = this.#backlog.isHigh ? this.#mostWhenHigh(lane) : Infinity;
     if (this.#ports.mayGo(entry)) {
-      if (!lane.work.offer(entry, urgent, most)) return this.#wait(lane, entry);
+      if (!this.#hasPlace(lane, entry, lane.work.offer(entry, urgent, most))) return this.#wait(lane, entry);
       this.#giveTurn(lane);
     } else {
-      const displaced = lane.work.offerBlocked(entry, most);
-      for (const one of displaced) if (one !== entry) this.#ports.spill(one, this.#wait(lane, one));
+      const isIn = this.#hasPlace(lane, entry, lane.work.offerBlocked(entry, most));
       // What it waits for is not here either.
-      if (lane.work.ready === 0 && lane.inFlight === 0) this.#ports.hungry(lane);
-      if (displaced.includes(entry)) return this.#wait(lane, entry);
+      if (lane.work.isOut(entry.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
+      if (!isIn) return this.#wait(lane, entry);
     }
     if (lane.work.fills(crowdedAt) && this.#moves(lane)) this.#crowding.add(lane);
     return 'taken';
@@ -147,8 +162,8 @@ export class Lanes {
   }
 
   /** The POST that was started last goes out only now, `ms` later. */
-  postedLate(lane: Lane<Entry>, ms: number): void {
-    lane.postedLate(ms, this.#settingsOf(lane), this.#ports.monotonic());
+  postedLate(lane: Lane<Entry>, entry: Entry, ms: number): void {
+    lane.postedLate(entry, ms, this.#settingsOf(lane), this.#ports.monotonic());
   }
 
   /** The answer of a POST is there. */
@@ -159,9 +174,8 @@ export class Lanes {
     this.#inFlight -= 1;
     if (this.#lanes.get(lane.endpointId) !== lane) return;
     lane.landed(entry, result, this.#settingsOf(lane), now);
-    if (lane.circuitOpenMs(now) !== null) this.#open.add(lane);
-    else this.#open.delete(lane);
-    if (lane.work.ready === 0) this.#ports.hungry(lane);
+    this.#open.look(lane, now);
+    if (lane.work.isOut(entry.stream)) this.#ports.hungry(lane);
     this.#giveTurn(lane);
     this.#rest(lane);
   }
@@ -191,11 +205,21 @@ export class Lanes {
     return lane !== undefined && lane.work.fills(relievedAt) && this.#moves(lane);
   }
 
+  /** Whether an endpoint's lane has enough of a replay for now: nothing more of it need be fetched. */
+  hasEnoughOf(endpointId: string, stream: string): boolean {
+    return this.#lanes.get(endpointId)?.work.streamFills(stream, relievedAt) === true;
+  }
+
   /** Configuration was read: lanes that waited for it, or for a rate that was changed, may start something now. */
   configurationRead(): void {
     for (const lane of this.#held) lane.held = false;
     this.#held.clear();
-    for (const lane of this.#lanes.values()) this.#giveTurn(lane);
+    const now = this.#ports.monotonic();
+    for (const lane of this.#lanes.values()) {
+      lane.rates.changed(now);
+      this.#dropCancelled(lane);
+      this.#giveTurn(lane);
+    }
   }
 
   /** Forgets what belongs to a lost partition. Its POSTs in flight still count until they land. */
@@ -214,7 +238,8 @@ export class Lanes {
     const { endpointId, partition } = entry;
     const known = this.#lanes.get(endpointId);
     if (known !== undefined) return known;
-    const lane = new Lane<Entry>(endpointId, partition.number, this.#options.bounds, this.#ports.monotonic());
+    const now = this.#ports.monotonic();
+    const lane = new Lane<Entry>(endpointId, partition.number, this.#options.bounds, now, this.#replayOf);
     this.#lanes.set(endpointId, lane);
     return lane;
   }
@@ -224,7 +249,7 @@ export class Lanes {
   }
 
   #startNext(lane: Lane<Entry>, settings: LaneSettings, now: number): void {
-    const entry = this.#isStartable(lane, settings, now) ? lane.work.take() : undefined;
+    const entry = this.#isStartable(lane, settings, now) ? lane.take(now) : undefined;
     if (entry === undefined) return;
     lane.outstanding += 1;
     entry.lane = lane;
@@ -267,6 +292,20 @@ export class Lanes {
     return at <= now;
   }
 
+  /** @param displaced what had no room: it goes elsewhere. @returns whether the newcomer had */
+  #hasPlace(lane: Lane<Entry>, newcomer: Entry, displaced: readonly Entry[]): boolean {
+    for (const one of displaced) if (one !== newcomer) this.#ports.spill(one, this.#wait(lane, one));
+    return !displaced.includes(newcomer);
+  }
+
+  #dropCancelled(lane: Lane<Entry>): void {
+    for (const stream of lane.work.otherStreams()) {
+      if (this.#ports.replayOf(stream)?.state !== 'cancelled') continue;
+      for (const entry of lane.work.takeAll(stream)) this.#ports.drop(entry);
+      this.#rest(lane);
+    }
+  }
+
   #countFresh(lane: Lane<Entry>): void {
     const counts = lane.inTurn && lane.work.hasFresh;
     if (counts === lane.freshInTurn) return;
@@ -274,8 +313,8 @@ export class Lanes {
     this.#freshTurns += counts ? 1 : -1;
   }
 
-  #wait(lane: Lane<Entry>, { pos }: Entry): Spill {
-    return waitElsewhere(lane, pos, this.#settingsOf(lane), this.#backlog.isHigh, this.#ports.monotonic());
+  #wait(lane: Lane<Entry>, entry: Entry): Spill {
+    return waitElsewhere(lane, entry, this.#settingsOf(lane), this.#backlog.isHigh, this.#ports.monotonic());
   }
 
   #moves(lane: Lane<Entry>): boolean {
@@ -288,12 +327,10 @@ export class Lanes {
   /** The memory is nearly full: lanes with open circuits make room, one after the other, and this one keeps less. */
   #mostWhenHigh(lane: Lane<Entry>): number {
     const now = this.#ports.monotonic();
-    const [open] = this.#open;
-    if (open !== undefined) {
-      this.#open.delete(open);
-      this.#open.add(open);
-      for (const entry of shedding(open, now)) this.#ports.spill(entry, 'minutes');
-      this.#countFresh(open);
+    const shed = this.#open.shed(now);
+    if (shed !== null) {
+      for (const entry of shed.items) this.#ports.spill(entry, 'minutes');
+      this.#countFresh(shed.lane);
     }
     return mostWhenHigh(lane, this.#settingsOf(lane), now);
   }

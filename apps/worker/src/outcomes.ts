@@ -24,6 +24,10 @@ export interface OutcomesPorts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: OutcomeMetrics;
+  /** It answered that it is gone (410). */
+  askedToDisable(endpointId: string, askedAt: number): void;
+  /** As it is now; null when it is not known, or cannot be used. */
+  endpointOf(endpointId: string): ReadyEndpoint | null;
   /** The receiver has it: it holds nothing up any more. */
   received(entry: Entry): void;
   /** Its outcome is durable. */
@@ -92,6 +96,7 @@ export class Outcomes {
         this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
         return;
       case 'disable':
+        this.#ports.askedToDisable(entry.endpointId, trial.startedAt);
         metrics.attempt(decision.kind, result.durationMs);
         this.#giveUp(entry, trial, result, { outcome: decision.kind, deadLetterReason: decision.reason });
     }
@@ -102,7 +107,7 @@ export class Outcomes {
     const kind = reason === 'transformation' ? 'undeliverable' : reason;
     this.#ports.metrics.attempt('deadLetter', 0);
     const facts = { outcome: 'deadLetter', deadLetterReason: reason, error: { kind, message } } as const;
-    this.#giveUp(entry, this.#noTrial(), null, facts);
+    this.#giveUp(entry, this.#noTrial(entry), null, facts);
   }
 
   /** The total time of its policy is over: it is exhausted like one whose attempts are. */
@@ -112,13 +117,13 @@ export class Outcomes {
       this.giveUp(entry, 'expired', message);
       return;
     }
-    this.#halt(entry, this.#noTrial(), null, { kind: 'expired', message });
+    this.#halt(entry, this.#noTrial(entry), null, { kind: 'expired', message });
   }
 
-  /** Its endpoint was deleted. */
+  /** Its endpoint was deleted, or its replay cancelled. */
   drop(entry: Entry): void {
     this.#ports.metrics.attempt('dropped', 0);
-    this.#close(entry, this.#attempt(entry, this.#noTrial(), null, { outcome: 'dropped', final: true }));
+    this.#close(entry, this.#attempt(entry, this.#noTrial(entry), null, { outcome: 'dropped', final: true }));
   }
 
   /** Its lane is full: back after `delayMs`, or the shortest delay that there is. */
@@ -265,8 +270,9 @@ export class Outcomes {
     };
   }
 
-  #noTrial(): Trial {
-    return { endpoint: null, post: null, startedAt: this.#ports.clock.now() };
+  /** What ends without a POST names the configuration in force all the same. */
+  #noTrial({ endpointId }: Entry): Trial {
+    return { endpoint: this.#ports.endpointOf(endpointId), post: null, startedAt: this.#ports.clock.now() };
   }
 
   #attempt(entry: Entry, trial: Trial, result: PostResult | null, facts: AttemptFacts): OutgoingRecord {

@@ -37,7 +37,14 @@ export interface EndpointShare {
   lookedAt: number;
   /** Of them, those that were read ahead of their time. */
   readonly held: Set<Entry>;
-  readonly windows: Map<string, OrderingWindow<Entry>>;
+  readonly windows: Map<string, StreamWindow>;
+}
+
+/** What is outstanding of one endpoint and stream. */
+export class StreamWindow extends OrderingWindow<Entry> {
+  constructor(readonly stream: string) {
+    super();
+  }
 }
 
 /** What is known of a delivery without its payload. */
@@ -78,7 +85,7 @@ export class Entry implements LedgerEntry, Ordered {
   constructor(
     readonly partition: OwnedPartition,
     readonly share: EndpointShare,
-    readonly window: OrderingWindow<Entry>,
+    readonly window: StreamWindow,
     readonly id: string,
     /** Offset in `deliveries`. */
     readonly pos: number,
@@ -92,6 +99,10 @@ export class Entry implements LedgerEntry, Ordered {
 
   get endpointId(): string {
     return this.share.endpointId;
+  }
+
+  get stream(): string {
+    return this.window.stream;
   }
 
   /** Only while it is here. */
@@ -257,7 +268,7 @@ export class OwnedPartition {
         }),
       );
     let window = share.windows.get(stream);
-    if (window === undefined) share.windows.set(stream, (window = new OrderingWindow()));
+    if (window === undefined) share.windows.set(stream, (window = new StreamWindow(stream)));
     const entry = new Entry(this, share, window, id, pos, described);
     share.outstanding += 1;
     window.add(entry);
@@ -331,7 +342,7 @@ export class OwnedPartition {
     share.outstanding -= 1;
     const freed = this.leaveWindow(entry);
     const { window } = entry;
-    if (window.size === 0) for (const [stream, one] of share.windows) if (one === window) share.windows.delete(stream);
+    if (window.size === 0 && share.windows.get(window.stream) === window) share.windows.delete(window.stream);
     if (share.outstanding === 0) this.#shares.delete(share.endpointId);
     return freed;
   }

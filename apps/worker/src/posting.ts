@@ -25,7 +25,7 @@ export interface PostingPorts {
   /** It can neither be sent nor skipped: its partition must stop. */
   readonly stopped: (entry: Entry, error: Error) => void;
   /** A POST that was started goes out only now, `ms` later: an endpoint's rate is of what it sees. */
-  readonly late: (lane: Lane<Entry>, ms: number) => void;
+  readonly late: (lane: Lane<Entry>, entry: Entry, ms: number) => void;
   /** The answer is there, and what follows from it is on its way. */
   readonly landed: (lane: Lane<Entry>, entry: Entry, result: PostResult) => void;
 }
@@ -57,13 +57,13 @@ export class Posting {
       this.#ports.putBack(entry, dueAt);
       return 'diverted';
     }
-    const found = directory.lookup(endpointId, configVersion);
+    const found = directory.lookup(entry.delivery);
     switch (found.kind) {
       case 'unread':
         log.warn({ endpointId, configVersion }, 'its configuration is not read yet: the lane waits');
-        this.#watch(entry, endpointId, configVersion);
+        this.#watch(entry);
         return 'unread';
-      case 'deleted':
+      case 'gone':
         outcomes.drop(entry);
         return 'diverted';
       case 'waiting':
@@ -75,13 +75,15 @@ export class Posting {
   }
 
   /** An offset beyond that topic's end is an alarm (DESIGN §4): this log is not the one that the delivery was made in. */
-  #watch(entry: Entry, endpointId: string, configVersion: number): void {
+  #watch(entry: Entry): void {
+    const { delivery, partition } = entry;
+    const { endpointId, configVersion } = delivery;
     if (this.#watched.has(endpointId)) return;
     this.#watched.add(endpointId);
     this.#ports.clock.schedule(unreadMs, () => {
       this.#watched.delete(endpointId);
-      if (!entry.partition.alive || this.#ports.directory.lookup(endpointId, configVersion).kind !== 'unread') return;
-      this.#ports.stopped(entry, new RangeError(`there is no configuration ${configVersion} of ${endpointId}`));
+      if (!partition.alive || this.#ports.directory.lookup(delivery).kind !== 'unread') return;
+      this.#ports.stopped(entry, new RangeError(`there is no configuration ${configVersion} for ${endpointId}`));
     });
   }
 
@@ -140,14 +142,14 @@ export class Posting {
       return;
     }
     announced.isPosted = true;
-    const found = directory.lookup(entry.endpointId, entry.delivery.configVersion);
+    const found = directory.lookup(entry.delivery);
     const keys = directory.signingKeysOf(entry.endpointId, now);
     if (found.kind === 'ready' && keys.length > 0) {
-      this.#ports.late(lane, clock.monotonic() - since);
+      this.#ports.late(lane, entry, clock.monotonic() - since);
       this.#send(entry, lane, found.endpoint, signedPost(entry, found.endpoint, keys, now), now);
       return;
     }
-    if (found.kind === 'deleted') outcomes.drop(entry);
+    if (found.kind === 'gone') outcomes.drop(entry);
     else outcomes.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }

@@ -1,3 +1,4 @@
+import type { Attempt } from '#libs/contracts';
 import type { LogReader, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { OwnedPartition } from './owned-partition.js';
@@ -10,6 +11,12 @@ export interface AttemptsRange {
   readonly committed: number;
 }
 
+export interface AttemptsPorts {
+  readonly reader: Pick<LogReader, 'range'>;
+  readonly codecs: Pick<PlatformCodecs, 'attempt' | 'prepare'>;
+  readonly disableWish: (attempt: Attempt) => void;
+}
+
 /**
  * Folds the attempts of former owners: what is closed, and which POSTs began without an outcome. Only of deliveries that
  * are outstanding, or of which a copy may still be read, is anything kept.
@@ -18,21 +25,20 @@ export interface AttemptsRange {
 export async function closeByAttempts(
   partition: OwnedPartition,
   { at, from, to, committed }: AttemptsRange,
-  {
-    reader,
-    codecs,
-  }: { readonly reader: Pick<LogReader, 'range'>; readonly codecs: Pick<PlatformCodecs, 'attempt' | 'prepare'> },
+  { reader, codecs, disableWish }: AttemptsPorts,
 ): Promise<number> {
   let settling = -1;
   for await (const records of reader.range(at, from, to)) {
     await codecs.prepare(records.map((record) => record.value));
     for (const { offset, value } of records) {
       if (value === null) continue;
-      const { deliveryId, pos, outcome, final } = codecs.attempt.decode(value);
+      const attempt = codecs.attempt.decode(value);
+      const { deliveryId, pos, outcome, final } = attempt;
       if (outcome === 'started') {
         partition.started.set(deliveryId, (partition.started.get(deliveryId) ?? 0) + 1);
         continue;
       }
+      if (outcome === 'disable') disableWish(attempt);
       settling = offset;
       partition.started.delete(deliveryId);
       if (!final) continue;

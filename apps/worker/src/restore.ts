@@ -6,7 +6,7 @@
 // On a crash here: nothing was committed; the next owner does the same, behind fences of a higher epoch.
 // Tests: restore.spec.ts, ownership.spec.ts, test/simulation.
 
-import type { Delivery, Fence, TopicNames } from '#libs/contracts';
+import type { Attempt, Delivery, Fence, TopicNames } from '#libs/contracts';
 import {
   compareEpochs,
   deliveryIdOf,
@@ -32,6 +32,8 @@ export interface RestorePorts {
     'delivery' | 'attempt' | 'fence' | 'isFence' | 'endOfSpace' | 'isEndOfSpace' | 'prepare'
   >;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** An endpoint asked a former owner to be disabled, and may not be yet. */
+  readonly disableWish: (attempt: Attempt) => void;
 }
 
 export interface RestoreRequest {

@@ -4,6 +4,7 @@ import type { Lane } from '../lane.js';
 import type { Spill } from '../lane-room.js';
 import { Lanes, type LanesOptions, type Offered } from '../lanes.js';
 import type { Entry, OwnedPartition } from '../owned-partition.js';
+import type { Replay } from '../replay-directory.js';
 
 /** What an endpoint does with a POST, or the worker with a delivery whose turn has come. */
 export type Reaction = { readonly afterMs: number; readonly status: number | 'timeout' } | 'diverted' | 'unread';
@@ -24,6 +25,7 @@ export interface Posted {
   readonly pos: number;
   readonly at: number;
   readonly isOld: boolean;
+  readonly stream: string;
 }
 
 const settings: LaneSettings = { maxInFlight: 4, adaptive: false, rateLimit: null, circuit: defaultCircuit };
@@ -34,11 +36,13 @@ export class LaneWorld {
   now = 1_000;
   readonly #due = new DueQueue<{ task: (() => void) | null }>();
   readonly #settings = new Map<string, LaneSettings>();
+  readonly #replays = new Map<string, Replay>();
   readonly #partitions = new Map<number, OwnedPartition>();
   #pos = 0;
   readonly lanes: Lanes;
   readonly posts: Posted[] = [];
   readonly spilled: { readonly entry: Entry; readonly wait: Spill }[] = [];
+  readonly dropped: Entry[] = [];
   /** By order. */
   readonly blocked = new Set<Entry>();
   isLeased = true;
@@ -61,8 +65,10 @@ export class LaneWorld {
         mayStart: () => this.isLeased,
         start: (entry, lane) => this.#start(entry, lane),
         settingsOf: (endpointId) => this.#settings.get(endpointId) ?? settings,
+        replayOf: (stream) => this.#replays.get(stream),
         mayGo: (entry) => !this.blocked.has(entry),
         spill: (entry, wait) => this.spilled.push({ entry, wait }),
+        drop: (entry) => this.dropped.push(entry),
         hungry: () => undefined,
         pump: () => this.lanes.pump(),
       },
@@ -73,12 +79,20 @@ export class LaneWorld {
     this.#settings.set(endpointId, { ...settings, ...this.#settings.get(endpointId), ...changes });
   }
 
+  /** What is known of a replay from now on; undefined: nothing. */
+  replay(stream: string, replay: Partial<Replay> | undefined): void {
+    if (replay === undefined) this.#replays.delete(stream);
+    else this.#replays.set(stream, { state: 'running', rateLimit: null, ...replay });
+    this.lanes.configurationRead();
+    this.lanes.pump();
+  }
+
   entry(endpointId: string, offering: Offering = {}): Entry {
     const { attempt = 0, stream = 'live', bytes = 100, pos = this.#pos, partition = 0 } = offering;
     this.#pos = Math.max(this.#pos, pos) + 1;
     // What lanes know of an entry; the rest of it is not theirs.
-    const fields = { endpointId, pos, bytes, lane: null, partition: this.partition(partition) };
-    const entry = { ...fields, delivery: { endpointId, stream, attempt } } as unknown as Entry;
+    const fields = { endpointId, pos, stream, bytes, lane: null, partition: this.partition(partition) };
+    const entry = { ...fields, delivery: { endpointId, attempt } } as unknown as Entry;
     if (offering.blocked === true) this.blocked.add(entry);
     return entry;
   }
@@ -151,7 +165,7 @@ export class LaneWorld {
   }
 
   #start(entry: Entry, lane: Lane<Entry>): 'posted' | 'diverted' | 'unread' {
-    const { endpointId, delivery, pos } = entry;
+    const { endpointId, stream, delivery, pos } = entry;
     const nth = this.nth.get(endpointId) ?? 0;
     const reaction = this.reaction(endpointId, nth);
     if (reaction === 'unread') return 'unread';
@@ -160,8 +174,8 @@ export class LaneWorld {
       this.schedule(ackMs, () => this.#release(entry));
       return 'diverted';
     }
-    const isOld = delivery.attempt > 0 || delivery.stream !== 'live';
-    this.posts.push({ endpointId, pos, at: this.now, isOld });
+    const isOld = delivery.attempt > 0 || stream !== 'live';
+    this.posts.push({ endpointId, pos, at: this.now, isOld, stream });
     this.schedule(reaction.afterMs, () => {
       this.answered(entry, reaction.status);
       this.schedule(ackMs, () => this.#release(entry));

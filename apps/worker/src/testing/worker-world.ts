@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { topicNames, type Attempt, type DeadLetter, type Delivery, type EndpointConfig } from '#libs/contracts';
+import {
+  topicNames,
+  type Attempt,
+  type DeadLetter,
+  type Delivery,
+  type EndpointConfig,
+  type ReplayConfig,
+} from '#libs/contracts';
 import {
   firstCommitMetadata,
   formatSecret,
@@ -219,6 +226,20 @@ export class WorkerWorld {
 
   async deleteEndpoint(endpointId: string): Promise<number> {
     return this.append(this.topics.endpoints, 0, endpointId, null);
+  }
+
+  /** Writes a replay's record. @returns its offset */
+  async replay(replayId: string, changes: Partial<ReplayConfig> = {}): Promise<number> {
+    const replay: ReplayConfig = {
+      replayId,
+      tenantId: 'acme',
+      state: 'running',
+      rateLimit: null,
+      revision: 1,
+      updatedAt: this.time.now(),
+      ...changes,
+    };
+    return this.append(this.topics.endpoints, 0, replayId, this.codecs.replayConfig.encode(replay));
   }
 
   /** Appends a delivery. @returns its event id */

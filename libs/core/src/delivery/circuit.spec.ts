@@ -175,6 +175,18 @@ describe('Circuit', () => {
     );
   });
 
+  it('tells when it may be probed, from the failures that opened it to the end of its ramp', () => {
+    const circuit = opened(100);
+    expect([circuit.probeInMs(100), circuit.probeInMs(600)]).toEqual([1_000, 500]);
+    send(circuit, 'failed', 1_100);
+    expect(circuit.probeInMs(1_100)).toBe(2_000);
+    send(circuit, 'alive', 3_200);
+    expect([circuit.state, circuit.openMs(3_200), circuit.probeInMs(3_200)]).toEqual(['ramp', null, -100]);
+    sendAll(circuit, 'alive', 3_300, 60_000);
+    expect([circuit.state, circuit.probeInMs(60_000)]).toEqual(['closed', null]);
+    expect(circuit.nextAt(60_000)).toBe(60_000);
+  });
+
   it('is at rest when nothing failed of late, or when nothing was sent for long after it might have been', () => {
     const circuit = new Circuit<number>();
     send(circuit, 'alive', 0);

@@ -27,7 +27,7 @@ export function lifeSign(result: PostResult): LifeSign {
 export class Circuit<T> {
   readonly #window = new FailureWindow();
   #failuresInRow = 0;
-  /** Infinity unless open: then when it may probe. */
+  /** When it may probe, or might when it went on its ramp; Infinity while it is closed. */
   #probeAt = Infinity;
   /** What it stayed open for the last time; 0 when the endpoint has come through a ramp since. */
   #openMs = 0;
@@ -50,6 +50,11 @@ export class Circuit<T> {
   /** How long it stays open at least, in ms; null when it is not. */
   openMs(now: number): number | null {
     return this.state === 'open' ? Math.max(0, this.#probeAt - now) : null;
+  }
+
+  /** In how many ms it may be probed, not above 0 while it is probed or ramped; null when it is closed. */
+  probeInMs(now: number): number | null {
+    return this.state === 'closed' ? null : this.#probeAt - now;
   }
 
   posted(post: T, now: number): void {
@@ -104,7 +109,6 @@ export class Circuit<T> {
   }
 
   #beginRamp(now: number): void {
-    this.#probeAt = Infinity;
     this.#ramp = new CircuitRamp(now);
     this.#failuresInRow = 0;
     this.#window.clear();
@@ -112,6 +116,7 @@ export class Circuit<T> {
 
   #close(): void {
     this.#ramp = null;
+    this.#probeAt = Infinity;
     this.#openMs = 0;
     this.#counted.clear();
   }

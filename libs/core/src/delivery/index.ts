@@ -16,3 +16,4 @@ export * from './rate-limiter.js';
 export * from './retry-policy.js';
 export * from './seen-positions.js';
 export * from './share-budget.js';
+export * from './stream-queues.js';

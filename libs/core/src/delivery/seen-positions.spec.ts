@@ -195,6 +195,37 @@ describe('SeenPositions', () => {
     expect(successor.isRepeat(run, 30)).toBe(true);
   });
 
+  it('frees each space of a replay with the end of its own source partition, also one of which nothing came', () => {
+    const hour = 3_600_000;
+    const stream = 'replay:1';
+    const seen = new SeenPositions();
+    const of = (sourcePartition: number) => ({ ...space, stream, sourcePartition });
+    const record = (sourcePartition: number, sourceOffset: number) => ({
+      ...of(sourcePartition),
+      endpointId: `ep_${sourceOffset}`,
+      sourceOffset,
+      floor: 0,
+    });
+    for (const [pos, sourcePartition] of [0, 1, 0, 1].entries()) seen.isRepeat(record(sourcePartition, pos), pos);
+    expect(seen.size).toBe(4);
+    for (const [nth, sourcePartition] of [1, 2].entries())
+      seen.end({ ...of(sourcePartition), endpointId: '' }, 4 + nth, 1);
+    // The other source partition goes on.
+    expect([seen.isRepeat(record(0, 9), 6), seen.isRepeat(record(1, 9), 7), seen.isRepeat(record(2, 9), 8)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(seen.size).toBe(3);
+    seen.end({ ...of(0), endpointId: '' }, 9, 2);
+    expect([seen.isRepeat(record(0, 10), 10), seen.size]).toEqual([true, 0]);
+    expect(seen.restorePoint(11).b).toBe(4);
+    seen.readAt(hour + 2);
+    expect(seen.restorePoint(11).b).toBe(11);
+    // Nothing is remembered of it.
+    expect(seen.isRepeat(record(0, 10), 12)).toBe(false);
+  });
+
   it('frees what came of an incarnation that was left', () => {
     const seen = new SeenPositions();
     const record = { ...space, endpointId: 'ep', sourceOffset: 1, floor: 0 };
