@@ -14,7 +14,7 @@ const registryRetryMs = 1_000;
  * What an endpoint has outstanding stands together: a fetch may bring a thousand records of it, and others get their turn
  * in between.
  */
-const recordsAtOnce = 64;
+const recordsAtOnce = 16;
 
 /**
  * Follows a partition with every schema that its records need loaded before they are handed on: in the usual case at
