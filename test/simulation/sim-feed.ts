@@ -98,7 +98,7 @@ export class SimFeed implements LogFeed {
         return;
       }
       const from = followed.position - bounds.start;
-      const size = this.#process.random.chance(0.2) ? this.#process.random.int(1, 3) : 500;
+      const size = this.#process.random.chance(0.2) ? this.#process.random.int(1, 3) : (followed.handler.atOnce ?? 500);
       const records = log.stored(followed.at)?.records.slice(from, from + size) ?? [];
       this.#process.answer(() => {
         followed.fetching = false;

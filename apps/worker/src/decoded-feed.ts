@@ -10,6 +10,11 @@ export interface DecodedFeedPorts {
 }
 
 const registryRetryMs = 1_000;
+/**
+ * What an endpoint has outstanding stands together: a fetch may bring a thousand records of it, and others get their turn
+ * in between.
+ */
+const recordsAtOnce = 16;
 
 /**
  * Follows a partition with every schema that its records need loaded before they are handed on: in the usual case at
@@ -42,6 +47,7 @@ export function followDecoded(
   };
 
   ports.feed.follow(at, offset, {
+    atOnce: recordsAtOnce,
     onRecords(records, end) {
       if (stopped) return;
       if (waiting.length === 0 && records.every((record) => ports.codecs.isPrepared(record.value))) {

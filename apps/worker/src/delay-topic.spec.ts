@@ -79,7 +79,7 @@ describe('DelayTopic', () => {
     expect(taken).toEqual([]);
     await time.run(100);
     expect(taken).toHaveLength(300);
-    expect(Math.max(...turns)).toBeLessThanOrEqual(64);
+    expect(Math.max(...turns)).toBeLessThanOrEqual(16);
     expect(taken).toEqual(Array.from({ length: 300 }, (_, i) => `d${i}`));
   });
 

@@ -23,7 +23,7 @@ export interface DelayTopicOptions {
 
 const fullCheckMs = 100;
 /** What was spilled together is due together: others get their turn in between. */
-const takenAtOnce = 64;
+const takenAtOnce = 16;
 /** A fraction of the bound at which reading goes on. */
 const resumeAt = 0.5;
 

@@ -1,6 +1,7 @@
 import { errorName, messageOf } from './broker-link.js';
 import { backoffMs, isStaleLeader, pause, type Cluster } from './cluster.js';
 import { decodeFetch, encodeFetch, type FetchedPartition } from './fetch-request.js';
+import { HandOver } from './hand-over.js';
 import { patiently, readBounds } from './log-bounds.js';
 import {
   OffsetOutOfRange,
@@ -25,11 +26,10 @@ interface Followed extends TopicPartition {
   position: number;
   /** The end that the handler was told last with nothing left below it. */
   toldEnd: number;
-  paused: boolean;
   fetching: boolean;
   newcomer: boolean;
   failures: number;
-  readonly kept: { readonly records: readonly LogRecord[]; readonly end: number }[];
+  readonly handOver: HandOver;
 }
 
 type Lane = 'long-poll' | 'newcomers';
@@ -46,34 +46,44 @@ export class KafkaFeed implements LogFeed {
   follow(partition: TopicPartition, offset: number, handler: FeedHandler): void {
     const { topic, partition: number } = partition;
     const name = partitionName(partition);
-    this.followed.set(name, {
+    const followed: Followed = {
       topic,
       partition: number,
       name,
       handler,
       position: offset,
       toldEnd: -1,
-      paused: false,
       fetching: false,
       newcomer: true,
       failures: 0,
-      kept: [],
-    });
+      handOver: new HandOver(handler, {
+        isWanted: () => this.followed.get(name) === followed,
+        emptied: () => {
+          // It was left out of the long poll under way.
+          followed.newcomer = true;
+          this.wake();
+        },
+        failed: (bug) => {
+          // Its records are lost to it: the partition must not go on as if nothing had happened.
+          this.followed.delete(name);
+          queueMicrotask(() => {
+            throw bug;
+          });
+        },
+      }),
+    };
+    this.followed.set(name, followed);
     this.wake();
   }
 
   pause(partition: TopicPartition): void {
     const followed = this.followed.get(partitionName(partition));
-    if (followed !== undefined) followed.paused = true;
+    if (followed !== undefined) followed.handOver.paused = true;
   }
 
   resume(partition: TopicPartition): void {
     const followed = this.followed.get(partitionName(partition));
-    if (followed?.paused !== true) return;
-    followed.paused = false;
-    followed.newcomer = true;
-    queueMicrotask(() => this.giveKept(followed));
-    this.wake();
+    if (followed?.handOver.paused === true) followed.handOver.resume();
   }
 
   unfollow(partition: TopicPartition): void {
@@ -103,7 +113,7 @@ export class KafkaFeed implements LogFeed {
   }
 
   private wants(followed: Followed): boolean {
-    return !followed.paused && !followed.fetching && followed.kept.length === 0;
+    return !followed.fetching && followed.handOver.wants;
   }
 
   private run(leader: number, lane: Lane): void {
@@ -139,7 +149,7 @@ export class KafkaFeed implements LogFeed {
     const taken: Followed[] = [];
     let maxWaitMs = lane === 'long-poll' ? longPollMs : newcomerPollMs;
     for (const followed of this.followed.values()) {
-      if (followed.paused || this.cluster.leaderOf(followed) !== leader) continue;
+      if (followed.handOver.paused || this.cluster.leaderOf(followed) !== leader) continue;
       if (lane === 'long-poll' && followed.newcomer) {
         followed.newcomer = false;
         // The other connection has it; the next round takes it in.
@@ -215,30 +225,7 @@ export class KafkaFeed implements LogFeed {
   }
 
   private give(followed: Followed, records: readonly LogRecord[], end: number): void {
-    if (this.followed.get(followed.name) !== followed) return;
-    if (followed.paused || followed.kept.length > 0) followed.kept.push({ records, end });
-    else this.hand(followed, records, end);
-  }
-
-  private giveKept(followed: Followed): void {
-    while (!followed.paused && this.followed.get(followed.name) === followed) {
-      const next = followed.kept.shift();
-      if (next === undefined) break;
-      this.hand(followed, next.records, next.end);
-    }
-    this.wake();
-  }
-
-  private hand(followed: Followed, records: readonly LogRecord[], end: number): void {
-    try {
-      followed.handler.onRecords(records, end);
-    } catch (bug) {
-      // Its records are lost to it: the partition must not go on as if nothing had happened.
-      this.followed.delete(followed.name);
-      queueMicrotask(() => {
-        throw bug;
-      });
-    }
+    if (this.followed.get(followed.name) === followed) followed.handOver.give(records, end);
   }
 
   private async outOfRange(followed: Followed): Promise<void> {

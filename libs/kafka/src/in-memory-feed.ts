@@ -72,7 +72,7 @@ export class InMemoryFeed implements LogFeed {
       return false;
     }
     const at = followed.position - bounds.start;
-    const records = stored.records.slice(at, at + recordsPerBatch);
+    const records = stored.records.slice(at, at + (followed.handler.atOnce ?? recordsPerBatch));
     followed.position += records.length;
     const reached = followed.position >= bounds.end;
     if (records.length === 0 && followed.toldEnd === bounds.end) return false;

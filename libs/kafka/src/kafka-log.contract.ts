@@ -209,6 +209,32 @@ export function describeKafkaLog(name: string, subject: () => ContractSubject): 
         expect(seen.offsets).toEqual(Array.from({ length: 50 }, (_, at) => at));
       });
 
+      it('gives no more in one call than was asked for, and stops in the middle of a fetch', async () => {
+        const { feed, sender, topic } = await following();
+        const at = { topic, partition: 0 };
+        await sender.send(numbered(topic, 0, 300));
+        const { handler, offsets, until } = collector();
+        const counts: number[] = [];
+        feed.follow(at, 0, {
+          ...handler,
+          atOnce: 64,
+          onRecords: (records, end) => {
+            counts.push(records.length);
+            handler.onRecords(records, end);
+            if (offsets.length === 128) feed.pause(at);
+          },
+        });
+        await until(() => offsets.length >= 128);
+        await shortly();
+        expect(offsets).toHaveLength(128);
+        feed.resume(at);
+        await until(() => offsets.length >= 300);
+        await sender.send(numbered(topic, 0, 100));
+        await until(() => offsets.length >= 400);
+        expect(offsets).toEqual(Array.from({ length: 400 }, (_, n) => n));
+        expect(Math.max(...counts)).toBe(64);
+      });
+
       it('calls nobody after unfollow, and starts anew with follow', async () => {
         const { feed, sender, topic } = await following();
         const first = collector();

@@ -122,6 +122,11 @@ export class OffsetOutOfRange extends Error {
 
 export interface FeedHandler {
   /**
+   * Most records of one call: the rest of a fetch comes in further turns of the event loop, so that others get theirs in
+   * between. Default: all of it at once.
+   */
+  readonly atOnce?: number;
+  /**
    * Records in offset order, without gap or repeat since `follow`. Synchronous: enqueue and return. `end` is the log's
    * end as known by this fetch. Also called with no records when the end was learnt and nothing (more) is there to read:
    * all below `end` has then been delivered, also where the last offsets are transaction markers or were compacted away.

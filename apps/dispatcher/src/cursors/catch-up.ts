@@ -39,7 +39,7 @@ export interface CatchUpPorts {
   readonly tell: CatchUpCounts;
 }
 
-export interface CatchUpCounts {
+interface CatchUpCounts {
   caughtUp(deliveries: number): void;
   joined(endpoints: number): void;
   /** The log begins after the cursor: `records` of it, at most, will never be sent. */

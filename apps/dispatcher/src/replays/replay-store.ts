@@ -28,7 +28,7 @@ export interface ReplayPart {
   readonly sent: number;
 }
 
-export interface DeadLetterSelection {
+interface DeadLetterSelection {
   readonly deliveryIds?: readonly string[];
   readonly reasons?: readonly string[];
   /** Given up at or after, and before; Unix ms. */
