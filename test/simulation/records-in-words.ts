@@ -13,6 +13,7 @@ export function inWords(topics: TopicNames, platform: PlatformCodecs, { topic, v
   if (topic === topics.deadLetters) return `DeadLetter ${platform.deadLetter.decode(value).deliveryId}`;
   if (topic === topics.events) return `event ${value.subarray(5).toString()}`;
   if (topic === topics.endpoints) return 'configuration';
+  if (topic === topics.endpointStatus) return `status ${JSON.stringify(platform.endpointStatus.decode(value))}`;
   if (platform.isFence(value)) {
     const { era, generation, committed } = platform.fence.decode(value);
     return `Fence ${era}.${generation} committed ${committed}`;

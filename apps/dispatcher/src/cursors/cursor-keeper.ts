@@ -45,8 +45,6 @@ const mostEnds = 500;
 export class CursorKeeper {
   readonly #ports: KeeperPorts;
   readonly #unlisten: (() => void)[] = [];
-  /** Frozen, and not known from the log: deleted, or to be known soon. */
-  readonly #doubtful = new Set<string>();
   #doubtAgainAt = 0;
   #stopped = false;
   #wake: () => void = () => undefined;
@@ -64,8 +62,6 @@ export class CursorKeeper {
   start(): void {
     const { cursors, directory, wishes, freezing } = this.#ports;
     for (const endpoint of directory.all()) cursors.met(endpoint.endpointId, endpoint);
-    for (const { endpointId } of cursors.book)
-      if (directory.get(endpointId) === undefined) this.#doubtful.add(endpointId);
     this.#unlisten.push(
       directory.listen({
         endpointChanged: (endpointId) => this.#endpointChanged(endpointId),
@@ -94,9 +90,7 @@ export class CursorKeeper {
 
   #endpointChanged(endpointId: string): void {
     const { cursors, directory } = this.#ports;
-    const endpoint = directory.get(endpointId);
-    cursors.met(endpointId, endpoint);
-    if (endpoint === undefined && cursors.book.get(endpointId) !== undefined) this.#doubtful.add(endpointId);
+    cursors.met(endpointId, directory.get(endpointId));
     this.#wake();
   }
 
@@ -124,7 +118,7 @@ export class CursorKeeper {
   #isAtRest(): boolean {
     const { cursors, freezing } = this.#ports;
     const isResting = cursors.awake.size === 0 && cursors.toLookUp.size === 0 && cursors.ended.length === 0;
-    return !this.#stopped && isResting && !freezing.isDue && this.#doubtful.size === 0;
+    return !this.#stopped && isResting && !freezing.isDue;
   }
 
   async #round(): Promise<void> {
@@ -141,22 +135,23 @@ export class CursorKeeper {
 
   /** A backfill's cursors are stored before its endpoint is published: what there is no row of has none. */
   async #lookUp(): Promise<void> {
-    const { cursors, store, partition, freezing, directory } = this.#ports;
+    const { cursors, store, partition, freezing } = this.#ports;
     for (const [endpointId, run] of cursors.toLookUp) {
       const cursor = await store.lookUp(partition, endpointId);
       if (this.#stopped) return;
       cursors.lookedUp(endpointId, run, cursor);
       freezing.reconsider(endpointId);
-      if (directory.get(endpointId) === undefined && cursor !== null) this.#doubtful.add(endpointId);
     }
   }
 
   /** Nobody will ask for what a deleted endpoint has missed. */
   async #endDeleted(): Promise<void> {
     const { cursors, directory, store, writer, around } = this.#ports;
-    if (this.#doubtful.size === 0 || around.monotonic() < this.#doubtAgainAt) return;
+    if (around.monotonic() < this.#doubtAgainAt) return;
+    const unknown = [...cursors.awake].filter((endpointId) => directory.get(endpointId) === undefined);
+    if (unknown.length === 0) return;
     this.#doubtAgainAt = around.monotonic() + troubledMs;
-    const unknown = [...this.#doubtful].filter((endpointId) => directory.get(endpointId) === undefined);
+    // A backfill's endpoint may be published only now: then it is looked at again.
     const existing = await store.existing(unknown);
     const gone = unknown.flatMap((endpointId) =>
       existing.has(endpointId) ? [] : (cursors.book.get(endpointId) ?? []),
@@ -164,9 +159,6 @@ export class CursorKeeper {
     const ends = gone.map(({ endpointId, run }) => ({ kind: 'end' as const, endpointId, run }));
     if (gone.length > 0 && !(await writer.write(ends))) return;
     for (const cursor of gone) cursors.end(cursor);
-    this.#doubtful.clear();
-    // Not published yet: looked at again.
-    for (const endpointId of existing) this.#doubtful.add(endpointId);
   }
 
   /** What follows in the space of an ended run is a repeat: workers are told, then it is forgotten. */
