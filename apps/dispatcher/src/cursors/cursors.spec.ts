@@ -243,6 +243,16 @@ describe('an endpoint that overflows, or whose circuit stays open', () => {
     expect(counts.joined).toBe(2);
   });
 
+  it('does not stay frozen on the word of a worker that no longer says so', async () => {
+    await posthorn.endpoint('ep_1');
+    const { counts } = await posthorn.start();
+    await posthorn.tellStatus('ep_1', { outstanding: 10_001, overflow: true });
+    await posthorn.time.advance(25_000);
+    expect(counts).toMatchObject({ frozen: 2, joined: 0 });
+    await posthorn.time.advance(20_000);
+    expect(counts.joined).toBe(2);
+  });
+
   it('is one of the fattest of a partition that holds too much', async () => {
     for (const endpointId of ['ep_1', 'ep_2', 'ep_3']) await posthorn.endpoint(endpointId);
     const { counts } = await posthorn.start();

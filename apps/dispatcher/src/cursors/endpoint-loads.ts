@@ -19,6 +19,8 @@ const staleAfterMs = 30_000;
 const relaxedBelow = 5_000;
 
 interface Told {
+  /** By the broker's clock. */
+  readonly at: number;
   readonly outstanding: number;
   readonly streams: ReadonlyMap<string, number>;
   readonly circuitOpenUntil: number | null;
@@ -152,6 +154,10 @@ export class EndpointLoads {
     if (key === `partition:${partition}`) {
       word.readTo = status.readTo;
       word.toldAt = record.timestamp;
+      // Whoever tells of the partition tells of its endpoints, too: what is not told anew does not hold any more.
+      for (const [endpointId, { at }] of word.endpoints) {
+        if (record.timestamp - at > staleAfterMs) this.#forget(word, endpointId);
+      }
       if (status.overflow) this.#relieve(word, status.outstanding);
     } else this.#note(word, status, record.timestamp);
   }
@@ -161,7 +167,7 @@ export class EndpointLoads {
     const { circuitOpenUntil, outstanding, overflow } = status;
     const openSince = circuitOpenUntil === null ? null : (before?.openSince ?? at);
     const streams = new Map(status.streams.map((one) => [one.stream, one.outstanding]));
-    word.endpoints.set(status.key, { outstanding, streams, circuitOpenUntil, openSince, overflow });
+    word.endpoints.set(status.key, { at, outstanding, streams, circuitOpenUntil, openSince, overflow });
     if (overflow) this.#wishes.set(status.key, 'load', 'overflow');
     else if (openSince !== null && at - openSince >= this.#options.circuitFreezeMs) {
       this.#wishes.set(status.key, 'load', 'circuit');
