@@ -54,6 +54,15 @@ export class ChaosWorld {
     };
   }
 
+  /** Strictly in order, answered at once. `since` in `body`: it begins in the past; `getsHistory`: a replay sends it that. */
+  addStrict(
+    eventTypes: readonly string[],
+    body: Readonly<Record<string, unknown>> = {},
+    getsHistory?: boolean,
+  ): Promise<EndpointUnderTest> {
+    return this.#add(eventTypes, () => ({}), { ordering: 'endpoint', ...body }, getsHistory);
+  }
+
   /** All events, answered at once. */
   addUnordered(): Promise<EndpointUnderTest> {
     return this.#add(['*'], () => ({}));
@@ -122,8 +131,9 @@ export class ChaosWorld {
     eventTypes: readonly string[],
     answer: Parameters<PlatformUnderTest['addEndpoint']>[1],
     body: Readonly<Record<string, unknown>> = {},
+    getsHistory?: boolean,
   ): Promise<EndpointUnderTest> {
-    return this.test.addEndpoint(eventTypes, answer, { maxInFlight, retry: untilItWorks, ...body });
+    return this.test.addEndpoint(eventTypes, answer, { maxInFlight, retry: untilItWorks, ...body }, getsHistory);
   }
 }
 

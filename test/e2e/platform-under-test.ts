@@ -13,7 +13,8 @@ import {
 import { parseSecret, verifyWebhook } from '#libs/core';
 import type { Arrival } from '../oracle/arrival.js';
 import { judge, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
-import { readEvents, readEvidence, type LogEvidence } from './read-evidence.js';
+import type { PlacedEvent } from '../oracle/order-oracle.js';
+import { readEvents, readEvidence, type Logged, type LogEvidence } from './read-evidence.js';
 import { UpstreamService } from './sample-events.js';
 
 /** An endpoint that the test registered, with its receiver. */
@@ -57,11 +58,15 @@ export class PlatformUnderTest {
     return new PlatformUnderTest(platform, prefix, services, tenantId, database, folder);
   }
 
-  /** Registers an endpoint with a receiver of its own. Retries are short unless `body` says otherwise. */
+  /**
+   * Registers an endpoint with a receiver of its own. Retries are short unless `body` says otherwise.
+   * @param getsHistory whether it is to get what stands in the log already
+   */
   async addEndpoint(
     eventTypes: readonly string[],
     answer: AnswerProgram = () => ({}),
     body: Readonly<Record<string, unknown>> = {},
+    getsHistory = body['since'] === 'beginning',
   ): Promise<EndpointUnderTest> {
     const statuses: number[] = [];
     const receiver = await RecordingReceiver.start((request, index, earlier) => {
@@ -70,7 +75,7 @@ export class PlatformUnderTest {
       return given;
     });
     // What stands in the log by now was dispatched without it.
-    const log = await readEvents(this.services.kafkaBrokers, `${this.prefix}.events`);
+    const log = getsHistory ? [] : await this.readEvents();
     const earlier = new Set(log.map(({ id }) => id));
     const created = await this.platform.request<{ id: string; secret: string }>('POST', '/v1/endpoints', {
       tenantId: this.tenantId,
@@ -123,6 +128,16 @@ export class PlatformUnderTest {
         };
       });
     });
+  }
+
+  /** Of one endpoint. */
+  arrivalsOf({ endpointId }: Pick<EndpointUnderTest, 'endpointId'>): readonly Arrival[] {
+    return this.arrivals().filter((one) => one.endpointId === endpointId);
+  }
+
+  /** The events that stand in the log now. */
+  readEvents(): Promise<readonly Logged<PlacedEvent>[]> {
+    return readEvents(this.services.kafkaBrokers, `${this.prefix}.events`);
   }
 
   /** What stands in the log now: events, attempts, dead letters. */

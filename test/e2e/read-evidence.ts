@@ -47,7 +47,7 @@ export async function readTopic(
 }
 
 /** A decoded value and when the broker appended it: Unix milliseconds. */
-type Logged<T> = T & { readonly loggedAt: number };
+export type Logged<T> = T & { readonly loggedAt: number };
 
 /** Decodes values of a topic through the registry, as a stock consumer would. */
 async function readAvro<T>(brokers: string, registryUrl: string, topic: string): Promise<readonly Logged<T>[]> {
@@ -64,11 +64,15 @@ const text = (value: Buffer | string | (Buffer | string)[] | undefined): string 
   String(Array.isArray(value) ? value[0] : (value ?? ''));
 
 /** The events topic as CloudEvents attributes; binary and structured mode. */
-export async function readEvents(brokers: string, topic: string): Promise<readonly PlacedEvent[]> {
-  return (await readTopic(brokers, topic)).map((record): PlacedEvent => {
+export async function readEvents(brokers: string, topic: string): Promise<readonly Logged<PlacedEvent>[]> {
+  return (await readTopic(brokers, topic)).map((record): Logged<PlacedEvent> => {
     const headers = record.headers ?? {};
     const keyTenant = record.key?.toString() ?? '';
-    const place = { partition: record.partition, offset: Number(record.offset) };
+    const place = {
+      partition: record.partition,
+      offset: Number(record.offset),
+      loggedAt: Number(record.timestamp),
+    };
     if (text(headers['content-type']).startsWith('application/cloudevents+json')) {
       const event = JSON.parse(String(record.value)) as Record<string, string | undefined>;
       return {
@@ -92,7 +96,7 @@ export async function readEvents(brokers: string, topic: string): Promise<readon
 }
 
 export interface LogEvidence {
-  readonly events: readonly PlacedEvent[];
+  readonly events: readonly Logged<PlacedEvent>[];
   readonly attempts: readonly Logged<Attempt>[];
   readonly deadLetters: readonly LoggedDeadLetter[];
 }

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { judgeWindow } from '../oracle/window-oracle.js';
+import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
+import { sampleEvents, type UpstreamService } from './sample-events.js';
+
+interface Backlog {
+  readonly state: string;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly position: number;
+    readonly end: number;
+    readonly behind: number;
+    readonly reason: string;
+  }[];
+}
+
+const partitions = 4;
+const waiting = { timeout: 30_000, interval: 100 };
+
+/**
+ * Endpoints that do not follow the log for a while. Real: four app processes, broker, registry, database, HTTP. Doubled:
+ * nothing. Judged by the events topic and the receivers' own records.
+ */
+describe('endpoints that wait, and begin in the past', () => {
+  let test: PlatformUnderTest;
+  let upstream: UpstreamService;
+  /** Gets all as it comes: what it has was dispatched. */
+  let live: EndpointUnderTest;
+  let sent = 0;
+
+  beforeAll(async () => {
+    test = await PlatformUnderTest.start();
+    upstream = await test.upstream();
+    live = await test.addEndpoint(['*']);
+    await known();
+  });
+  afterAll(async () => {
+    await upstream?.close();
+    await test?.stop();
+  });
+
+  const known = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_000));
+  /** Over all source partitions. */
+  const send = async (count: number): Promise<void> => {
+    const events = sampleEvents('wait', count, sent).map((one, n) => ({ ...one, partitionkey: `k-${n % 13}` }));
+    await upstream.send(events.map((event) => upstream.binaryJson(event)));
+    sent += count;
+  };
+  const dispatched = () => live.receiver.waitFor(sent, 20_000);
+  const order = async ({ endpointId }: EndpointUnderTest, what: string): Promise<void> => {
+    expect((await test.platform.request('POST', `/v1/endpoints/${endpointId}/${what}`)).status).toBe(200);
+  };
+  const backlogOf = async ({ endpointId }: EndpointUnderTest): Promise<Backlog> =>
+    (await test.platform.request<Backlog>('GET', `/v1/endpoints/${endpointId}/backlog`)).body;
+  const untilBacklogIs = (endpoint: EndpointUnderTest, state: string): Promise<Backlog> =>
+    vi.waitUntil(async () => {
+      const backlog = await backlogOf(endpoint);
+      return backlog.state === state ? backlog : null;
+    }, waiting);
+  /** Everything that it is to get, in the order of the log, once; waited for. */
+  async function expectExactly(endpoint: EndpointUnderTest): Promise<void> {
+    const expected = (await test.readEvents()).filter((event) => endpoint.wants(event));
+    await endpoint.receiver.waitFor(expected.length, 30_000);
+    const judged = judgeWindow({ expected, arrivals: test.arrivalsOf(endpoint), ordering: 'endpoint' });
+    expect(judged.violations.slice(0, 5)).toEqual([]);
+    expect(judged.came).toBe(expected.length);
+  }
+
+  it('1, 2, 3. a paused endpoint waits in the log, then gets what it missed, in order, once, and is live again', async () => {
+    let delayMs = 0;
+    const paused = await test.addEndpoint(['*'], () => ({ delayMs }), { ordering: 'endpoint' });
+    await known();
+    await send(100);
+    await expectExactly(paused);
+    // Most of it waits for its turn at a worker, which is to hold it from the pause on.
+    delayMs = 150;
+    await send(40);
+    await paused.receiver.waitFor(105);
+    // While its dispatcher stands still it cannot take note.
+    const { child } = test.platform.of('dispatcher');
+    child.kill('SIGSTOP');
+    try {
+      await order(paused, 'pause');
+      expect(await backlogOf(paused)).toEqual({ state: 'pausing', partitions: [] });
+      await send(40);
+    } finally {
+      child.kill('SIGCONT');
+    }
+    await untilBacklogIs(paused, 'paused');
+    const had = paused.receiver.requests.length;
+    expect(had).toBeLessThan(140);
+    await send(600);
+    await dispatched();
+    const backlog = await backlogOf(paused);
+    expect(backlog.partitions.map(({ reason }) => reason)).toEqual(Array.from({ length: partitions }, () => 'paused'));
+    const log = await test.readEvents();
+    for (const { partition, position, end, behind } of backlog.partitions) {
+      const there = log.filter((event) => event.partition === partition);
+      expect(end).toBe(there.length);
+      expect(behind).toBe(there.filter(({ offset }) => offset >= position).length);
+    }
+    expect(backlog.partitions.reduce((sum, { behind }) => sum + behind, 0)).toBeGreaterThanOrEqual(600);
+    expect(paused.receiver.requests).toHaveLength(had);
+
+    delayMs = 0;
+    await order(paused, 'resume');
+    await expectExactly(paused);
+    expect((await untilBacklogIs(paused, 'live')).partitions).toEqual([]);
+    await send(30);
+    await expectExactly(paused);
+  });
+
+  it('1, 2, 3. an endpoint that begins in the past gets history in order, then what comes', async () => {
+    const backfilled = await test.addEndpoint(['comment.added'], () => ({}), {
+      ordering: 'endpoint',
+      since: 'beginning',
+    });
+    // No pause between: some of it comes while it is behind, some when it has joined.
+    for (let times = 0; times < 5; times += 1) await send(60);
+    await untilBacklogIs(backfilled, 'live');
+    await send(60);
+    await expectExactly(backfilled);
+  });
+
+  it('1, 2, 3. an endpoint that is disabled by its own 410 waits, and catches up when it is enabled', async () => {
+    let gone = -1;
+    const leaving = await test.addEndpoint(['*'], (_, index) => ({ status: index === gone ? 410 : 204 }), {
+      ordering: 'endpoint',
+    });
+    await known();
+    await send(20);
+    await expectExactly(leaving);
+    gone = leaving.receiver.requests.length;
+    await send(50);
+    await untilBacklogIs(leaving, 'disabled');
+    await send(200);
+    await dispatched();
+    // Nothing came beside what was on its way.
+    expect(leaving.receiver.requests).toHaveLength(gone + 1);
+    const { body } = await test.platform.request('GET', `/v1/endpoints/${leaving.endpointId}`);
+    expect(body).toMatchObject({ state: 'disabled', disabledReason: expect.anything() as unknown });
+    await order(leaving, 'enable');
+    await untilBacklogIs(leaving, 'live');
+    await send(20);
+    // What it refused for good is a dead letter; everything else came.
+    await expectExactly(leaving);
+  });
+
+  it('1. every event has its end state at each of them, and nothing came twice', async () => {
+    const verdict = await test.settledVerdict(20_000);
+    expect(verdict.violations.slice(0, 5)).toEqual([]);
+    expect(verdict.duplicates).toBe(0);
+    expect(verdict.deadLettered).toBe(1);
+  });
+});
