@@ -66,14 +66,19 @@ function withTrouble(stage: Stage, name: string, behaviourOf: (n: number) => Beh
 }
 
 /** Delays of the endpoints that answer, from just before the append to the receipt. */
-async function atPace(platform: Platform, layout: readonly TenantLayout[], seconds: number): Promise<Figures<Delay>> {
+export async function atPace(
+  platform: Platform,
+  layout: readonly TenantLayout[],
+  seconds: number,
+  tag = 'measured',
+): Promise<Figures<Delay>> {
   const names = layout.map(({ name }) => name);
-  const events = eventsFor(names, 'measured', seconds * perSecond);
+  const events = eventsFor(names, tag, seconds * perSecond);
   const records = events.map((event) => platform.recordOf(event));
   const quick = new Set(layout.filter(({ behaviour }) => behaviour === 'answers').map(({ name }) => name));
   const expected = events.filter(({ tenantid }) => quick.has(tenantid)).length;
   const used = platform.usage();
-  const { complete } = await platform.services.receiver.begin('measured', expected, seconds * 1_000 + drainMs);
+  const { complete } = await platform.services.receiver.begin(tag, expected, seconds * 1_000 + drainMs);
   const appendedAt = await appendPaced(platform.sender, records, perSecond);
   await complete;
   const processes = used();

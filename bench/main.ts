@@ -6,19 +6,22 @@ import { parseArgs } from 'node:util';
 import { lineOf, store } from './results.js';
 import { outcomesOf, round, scenarioNames } from './rounds.js';
 import { startServices, type Services } from './services.js';
+import { Stage } from './stage.js';
 
 const progress = (line: string): boolean => process.stderr.write(`${line}\n`);
 
 async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { runs: { type: 'string', default: '1' } },
+    options: { runs: { type: 'string', default: '1' }, events: { type: 'string' } },
     allowPositionals: true,
   });
   const runs = Number(values.runs);
   const unknown = positionals.filter((name) => !scenarioNames.includes(name));
-  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
-    progress(`usage: npm run bench -- [${scenarioNames.join('|')} ...] [--runs 3]`);
+  const events = values.events === undefined ? null : Number(values.events);
+  const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
+  if (unknown.length > 0 || !isCount(runs) || !(events === null || isCount(events))) {
+    progress(`usage: npm run bench -- [${scenarioNames.join('|')} ...] [--runs 3] [--events 1000000]`);
     return 2;
   }
   const wanted = new Set(positionals.length === 0 ? scenarioNames : positionals);
@@ -26,7 +29,7 @@ async function bench(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal(services);
   try {
     const rounds = [];
-    for (let n = 0; n < runs; n += 1) rounds.push(await round(services, wanted, progress));
+    for (let n = 0; n < runs; n += 1) rounds.push(await round(new Stage(services, 1, null, events), wanted, progress));
     const outcomes = outcomesOf(rounds);
     for (const outcome of outcomes) {
       store(outcome, services.kafkaVersion);

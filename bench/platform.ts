@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppProcesses, type AppName } from '#libs/app-processes';
-import { topicNames } from '#libs/contracts';
-import { connectKafka, type KafkaLog, type OutgoingRecord, type RecordSender } from '#libs/kafka';
+import { topicNames, type TopicNames } from '#libs/contracts';
+import { connectKafka, type KafkaLog, type LogReader, type OutgoingRecord, type RecordSender } from '#libs/kafka';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { eventOf, recordMaker, type JsonEvent } from './load.js';
 import { residentMemory, usageMeter, type ProcessUsage } from './process-usage.js';
@@ -30,6 +30,8 @@ export class Platform {
     readonly size: PlatformSize,
     readonly sender: RecordSender,
     readonly recordOf: (event: JsonEvent) => OutgoingRecord,
+    readonly topics: TopicNames,
+    private readonly reader: LogReader,
     private readonly apps: AppProcesses,
   ) {
     services.users.add(this.#end);
@@ -59,7 +61,15 @@ export class Platform {
       const codec = await connectSchemaCodec({ registryUrl: schemaRegistryUrl });
       const kafka: KafkaLog = connectKafka({ brokers: kafkaBrokers.split(','), clientId: 'bench' });
       const recordOf = await recordMaker(codec, topicNames(name).events, partitions);
-      return new Platform(services, size, kafka.sender({ name: 'upstream' }), recordOf, apps);
+      return new Platform(
+        services,
+        size,
+        kafka.sender({ name: 'upstream' }),
+        recordOf,
+        topicNames(name),
+        kafka.reader(),
+        apps,
+      );
     } catch (error) {
       await apps.stop();
       throw error;
@@ -74,9 +84,18 @@ export class Platform {
     await this.#create('/v1/tenants', { id, name: id });
   }
 
-  async createEndpoint(tenantId: string, path: string, more: EndpointSettings = {}): Promise<void> {
+  /** @returns its id */
+  async createEndpoint(tenantId: string, path: string, more: EndpointSettings = {}): Promise<string> {
     const url = this.services.receiver.url + path;
-    await this.#create('/v1/endpoints', { tenantId, url, eventTypes: ['comment.*'], ...more });
+    return this.#create('/v1/endpoints', { tenantId, url, eventTypes: ['comment.*'], ...more });
+  }
+
+  /** Calls the REST API; rejects unless the answer is a 2xx. */
+  async call<T>(method: string, path: string, body?: object): Promise<T> {
+    const answer = await this.apps.request<T>(method, path, body);
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
   }
 
   /** kill -9. */
@@ -112,6 +131,39 @@ export class Platform {
     }
   }
 
+  /** Resolves when dispatchers have committed all of the log. */
+  async untilDispatched(timeoutMs = 600_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const name = `posthorn_lag_records{topic="${this.topics.events}"`;
+    // A lag that was not measured since the last append would count as none.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    while ((await this.counted('dispatcher', name)) > 0) {
+      if (performance.now() > deadline) throw new Error('the dispatcher has not read the log in time');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Resolves when the projector has committed all that workers have told. */
+  async untilProjected(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const [told, projected] = [
+        (await this.recordsOf(this.topics.attempts)) + (await this.recordsOf(this.topics.deadLetters)),
+        await this.counted('projector', 'posthorn_records_projected_total'),
+      ];
+      if (projected >= told) return;
+      if (performance.now() > deadline) throw new Error(`the projector has ${projected} of ${told} records`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** How many records a topic holds that nothing was deleted from. */
+  async recordsOf(topic: string): Promise<number> {
+    const all = Array.from({ length: this.size.partitions }, (_, partition) => ({ topic, partition }));
+    const bounds = await this.reader.bounds(all);
+    return bounds.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
   /** Sends one event to each tenant again and again until every endpoint is known everywhere and has had one. */
   async untilDelivered(tenants: readonly string[], endpoints: number): Promise<void> {
     for (let round = 0; round < 20; round += 1) {
@@ -136,12 +188,10 @@ export class Platform {
   }
 
   readonly #end = async (): Promise<void> => {
-    await Promise.all([this.sender.close(), this.apps.stop()]);
+    await Promise.all([this.sender.close(), this.reader.close(), this.apps.stop()]);
   };
 
-  async #create(path: string, body: object): Promise<void> {
-    const answer = await this.apps.request('POST', path, body);
-    if (answer.status !== 201)
-      throw new Error(`POST ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  async #create(path: string, body: object): Promise<string> {
+    return (await this.call<{ id: string }>('POST', path, body)).id;
   }
 }

@@ -40,6 +40,13 @@ export class ReceiverProcess {
     return (await answer).report;
   }
 
+  /** Whether endpoints that are switched are down, from now on. */
+  async switch(down: boolean): Promise<void> {
+    const switched = this.forked.mustHear('switched', answerMs);
+    this.forked.tell({ type: 'switch', down });
+    await switched;
+  }
+
   stop(): Promise<void> {
     return this.forked.stop();
   }

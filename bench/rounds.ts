@@ -2,17 +2,27 @@ import { measureLimit } from './limit.js';
 import type { AnyFigures, Figures, Outcome } from './results.js';
 import { deadEndpoint, latency, neighbours, neighboursFailing, type Delay } from './isolation.js';
 import { order } from './order.js';
+import { downEndpoint } from './down-endpoint.js';
+import { recover } from './recover.js';
+import { replayBesideLive } from './replay-beside-live.js';
+import { replayScan } from './replay-scan.js';
 import { restore } from './restore.js';
 import { fanout, throughput, throughputRest, type Speed } from './scenarios.js';
-import type { Services } from './services.js';
-import { Stage } from './stage.js';
+import type { Stage } from './stage.js';
 import { mean, medianBy, rounded } from './statistics.js';
 
 const speeds = { throughput, 'throughput-rest': throughputRest, fanout } as const;
 /** Each is compared with `latency`. */
 const isolation = { neighbours, 'neighbours-failing': neighboursFailing, 'dead-endpoint': deadEndpoint } as const;
 /** Each stands for itself. */
-const others = { order, restore } as const;
+const others = {
+  order,
+  restore,
+  'replay-scan': replayScan,
+  'replay-beside-live': replayBesideLive,
+  'down-endpoint': downEndpoint,
+  recover,
+} as const;
 
 export const scenarioNames: readonly string[] = [
   'limit',
@@ -29,12 +39,7 @@ type Say = (line: string) => void;
  * speed, latency before its neighbours.
  * @returns figures by scenario; those that were measured only for comparison too
  */
-export async function round(
-  services: Services,
-  wanted: ReadonlySet<string>,
-  say: Say,
-): Promise<Map<string, AnyFigures>> {
-  const stage = new Stage(services);
+export async function round(stage: Stage, wanted: ReadonlySet<string>, say: Say): Promise<Map<string, AnyFigures>> {
   const results = new Map<string, AnyFigures>();
   const measured = async <T extends object>(name: string, work: Promise<Figures<T>>): Promise<Figures<T>> => {
     say(`measuring ${name} ...`);
@@ -42,7 +47,7 @@ export async function round(
     say(`  ${JSON.stringify(figures.fields)}`);
     return figures;
   };
-  const limit = (): Promise<Figures<{ perSecond: number }>> => measured('limit', measureLimit(services.receiver));
+  const limit = (): Promise<Figures<{ perSecond: number }>> => measured('limit', measureLimit(stage.services.receiver));
 
   const fast = Object.entries(speeds).filter(([name]) => wanted.has(name));
   if (fast.length > 0 || wanted.has('limit')) {

@@ -1,10 +1,10 @@
 import { appendAll, eventOf, type JsonEvent } from './load.js';
 import { Platform, type EndpointSettings } from './platform.js';
-import { failingPrefix, silentPrefix, slowPrefix, type Report } from './receiver/messages.js';
+import { failingPrefix, silentPrefix, slowPrefix, switchedPrefix, type Report } from './receiver/messages.js';
 import type { Services } from './services.js';
 
-/** What an endpoint's receiver does: answers 204 at once, after 20 ms, never, or answers 503. */
-export type Behaviour = 'answers' | 'slow' | 'silent' | 'fails';
+/** What an endpoint's receiver does: answers 204 at once, after 20 ms, never, answers 503, or as it is switched. */
+export type Behaviour = 'answers' | 'slow' | 'silent' | 'fails' | 'switched';
 
 export interface TenantLayout {
   readonly name: string;
@@ -19,6 +19,7 @@ const prefixes: Readonly<Record<Behaviour, string>> = {
   slow: slowPrefix,
   silent: silentPrefix,
   fails: failingPrefix,
+  switched: switchedPrefix,
 };
 
 /**
@@ -34,12 +35,19 @@ export class Stage {
   /**
    * @param share of the full size: below 1 nothing that is measured means anything, but all code has run
    * @param shared used for every scenario; null: each gets a platform of its own
+   * @param asked events of the scenarios whose number may be chosen; null: their own
    */
   constructor(
     readonly services: Services,
     private readonly share = 1,
     private readonly shared: Platform | null = null,
+    private readonly asked: number | null = null,
   ) {}
+
+  /** A number of events that may be chosen (`--events`). */
+  events(full: number): number {
+    return this.asked ?? this.size(full);
+  }
 
   /** A number of events or seconds at this stage's size. */
   size(full: number, least = 1): number {

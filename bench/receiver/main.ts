@@ -4,7 +4,15 @@
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { machineMs } from '../clock.js';
-import { failingPrefix, silentPrefix, slowMs, slowPrefix, type FromReceiver, type ToReceiver } from './messages.js';
+import {
+  failingPrefix,
+  silentPrefix,
+  slowMs,
+  slowPrefix,
+  switchedPrefix,
+  type FromReceiver,
+  type ToReceiver,
+} from './messages.js';
 import { RequestStream } from './request-stream.js';
 import { Tally } from './tally.js';
 
@@ -12,6 +20,7 @@ const noContent = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
 const unavailable = Buffer.from('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
 const idMark = Buffer.from('"id":"');
 
+let down = true;
 let tally = new Tally('', Number.POSITIVE_INFINITY);
 
 /** The CloudEvent's id, which stands near the body's beginning. */
@@ -24,7 +33,7 @@ function serve(socket: Socket): void {
   socket.setNoDelay(true);
   const stream = new RequestStream(({ path, webhookId, body }) => {
     if (path.startsWith(silentPrefix)) return;
-    if (path.startsWith(failingPrefix)) {
+    if (path.startsWith(failingPrefix) || (down && path.startsWith(switchedPrefix))) {
       socket.write(unavailable);
       return;
     }
@@ -53,6 +62,9 @@ process.on('message', (message: ToReceiver) => {
   if (message.type === 'begin') {
     tally = new Tally(message.tag, message.expected);
     tell({ type: 'begun' });
+  } else if (message.type === 'switch') {
+    down = message.down;
+    tell({ type: 'switched' });
   } else {
     tell({ type: 'report', report: tally.report() });
   }

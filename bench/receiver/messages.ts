@@ -7,11 +7,14 @@ export type ToReceiver =
       /** Say `complete` at so many different receipts. */
       readonly expected: number;
     }
-  | { readonly type: 'report' };
+  | { readonly type: 'report' }
+  /** Whether paths that are switched are down: they are at first. */
+  | { readonly type: 'switch'; readonly down: boolean };
 
 export type FromReceiver =
   | { readonly type: 'ready'; readonly url: string }
   | { readonly type: 'begun' }
+  | { readonly type: 'switched' }
   | { readonly type: 'complete' }
   | { readonly type: 'report'; readonly report: Report };
 
@@ -40,6 +43,9 @@ export const silentPrefix = '/never';
 
 /** Paths that begin so are answered 503 at once, and not counted. */
 export const failingPrefix = '/failing';
+
+/** Paths that begin so are answered 503 and not counted while they are switched off, else as any other. */
+export const switchedPrefix = '/switched';
 
 /** Paths that begin so are answered 204 after `slowMs`, and counted when they come. */
 export const slowPrefix = '/slow';

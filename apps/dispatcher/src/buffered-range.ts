@@ -7,14 +7,16 @@ export interface BufferedChunk<T> {
 }
 
 /**
- * Reads a partition from some offset on, in pieces of the caller's choosing, each record mapped once, in order. Holds what
- * one fetch brings.
+ * Reads a partition from some offset on, in pieces of the caller's choosing, each record mapped once, in order, when its
+ * piece is asked for: a whole fetch at once would hold up the event loop. Holds what one fetch brings.
  */
 export class BufferedRange<T> {
   readonly #at: TopicPartition;
   readonly #reader: Pick<LogReader, 'range'>;
   readonly #map: (record: LogRecord) => T;
-  #buffer: { readonly offset: number; readonly item: T }[] = [];
+  #records: LogRecord[] = [];
+  /** Of the first ones of them. */
+  #items: T[] = [];
   #position: number;
   #fetchedTo: number;
   #range: { readonly batches: AsyncIterator<readonly LogRecord[]>; readonly to: number } | null = null;
@@ -33,13 +35,13 @@ export class BufferedRange<T> {
 
   /** The next items, `most` of them, below the offset `to`; they stay until `advance`. Throws `OffsetOutOfRange`. */
   async peek(to: number, most: number): Promise<BufferedChunk<T>> {
-    while (this.#buffer.length < most && this.#fetchedTo < to) await this.#fetch(to);
-    const beyond = this.#buffer.findIndex(({ offset }) => offset >= to);
-    const below = beyond === -1 ? this.#buffer.length : beyond;
-    const chosen = this.#buffer.slice(0, Math.min(most, below));
-    const isAll = chosen.length === below && this.#fetchedTo >= to;
-    const last = chosen.at(-1)?.offset ?? this.#position - 1;
-    return { items: chosen.map(({ item }) => item), end: isAll ? Math.max(to, this.#position) : last + 1 };
+    while (this.#records.length < most && this.#fetchedTo < to) await this.#fetch(to);
+    const below = this.#below(to);
+    const count = Math.min(most, below);
+    this.#mapFirst(count);
+    const isAll = count === below && this.#fetchedTo >= to;
+    const last = this.#records[count - 1]?.offset ?? this.#position - 1;
+    return { items: this.#items.slice(0, count), end: isAll ? Math.max(to, this.#position) : last + 1 };
   }
 
   /** All below `position` is done. */
@@ -50,8 +52,10 @@ export class BufferedRange<T> {
       this.#fetchedTo = this.#position;
       void this.close();
     }
-    const first = this.#buffer.findIndex(({ offset }) => offset >= this.#position);
-    this.#buffer = first === -1 ? [] : this.#buffer.slice(first);
+    const done = this.#below(this.#position);
+    this.#mapFirst(done);
+    this.#records.splice(0, done);
+    this.#items.splice(0, done);
   }
 
   async close(): Promise<void> {
@@ -67,9 +71,17 @@ export class BufferedRange<T> {
       this.#range = null;
       return;
     }
-    for (const record of next.value) {
-      this.#buffer.push({ offset: record.offset, item: this.#map(record) });
-      this.#fetchedTo = record.offset + 1;
-    }
+    for (const record of next.value) this.#records.push(record);
+    this.#fetchedTo = (next.value.at(-1)?.offset ?? this.#fetchedTo - 1) + 1;
+  }
+
+  /** How many of those that are held stand below the offset. */
+  #below(offset: number): number {
+    const first = this.#records.findIndex((record) => record.offset >= offset);
+    return first === -1 ? this.#records.length : first;
+  }
+
+  #mapFirst(count: number): void {
+    for (const record of this.#records.slice(this.#items.length, count)) this.#items.push(this.#map(record));
   }
 }

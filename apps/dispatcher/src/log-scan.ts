@@ -1,7 +1,7 @@
-import { RepeatWindow } from '#libs/core';
+import { isOfAnotherTenant, RepeatWindow } from '#libs/core';
 import type { LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import { BufferedRange, type BufferedChunk } from './buffered-range.js';
-import type { EventReader, ParsedRecord } from './read-events.js';
+import type { EventReader, IdentifiedEvent, ParsedRecord } from './read-events.js';
 
 export interface LogScanPorts {
   readonly reader: Pick<LogReader, 'bounds' | 'range'>;
@@ -10,10 +10,10 @@ export interface LogScanPorts {
   readonly repeatWindow: number;
 }
 
+/** `parsed` null: live dispatch did not send it, it is no event, or one that was sent before; or another tenant's. */
 export interface ScannedRecord {
-  readonly parsed: ParsedRecord;
-  /** Live dispatch did not send it: it is no event, or one that was sent before. */
-  readonly passedOver: boolean;
+  readonly offset: number;
+  readonly parsed: (ParsedRecord & { readonly event: IdentifiedEvent }) | null;
 }
 
 /**
@@ -27,14 +27,21 @@ export class LogScan {
     this.#range = range;
   }
 
-  /** Reads back what is needed to tell repeats. */
-  static async open(at: TopicPartition, from: number, ports: LogScanPorts): Promise<LogScan> {
+  /**
+   * Reads back what is needed to tell repeats.
+   * @param tenantId whose events are looked at, the others' cost next to nothing; null: all tenants'
+   */
+  static async open(at: TopicPartition, from: number, ports: LogScanPorts, tenantId: string | null): Promise<LogScan> {
     const { reader, events, repeatWindow } = ports;
     const repeats = new RepeatWindow(repeatWindow);
+    const tenant = tenantId === null ? null : Buffer.from(tenantId);
     const scanned = (record: LogRecord): ScannedRecord => {
+      const { offset } = record;
+      // An event of another tenant is no repeat of one of this tenant: it need not be noted.
+      if (tenant !== null && isOfAnotherTenant(record, tenant)) return { offset, parsed: null };
       const parsed = events.parse(record);
-      const isRepeat = parsed.event !== null && repeats.note(parsed.event.identity, record.offset);
-      return { parsed, passedOver: isRepeat || parsed.event === null };
+      if (parsed.event === null) return { offset, parsed: null };
+      return { offset, parsed: repeats.note(parsed.event.identity, offset) ? null : parsed };
     };
     const [bounds] = await reader.bounds([at]);
     const back = Math.max(bounds?.start ?? 0, from - repeatWindow);

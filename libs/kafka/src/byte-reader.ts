@@ -52,18 +52,20 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** A copy, so that one record that is kept does not keep a whole answer of megabytes alive. */
+  /** Of the same memory. */
   varintBytes(): Buffer | null {
     const length = this.varint();
     if (length < 0) return null;
     const at = this.move(length);
-    return Buffer.from(this.bytes.subarray(at, at + length));
+    return this.bytes.subarray(at, at + length);
   }
 
-  varintString(): string {
-    const length = this.varint();
-    const at = this.move(length);
-    return this.bytes.toString('utf8', at, at + length);
+  /** A reader of a copy of the next `count` bytes. */
+  copied(count: number): ByteReader {
+    const at = this.move(count);
+    const copy = Buffer.allocUnsafe(count);
+    this.bytes.copy(copy, 0, at, at + count);
+    return new ByteReader(copy);
   }
 
   /** Skips `count` bytes and returns where they began. */

@@ -146,25 +146,52 @@ function readRecords(
     headers: Readonly<Record<string, Buffer>>,
   ) => void,
 ): void {
+  const names = new HeaderNames();
   for (let index = 0; index < count; index++) {
-    const length = reader.varint();
-    const end = reader.at + length;
-    reader.move(1);
-    const timestampDelta = reader.varint();
-    const offsetDelta = reader.varint();
-    const key = reader.varintBytes();
-    const value = reader.varintBytes();
-    let headerCount = reader.varint();
+    // A copy, so that one record that is kept does not keep a whole answer of megabytes alive; its parts share it.
+    const record = reader.copied(reader.varint());
+    record.move(1);
+    const timestampDelta = record.varint();
+    const offsetDelta = record.varint();
+    const key = record.varintBytes();
+    const value = record.varintBytes();
+    const headerCount = record.varint();
     let headers = noHeaders;
     if (headerCount > 0) {
       const named: Record<string, Buffer> = {};
       // A name that comes twice: the last one counts.
-      for (; headerCount > 0; headerCount--) put(named, reader.varintString(), reader.varintBytes() ?? Buffer.alloc(0));
+      for (let nth = 0; nth < headerCount; nth++) put(named, names.next(record, nth), record.varintBytes() ?? nothing);
       headers = named;
     }
     onRecord(offsetDelta, timestampDelta, key, value, headers);
-    reader.at = end;
   }
+}
+
+const nothing = Buffer.alloc(0);
+const mostNames = 32;
+
+/** Names of headers. The records of a batch mostly have the same ones in the same order: their strings are made once. */
+class HeaderNames {
+  readonly #before: { readonly bytes: Buffer; readonly name: string }[] = [];
+
+  /** The name that `reader` stands at, which is the `nth` of its record. */
+  next(reader: ByteReader, nth: number): string {
+    const length = reader.varint();
+    const at = reader.move(length);
+    const before = this.#before[nth];
+    if (before !== undefined && isAt(reader.bytes, at, length, before.bytes)) return before.name;
+    const bytes = reader.bytes.subarray(at, at + length);
+    const name = bytes.toString('utf8');
+    if (nth < mostNames) this.#before[nth] = { bytes, name };
+    return name;
+  }
+}
+
+/** For so few bytes a loop costs less than `Buffer.compare`. */
+function isAt(bytes: Buffer, at: number, length: number, wanted: Buffer): boolean {
+  if (length !== wanted.length) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
 }
 
 function put(headers: Record<string, Buffer>, name: string, value: Buffer): void {

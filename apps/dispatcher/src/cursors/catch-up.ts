@@ -205,9 +205,9 @@ export class CatchUp {
       return found;
     };
     const planned: Planned[] = [];
-    for (const { parsed, passedOver } of records) {
+    for (const { parsed } of records) {
+      if (parsed === null) continue;
       const { event, record } = parsed;
-      if (passedOver || event === null) continue;
       const takers = matched(event.identity.tenantId, event.envelope.type).filter((member) =>
         takes(member, record.offset),
       );

@@ -27,7 +27,7 @@ export class Scans {
     const found =
       this.#open.find((scan) => scan.position === position) ??
       this.#open.find((scan) => scan.position < position && position - scan.position <= near);
-    const scan = found ?? (await LogScan.open(this.#at, position, this.#ports));
+    const scan = found ?? (await LogScan.open(this.#at, position, this.#ports, null));
     if (scan.position < position) {
       await scan.peek(position, near);
       scan.advance(position);

@@ -41,13 +41,13 @@ export class EventSource implements ReplaySource<EventCandidate> {
 
   async peek(to: number): ReturnType<ReplaySource<EventCandidate>['peek']> {
     const selection = await this.#selection();
-    this.#scan ??= await LogScan.open(this.#at, this.#position, this.#ports);
+    this.#scan ??= await LogScan.open(this.#at, this.#position, this.#ports, this.#part.tenantId);
     const { items, end } = await this.#scan.peek(to, chunkRecords);
-    this.#peeked = items.map(({ parsed }) => parsed.record.offset);
+    this.#peeked = items.map(({ offset }) => offset);
     const candidates: EventCandidate[] = [];
-    for (const { parsed, passedOver } of items) {
+    for (const { parsed } of items) {
+      if (parsed === null) continue;
       const { event, record } = parsed;
-      if (passedOver || event === null) continue;
       const endpointIds = selection.endpointsFor(event.identity.tenantId, event.envelope, record.timestamp);
       if (endpointIds.length > 0) candidates.push({ offset: record.offset, endpointIds, parsed });
     }

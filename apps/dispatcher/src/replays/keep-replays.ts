@@ -39,6 +39,7 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
     maxRecordBytes: shared.maxRecordBytes,
     endOfSpace: codecs.endOfSpace,
     deliveries,
+    monotonic: () => around.monotonic(),
     lost({ replayId, partition }, records) {
       counts.eventsLost(records);
       around.log.error({ replayId, partition, records }, 'the log no longer reaches back to where a replay stands');

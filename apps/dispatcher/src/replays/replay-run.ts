@@ -28,6 +28,7 @@ export interface ReplayRunPorts {
   readonly maxRecordBytes: number;
   readonly endOfSpace: { encode(end: EndOfSpace): Buffer };
   readonly deliveries: { readonly topic: string; readonly partitions: number };
+  monotonic(): number;
   /** The log begins after the checkpoint: so many offsets are lost to it. */
   lost(part: ReplayPart, records: number): void;
 }
@@ -46,6 +47,8 @@ export interface ReplayStanding {
 const sentRecords = 100;
 /** An endpoint that has so much outstanding, of whatever stream, gets nothing of a replay for now. */
 const mostOutstanding = 10_000;
+/** Where nothing was sent, so much reading may be done again after a crash: a checkpoint for each chunk costs more than it. */
+const unstoredMs = 1_000;
 
 interface Chosen<C> {
   readonly candidate: C;
@@ -54,13 +57,19 @@ interface Chosen<C> {
 
 /** One partition of a replay. */
 export class ReplayRun<C extends Candidate = Candidate> {
+  /** As it is stored. */
   #part: ReplayPart;
+  /** Nothing that is wanted stands between the checkpoint and where the source stands; so much of it was read. */
+  #unstored = 0;
+  #storedAt = Number.NEGATIVE_INFINITY;
+  #reached: number;
   standing: ReplayStanding;
   readonly #source: ReplaySource<C>;
   readonly #ports: ReplayRunPorts;
 
   constructor(part: ReplayPart, standing: ReplayStanding, source: ReplaySource<C>, ports: ReplayRunPorts) {
     this.#part = part;
+    this.#reached = part.position;
     this.standing = standing;
     this.#source = source;
     this.#ports = ports;
@@ -68,8 +77,9 @@ export class ReplayRun<C extends Candidate = Candidate> {
 
   async turn(): Promise<Turn> {
     const { state } = this.standing;
-    const { position, to } = this.#part;
-    if (state === 'cancelled' || position >= to) return this.#end();
+    const { to } = this.#part;
+    const position = this.#reached;
+    if (state === 'cancelled' || this.#part.position >= to) return this.#end();
     if (state === 'paused') return 'waits';
     try {
       return await this.#advance();
@@ -78,9 +88,8 @@ export class ReplayRun<C extends Candidate = Candidate> {
       const start = Math.min(error.bounds.start, to);
       this.#ports.lost(this.#part, start - position);
       await this.#source.close();
-      if (!(await this.#store({ position: start }))) return 'waits';
       this.#source.advance(start);
-      return 'moved';
+      return (await this.#store({ position: start })) ? 'moved' : 'waits';
     }
   }
 
@@ -92,7 +101,8 @@ export class ReplayRun<C extends Candidate = Candidate> {
   async #advance(): Promise<Turn> {
     const { candidates, end } = await this.#source.peek(this.#part.to);
     const { chosen, upTo } = this.#choose(candidates, end);
-    if (upTo === this.#part.position) return 'waits';
+    if (upTo === this.#reached) return 'waits';
+    if (chosen.length === 0) return this.#skip(upTo);
     const made = await this.#source.deliveries(chosen);
     const bulk = this.#ports.newBulk();
     const { replayId: stream, incarnation, partition: sourcePartition, position: floor } = this.#part;
@@ -103,15 +113,23 @@ export class ReplayRun<C extends Candidate = Candidate> {
       bulk.add(whole, endpoint.partition, this.#ports.maxRecordBytes);
     }
     if (!(await bulk.append())) return 'waits';
-    const { matched, sent, scanned } = this.#part;
+    const { matched, sent } = this.#part;
+    this.#unstored += this.#source.advance(upTo);
     const stored = await this.#store({
       position: upTo,
-      scanned: scanned + this.#source.advance(upTo),
       matched: matched + chosen.reduce((sum, { endpoints }) => sum + endpoints.length, 0),
       sent: sent + bulk.size,
       replayed: this.#source.replayed(chosen.map(({ candidate }) => candidate)),
     });
     return stored ? 'moved' : 'waits';
+  }
+
+  /** The checkpoint is the floor of what is sent: it may stay behind, but nobody may take for stored what is not. */
+  async #skip(upTo: number): Promise<Turn> {
+    this.#unstored += this.#source.advance(upTo);
+    this.#reached = upTo;
+    const isDue = upTo >= this.#part.to || this.#ports.monotonic() - this.#storedAt >= unstoredMs;
+    return !isDue || (await this.#store({ position: upTo })) ? 'moved' : 'waits';
   }
 
   /** As far as all endpoints have room: the checkpoint is one for all of them. */
@@ -158,8 +176,12 @@ export class ReplayRun<C extends Candidate = Candidate> {
   async #store(change: Partial<ReplayCheckpoint>): Promise<boolean> {
     const { writer, store, ownedBy } = this.#ports;
     const { replayId, partition, position, scanned, matched, sent } = this.#part;
-    const at = { replayId, partition, position, scanned, matched, sent, done: false, replayed: [], ...change };
+    const read = scanned + this.#unstored;
+    const at = { replayId, partition, position, scanned: read, matched, sent, done: false, replayed: [], ...change };
     if (!(await writer.untilKnown(() => store.checkpoint(ownedBy, writer.epoch, at)))) return false;
+    this.#unstored = 0;
+    this.#storedAt = this.#ports.monotonic();
+    this.#reached = at.position;
     this.#part = { ...this.#part, position: at.position, scanned: at.scanned, matched: at.matched, sent: at.sent };
     return true;
   }

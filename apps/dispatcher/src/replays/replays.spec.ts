@@ -103,6 +103,22 @@ describe('a replay of events', () => {
     expect(offsets()).toEqual(upTo(110).slice(100));
   });
 
+  it('stores no checkpoint for each chunk of which nothing is sent, and none but those as a floor', async () => {
+    await posthorn.events(5_000, { headers: { ce_type: 'task.deleted' } });
+    await posthorn.event();
+    await replay({ from: 100, to: 5_101, eventTypes: ['task.updated'] });
+    await posthorn.time.advance(900);
+    expect(posthorn.replays.rows.get(`${replayId} 0`)).toMatchObject({
+      done: true,
+      part: { position: 5_101, scanned: 5_001, matched: 1, sent: 1 },
+    });
+    // The first chunk, the event, the end.
+    expect(posthorn.replays.checkpoints).toBe(3);
+    expect(sent().map(({ sourceOffset, floor }) => ({ sourceOffset, floor }))).toEqual([
+      { sourceOffset: 5_100, floor: 1_100 },
+    ]);
+  });
+
   it('gives new ids where they are asked for, the same in each run', async () => {
     await replay({ to: 3, newIds: true });
     await replay({ replayId: 'replay:2', to: 3, newIds: true });

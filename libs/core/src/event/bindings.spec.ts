@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EventEnvelope, JsonValue, ParsedEvent } from './cloud-event.js';
+import { tenantOf, type EventEnvelope, type JsonValue, type ParsedEvent } from './cloud-event.js';
 import { decodeHeaderValue, encodeHeaderValue, parseHttpEvents } from './http-binding.js';
-import { parseKafkaEvent, toKafkaRecord } from './kafka-binding.js';
+import { isOfAnotherTenant, parseKafkaEvent, toKafkaRecord } from './kafka-binding.js';
 import { parseStructuredJson, renderStructuredJson } from './structured-json.js';
 
 const limits = { maxBytes: 262_144 };
@@ -58,6 +58,43 @@ const faultsOf = (parsed: { ok: true } | { ok: false; faults: readonly object[] 
   parsed.ok ? [] : parsed.faults;
 
 describe('Kafka binding', () => {
+  it('by a look takes no event of a tenant for another’s, in whatever mode, and knows most of the others’', () => {
+    const contentType = fc.constantFrom(
+      'application/avro',
+      'application/json',
+      'application/json; charset=utf-8',
+      'application/cloudevents+json',
+      'text/plain',
+      null,
+    );
+    const tenant = fc.constantFrom('acme', 'other', 'ümlaut', '', null);
+    fc.assert(
+      fc.property(contentType, tenant, tenant, fc.constantFrom('acme', 'ümlaut'), (kind, named, key, wanted) => {
+        const { headers } = toKafkaRecord(
+          { id: '1', source: '/s', type: 't.t', ...(named === null ? {} : { tenantid: named }), extensions: {} },
+          framed,
+        );
+        delete headers['content-type'];
+        if (kind !== null) headers['content-type'] = kind;
+        const structured = {
+          specversion: '1.0',
+          id: '1',
+          source: '/s',
+          type: 't.t',
+          data: 1,
+          tenantid: named ?? undefined,
+        };
+        const value = kind === 'application/avro' ? framed : Buffer.from(JSON.stringify(structured));
+        const record = { key: key === null ? null : Buffer.from(key), value, headers: bufferHeaders(headers) };
+        const parsed = parseKafkaEvent(record, limits);
+        const isOfIt = parsed.ok && tenantOf(parsed.event, record.key) === wanted;
+        const isAnothers = isOfAnotherTenant(record, Buffer.from(wanted));
+        if (isOfIt) expect(isAnothers).toBe(false);
+        else if (kind === 'application/avro' || kind === 'application/json') expect(isAnothers).toBe(true);
+      }),
+    );
+  });
+
   it('reads in binary mode what it writes', () => {
     fc.assert(
       fc.property(attributes, (event) => {

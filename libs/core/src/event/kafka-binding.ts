@@ -33,6 +33,24 @@ export function parseKafkaEvent(record: BoundRecord, limits: BindingLimits): Par
   return binaryEvent(value, headers, contentType, kind);
 }
 
+const plainTypes = ['application/avro', 'application/json'].map((name) => Buffer.from(name));
+
+/**
+ * Whether a record is certainly no event of the tenant (`tenantOf`), by one header or the key, so that a reader of one
+ * tenant's events need not parse the others'. False also where that takes more than a look.
+ * @param tenantId its bytes
+ */
+export function isOfAnotherTenant(
+  { headers, key }: BoundRecord & { readonly key: Buffer | null },
+  tenantId: Buffer,
+): boolean {
+  const contentType = headers['content-type'];
+  // Structured events carry the tenant within their value.
+  if (contentType === undefined || !plainTypes.some((plain) => plain.equals(contentType))) return false;
+  const named = headers['ce_tenantid'] ?? key;
+  return named === null || !named.equals(tenantId);
+}
+
 function binaryEvent(
   value: Buffer,
   headers: Readonly<Record<string, Buffer>>,
