@@ -99,7 +99,7 @@ export interface EndpointFact {
 }
 
 /** A window of a source partition that was to be sent again. */
-export interface ReplayFact {
+interface ReplayFact {
   readonly replayId: string;
   readonly partition: number;
   readonly from: number;

@@ -3,7 +3,6 @@ export { Dispatcher } from '../../apps/dispatcher/src/dispatcher.js';
 export type { CursorChange, CursorStore } from '../../apps/dispatcher/src/cursors/cursor-store.js';
 export type { ReplayStore } from '../../apps/dispatcher/src/replays/replay-store.js';
 export type { CursorRule } from '../../apps/dispatcher/src/cursors/freezing.js';
-export type { ReplayPart } from '../../apps/dispatcher/src/replays/replay-store.js';
 export { InMemoryReplays } from '../../apps/dispatcher/test/in-memory-replays.js';
 export { InMemoryCursors } from '../../apps/dispatcher/test/in-memory-cursors.js';
 export { DeliverConsumer, type ConsumerOptions, type ConsumerPorts } from '../../apps/worker/src/deliver.consumer.js';

@@ -201,16 +201,13 @@ export class World {
   /** As the api does it: from a share of what is there to what is there, in new ids, and published afterwards. */
   createReplay({ replayId, endpointIds, from }: ReplayPlan): void {
     const named = endpointIds.filter((endpointId) => this.configs.has(endpointId) && !this.deletedAt.has(endpointId));
+    const asked = { eventTypes: null, filter: null, selection: null, newIds: true, asConfigured: 'now' } as const;
+    const of = { replayId, tenantId: 'acme', source: 'events', state: 'running', endpointIds: named } as const;
     for (const at of this.broker.log.partitionsOf([this.topics.events])) {
       const { end } = this.broker.log.boundsOf(at);
       const begin = Math.floor(end * from);
-      const extent = { partition: at.partition, from: begin, to: end, position: begin };
-      const progress = { scanned: 0, matched: 0, sent: 0 };
-      const asked = { eventTypes: null, filter: null, selection: null, newIds: true } as const;
-      this.database.replays.add({
-        ...{ replayId, tenantId: 'acme', source: 'events', state: 'running', endpointIds: named, ...asked },
-        ...{ asConfigured: 'now', incarnation: 0, ...extent, ...progress },
-      });
+      const extent = { incarnation: 0, partition: at.partition, from: begin, to: end, position: begin };
+      this.database.replays.add({ ...of, ...asked, ...extent, scanned: 0, matched: 0, sent: 0 });
     }
     this.count('replays');
     this.time.schedule(this.random.int(1, 500), () => this.writeReplay(replayId, 'running'));
