@@ -34,7 +34,7 @@ export type ParsedRecord =
   | { readonly record: LogRecord; readonly event: IdentifiedEvent; readonly rejection?: never }
   | { readonly record: LogRecord; readonly event: null; readonly rejection: Rejection };
 
-interface IdentifiedEvent {
+export interface IdentifiedEvent {
   readonly identity: EventIdentity;
   readonly envelope: EventEnvelope;
 }
