@@ -1,4 +1,4 @@
-import { liveStream, partitionFor } from '#libs/core';
+import { liveStream, paceMs, partitionFor } from '#libs/core';
 import type { EndOfSpace } from '#libs/contracts';
 import type { Appending } from '../appending.js';
 import type { Turnstile } from '../turnstile.js';
@@ -33,7 +33,7 @@ export interface KeeperPorts {
 }
 
 /** How often is looked again, while something waits for room, a circuit, a commit. */
-const lookAgainMs = 100;
+const lookAgainMs = paceMs;
 /** … and while the database or the registry does not answer. */
 const troubledMs = 1_000;
 const mostEnds = 500;

@@ -1,5 +1,5 @@
 import type { EndpointStatus } from '#libs/contracts';
-import { compareEpochs, fattest, type EndpointLoad, type WriterEpoch } from '#libs/core';
+import { compareEpochs, fattest, paceMs, type EndpointLoad, type WriterEpoch } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { backoffMs, messageOf, pause, type Surroundings } from '../surroundings.js';
@@ -29,6 +29,14 @@ interface Told {
   readonly overflow: boolean;
 }
 
+interface Sent {
+  readonly offset: number;
+  readonly count: number;
+  readonly stream: string;
+  /** Slice of `paceMs`. */
+  readonly slice: number;
+}
+
 class PartitionWord {
   epoch: WriterEpoch = { era: -1, generation: -1 };
   readTo = 0;
@@ -36,7 +44,7 @@ class PartitionWord {
   toldAt = Number.NEGATIVE_INFINITY;
   readonly endpoints = new Map<string, Told>();
   /** What was sent and may not have been read, by endpoint. */
-  readonly sent = new Map<string, { readonly offset: number; readonly count: number; readonly stream: string }[]>();
+  readonly sent = new Map<string, Sent[]>();
 }
 
 /**
@@ -102,8 +110,14 @@ export class EndpointLoads {
     const sent = (word.sent.get(endpointId) ?? []).filter(({ offset }) => offset >= word.readTo);
     if (sent.length > 0) word.sent.set(endpointId, sent);
     else word.sent.delete(endpointId);
-    const unread = sent.reduce((sum, one) => (stream === null || one.stream === stream ? sum + one.count : sum), 0);
-    return { outstanding: outstanding ?? 0, unread };
+    const slice = this.#slice();
+    let [unread, lately] = [0, 0];
+    for (const one of sent) {
+      if (stream !== null && one.stream !== stream) continue;
+      unread += one.count;
+      if (one.slice === slice) lately += one.count;
+    }
+    return { outstanding: outstanding ?? 0, unread, lately };
   }
 
   /** `count` deliveries were sent, the last of which stands at `offset` of its partition. */
@@ -111,8 +125,16 @@ export class EndpointLoads {
     const word = this.#words[partition];
     if (word === undefined || count === 0) return;
     const sent = word.sent.get(endpointId) ?? [];
-    sent.push({ offset, count, stream });
+    const slice = this.#slice();
+    const last = sent.at(-1);
+    // Counted together, until the last of them was read: they are many.
+    const more = last?.stream === stream && last.slice === slice ? (sent.pop()?.count ?? 0) : 0;
+    sent.push({ offset, count: count + more, stream, slice });
     word.sent.set(endpointId, sent);
+  }
+
+  #slice(): number {
+    return Math.floor(this.#around.monotonic() / paceMs);
   }
 
   #follow(at: TopicPartition, offset: number): void {

@@ -51,7 +51,7 @@ export class DeadLetterSource implements ReplaySource<DeadLetterCandidate> {
     }
     const open = await store.openDeadLetters(this.#part.replayId, [...found.keys()]);
     const candidates = [...found].flatMap(([deliveryId, candidate]) => (open.has(deliveryId) ? [candidate] : []));
-    return { candidates, scanned: items.length, end };
+    return { candidates, end };
   }
 
   deliveries(

@@ -18,6 +18,12 @@ interface EventCandidate extends Candidate {
   readonly parsed: ParsedRecord;
 }
 
+interface Found {
+  readonly endpoints: readonly DispatchEndpoint[];
+  readonly candidates: readonly EventCandidate[];
+  readonly end: number;
+}
+
 /** Records that are looked at at once: below W (DESIGN §3). */
 const chunkRecords = 1_000;
 const unfilled = { stream: '', space: '', incarnation: 0, sourcePartition: 0, floor: 0 };
@@ -30,6 +36,8 @@ export class EventSource implements ReplaySource<EventCandidate> {
   #scan: LogScan | null = null;
   #past: ReplaySelection | null = null;
   #peeked: readonly number[] = [];
+  /** What was found of those, while it is not all sent and its endpoints are as they were. */
+  #found: Found | null = null;
   #position: number;
 
   constructor(part: ReplayPart, at: TopicPartition, ports: EventSourcePorts) {
@@ -40,7 +48,9 @@ export class EventSource implements ReplaySource<EventCandidate> {
   }
 
   async peek(to: number): ReturnType<ReplaySource<EventCandidate>['peek']> {
-    const selection = await this.#selection();
+    const endpoints = this.#part.endpointIds.flatMap((endpointId) => this.#ports.directory.get(endpointId) ?? []);
+    if (this.#found !== null && areSame(this.#found.endpoints, endpoints)) return this.#found;
+    const selection = await this.#selection(endpoints);
     this.#scan ??= await LogScan.open(this.#at, this.#position, this.#ports, this.#part.tenantId);
     const { items, end } = await this.#scan.peek(to, chunkRecords);
     this.#peeked = items.map(({ offset }) => offset);
@@ -51,7 +61,8 @@ export class EventSource implements ReplaySource<EventCandidate> {
       const endpointIds = selection.endpointsFor(event.identity.tenantId, event.envelope, record.timestamp);
       if (endpointIds.length > 0) candidates.push({ offset: record.offset, endpointIds, parsed });
     }
-    return { candidates, scanned: items.length, end };
+    this.#found = { endpoints, candidates, end };
+    return this.#found;
   }
 
   async deliveries(
@@ -85,15 +96,18 @@ export class EventSource implements ReplaySource<EventCandidate> {
     this.#peeked = this.#peeked.slice(done);
     this.#position = position;
     this.#scan?.advance(position);
+    const left = this.#found?.candidates.filter(({ offset }) => offset >= position) ?? [];
+    this.#found = this.#found === null || left.length === 0 ? null : { ...this.#found, candidates: left };
     return done;
   }
 
   async close(): Promise<void> {
     await this.#scan?.close();
     this.#scan = null;
+    this.#found = null;
   }
 
-  async #selection(): Promise<ReplaySelection> {
+  async #selection(endpoints: readonly DispatchEndpoint[]): Promise<ReplaySelection> {
     if (this.#past !== null) return this.#past;
     const { tenantId, eventTypes, endpointIds, asConfigured } = this.#part;
     const filter = this.#part.filter === null ? null : parseAttributeFilter(this.#part.filter);
@@ -105,7 +119,9 @@ export class EventSource implements ReplaySource<EventCandidate> {
       this.#past = new ReplaySelection({ ...wish, subscriptions: { asOf: 'then', past } });
       return this.#past;
     }
-    const endpoints = endpointIds.flatMap((endpointId) => this.#ports.directory.get(endpointId) ?? []);
     return new ReplaySelection({ ...wish, subscriptions: { asOf: 'now', endpoints } });
   }
 }
+
+const areSame = <T>(some: readonly T[], others: readonly T[]): boolean =>
+  some.length === others.length && some.every((one, nth) => one === others[nth]);

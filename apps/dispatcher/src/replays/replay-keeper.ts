@@ -1,4 +1,5 @@
 import type { ReplayConfig } from '#libs/contracts';
+import { paceMs } from '#libs/core';
 import type { Appending } from '../appending.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
@@ -25,7 +26,7 @@ export interface ReplayKeeperPorts {
 const mostAtOnce = 4;
 /** One that can send nothing for so long gives its place to another. */
 const patienceMs = 5_000;
-const lookAgainMs = 100;
+const lookAgainMs = paceMs;
 const troubledMs = 1_000;
 /** Live deliveries first: how long, at most, a turn waits for them. */
 const yieldMs = 10;

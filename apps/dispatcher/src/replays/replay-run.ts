@@ -99,6 +99,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
   }
 
   async #advance(): Promise<Turn> {
+    if (!this.#hasRoom()) return 'waits';
     const { candidates, end } = await this.#source.peek(this.#part.to);
     const { chosen, upTo } = this.#choose(candidates, end);
     if (upTo === this.#reached) return 'waits';
@@ -149,6 +150,12 @@ export class ReplayRun<C extends Candidate = Candidate> {
       if (endpoints.length > 0) chosen.push({ candidate, endpoints });
     }
     return { chosen, upTo: end };
+  }
+
+  /** It is asked for again and again: what is not sent anyway is not even looked at. */
+  #hasRoom(): boolean {
+    const endpoints = this.#part.endpointIds.flatMap((endpointId) => this.#ports.directory.get(endpointId) ?? []);
+    return endpoints.length === 0 || endpoints.some((endpoint) => this.#roomOf(endpoint) > 0);
   }
 
   #roomOf({ endpointId, partition, state }: DispatchEndpoint): number {

@@ -14,7 +14,7 @@ export type ReplayedDelivery = Omit<Delivery, 'stream' | 'space' | 'incarnation'
 /** What a replay re-consumes: one partition of events, or of dead letters. */
 export interface ReplaySource<C extends Candidate = Candidate> {
   /** From where it stands. Throws `OffsetOutOfRange` when the log begins later. */
-  peek(to: number): Promise<{ readonly candidates: readonly C[]; readonly scanned: number; readonly end: number }>;
+  peek(to: number): Promise<{ readonly candidates: readonly C[]; readonly end: number }>;
   /** What is made of a candidate for each of those endpoints; rejects while something that is needed cannot be had. */
   deliveries(
     chosen: readonly { readonly candidate: C; readonly endpoints: readonly DispatchEndpoint[] }[],

@@ -119,6 +119,22 @@ describe('a replay of events', () => {
     ]);
   });
 
+  it('is sent in small slices, whatever room there is, from all partitions together', async () => {
+    await posthorn.events(300);
+    await posthorn.events(300, { partition: 1 });
+    await posthorn.time.advance(1_000);
+    await replay({ to: 400 });
+    posthorn.replays.add({ ...posthorn.replays.rows.get(`${replayId} 0`)!.part, partition: 1, to: 300 });
+    await posthorn.time.advance(3_000);
+    const slices = new Map<number, number>();
+    for (const { dispatchedAt } of sent()) {
+      const slice = Math.floor(dispatchedAt / 50);
+      slices.set(slice, (slices.get(slice) ?? 0) + 1);
+    }
+    expect(sent()).toHaveLength(700);
+    expect(Math.max(...slices.values())).toBe(50);
+  });
+
   it('gives new ids where they are asked for, the same in each run', async () => {
     await replay({ to: 3, newIds: true });
     await replay({ replayId: 'replay:2', to: 3, newIds: true });
@@ -163,13 +179,13 @@ describe('a replay of events', () => {
     posthorn.processes[0]!.view.answersLost = true;
     await replay();
     await posthorn.time.advance(500);
-    expect(sent()).toHaveLength(100);
+    expect(sent()).toHaveLength(50);
     expect(posthorn.replays.checkpoints).toBe(0);
     await posthorn.processes[0]!.view.kill();
     await posthorn.start();
     await posthorn.time.advance(3_000);
     const ids = sent().map(deliveryIdOf);
-    expect(ids).toHaveLength(200);
+    expect(ids).toHaveLength(150);
     expect(new Set(ids).size).toBe(100);
     expect(posthorn.replays.rows.get(`${replayId} 0`)?.done).toBe(true);
   });
