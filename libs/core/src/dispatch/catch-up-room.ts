@@ -18,10 +18,17 @@ const most = 5_000;
 /** Between them: what waits may be old retries, which are no reason to keep back what is new. */
 const trickle = 100;
 
-/** How many deliveries a catch-up or replay may send to an endpoint now. */
-export function catchUpRoom({ outstanding, unread, lately }: EndpointLoad): number {
-  return Math.max(0, Math.min(roomOf(outstanding, unread), perSlice - lately));
+/**
+ * How many deliveries a catch-up or replay may send to an endpoint now.
+ * @param paced false: at once, whatever was sent within this slice, because something waits for it
+ */
+export function catchUpRoom({ outstanding, unread, lately }: EndpointLoad, paced = true): number {
+  const room = roomOf(outstanding, unread);
+  return paced ? Math.max(0, Math.min(room, perSlice - lately)) : room;
 }
+
+/** Whether an endpoint that has no room now is about to have some: as soon as its worker has read what was sent. */
+export const keepsUp = ({ outstanding }: EndpointLoad): boolean => outstanding < comfortable;
 
 function roomOf(outstanding: number, unread: number): number {
   const load = outstanding + unread;
