@@ -183,6 +183,22 @@ describe('a catch-up', () => {
     expect(offsetsOf(of('ep_1'))).toEqual(upTo(1_310));
   });
 
+  it('sends no more at once than a lane of the workers holds, if that is set to be small', async () => {
+    await posthorn.endpoint('ep_1');
+    await posthorn.start({ laneRecords: 200 });
+    await posthorn.endpoint('ep_1', { state: 'paused' });
+    await posthorn.time.advance(1_000);
+    await posthorn.events(900);
+    await posthorn.time.advance(2_000);
+    posthorn.workersStop();
+    await posthorn.endpoint('ep_1');
+    await posthorn.time.advance(5_000);
+    expect(of('ep_1')).toHaveLength(200);
+    posthorn.workersTell();
+    await posthorn.time.advance(10_000);
+    expect(offsetsOf(of('ep_1'))).toEqual(upTo(900));
+  });
+
   it('waits while no worker tells how things stand', async () => {
     await paused(100);
     posthorn.workersStop();
