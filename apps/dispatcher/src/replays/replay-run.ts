@@ -7,7 +7,7 @@
  * Tests: replays.spec.ts, test/e2e/replay.
  */
 import type { EndOfSpace, ReplayState } from '#libs/contracts';
-import { catchUpRoom, partitionFor } from '#libs/core';
+import { partitionFor, replayRoom } from '#libs/core';
 import { OffsetOutOfRange } from '#libs/kafka';
 import type { Appending } from '../appending.js';
 import type { BulkDeliveries } from '../cursors/bulk-deliveries.js';
@@ -164,7 +164,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
     const all = loads.of(endpointId, partition);
     const own = loads.of(endpointId, partition, this.#part.replayId);
     if (all === null || own === null || all.outstanding + all.unread >= mostOutstanding) return 0;
-    return catchUpRoom(own);
+    return replayRoom(own);
   }
 
   /** Workers are told that nothing of it comes any more, in each partition that it addressed. */
