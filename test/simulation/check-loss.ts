@@ -6,11 +6,12 @@ import type { DeliveryFact, Evidence, Violation } from './evidence.js';
  * be settled as a repeat. And nothing may be left over.
  */
 export function checkLoss(evidence: Evidence): Violation[] {
-  return [...undispatched(evidence), ...unended(evidence), ...pending(evidence)];
+  return [...undispatched(evidence), ...unreplayed(evidence), ...unended(evidence), ...pending(evidence)];
 }
 
 function undispatched({ events, endpoints, deliveries }: Evidence): Violation[] {
-  const made = new Set(deliveries.map((one) => `${one.sourcePartition} ${one.sourceOffset} ${one.endpointId}`));
+  const live = deliveries.filter(({ stream }) => stream === 'live');
+  const made = new Set(live.map((one) => `${one.sourcePartition} ${one.sourceOffset} ${one.endpointId}`));
   const lost: Violation[] = [];
   for (const { partition, offset, id, repeat } of events) {
     if (repeat) continue;
@@ -30,8 +31,36 @@ function undispatched({ events, endpoints, deliveries }: Evidence): Violation[] 
   return lost;
 }
 
+/** A replay that nobody cancelled sends its window, but for repeats, and nothing else, to each endpoint that stays. */
+function unreplayed({ events, endpoints, deliveries, replays }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  const deleted = new Set(endpoints.filter(({ deletedAt }) => deletedAt !== null).map(({ endpointId }) => endpointId));
+  const ofReplays = deliveries.filter(({ stream }) => stream !== 'live');
+  const made = new Set(
+    ofReplays.map((one) => `${one.stream} ${one.sourcePartition} ${one.sourceOffset} ${one.endpointId}`),
+  );
+  const wanted = new Set<string>();
+  for (const { replayId, partition, from, to, endpointIds, cancelled } of replays) {
+    for (const { offset, id, repeat } of events.filter((one) => one.partition === partition)) {
+      if (repeat || offset < from || offset >= to) continue;
+      for (const endpointId of endpointIds) {
+        const name = `${replayId} ${partition} ${offset} ${endpointId}`;
+        wanted.add(name);
+        if (!made.has(name) && !cancelled && !deleted.has(endpointId))
+          violations.push({
+            kind: 'loss',
+            text: `event ${id} (${partition}@${offset}) was not sent to ${endpointId} by ${replayId}`,
+          });
+      }
+    }
+  }
+  for (const name of made) if (!wanted.has(name)) violations.push({ kind: 'order', text: `${name} was not asked for` });
+  return violations;
+}
+
 function unended(evidence: Evidence): Violation[] {
-  const { attempts, deadLetters, posts, endpoints } = evidence;
+  const { attempts, deadLetters, posts, endpoints, replays } = evidence;
+  const cancelled = new Set(replays.filter((one) => one.cancelled).map(({ replayId }) => replayId));
   const ends = new Map<string, Set<string>>();
   const violations: Violation[] = [];
   const dead = new Map<string, number>();
@@ -46,14 +75,14 @@ function unended(evidence: Evidence): Violation[] {
   const accepted = new Set(posts.filter(({ status }) => isSuccess(status)).map(({ webhookId }) => webhookId));
   const deleted = new Set(endpoints.filter(({ deletedAt }) => deletedAt !== null).map(({ endpointId }) => endpointId));
   const behind = new Set(evidence.leftover.behind.map(({ partition }) => partition));
-  for (const { id, webhookId, endpointId, partition } of committedDeliveries(evidence)) {
+  for (const { id, webhookId, endpointId, partition, stream } of committedDeliveries(evidence)) {
     const outcomes = ends.get(id);
     // Where a position has not got to its end it may still stand there, however long it took.
     const kind = behind.has(partition) ? 'pending' : 'loss';
     if (outcomes === undefined) violations.push({ kind, text: `${id} (${webhookId}) has no end` });
     else if (outcomes.has('delivered') && !accepted.has(webhookId))
       violations.push({ kind: 'loss', text: `${id} counts as delivered, but its receiver never accepted it` });
-    else if (outcomes.has('dropped') && !deleted.has(endpointId))
+    else if (outcomes.has('dropped') && !deleted.has(endpointId) && !cancelled.has(stream))
       violations.push({ kind: 'loss', text: `${id} was dropped, but ${endpointId} was not deleted` });
   }
   return violations;
@@ -64,14 +93,14 @@ export function committedDeliveries({ deliveries, commits }: Evidence): Iterable
   const found = new Map<string, DeliveryFact>();
   const ofSource = commits.filter(({ group }) => group === 'dispatcher');
   for (const delivery of deliveries) {
-    const { id, sourcePartition, sourceOffset, by, space } = delivery;
+    const { id, sourcePartition, sourceOffset, by, space, stream } = delivery;
     if (found.has(id)) continue;
     const committed = ofSource.some(
       (one) =>
         one.partition === sourcePartition && one.tenure === by && one.from <= sourceOffset && sourceOffset < one.to,
     );
-    // What is caught up lies below the commit: whoever sent it, it counts.
-    if (committed || space !== '') found.set(id, delivery);
+    // What is caught up or replayed counts, whoever sent it.
+    if (committed || space !== '' || stream !== 'live') found.set(id, delivery);
   }
   return found.values();
 }

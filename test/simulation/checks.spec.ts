@@ -72,6 +72,7 @@ const endpoint = { endpointId: 'ep', partition: 0, stable: true, deletedAt: null
 const good: Evidence = {
   events: [0, 1].map((offset) => ({ partition: 0, offset, id: `e${offset}`, repeat: false })),
   endpoints: [endpoint],
+  replays: [],
   deliveries: [delivery(0), delivery(1)],
   attempts: [attempt(0, 50), attempt(1, 60)],
   copies: [],
@@ -95,6 +96,8 @@ const good: Evidence = {
   calm: true,
 };
 
+const window = { replayId: 'replay:0', partition: 0, from: 0, to: 1, endpointIds: ['ep'], cancelled: false };
+
 const found = (change: Partial<Evidence>): string[] => judge({ ...good, ...change }).map(inShort);
 const inShort = ({ kind, text }: Violation): string => `${kind}: ${text}`;
 
@@ -104,6 +107,24 @@ describe('what judges a run', () => {
   });
 
   it.each<[string, Partial<Evidence>, RegExp]>([
+    [
+      'an event that a replay should have sent and did not',
+      { replays: [{ ...window, to: 1 }] },
+      /^loss: event e0 .* was not sent to ep by replay:0/,
+    ],
+    [
+      'one that it sent and should not have',
+      {
+        deliveries: [...good.deliveries, { ...delivery(1), stream: 'replay:0' }],
+        replays: [{ ...window, cancelled: true }],
+      },
+      /^order: replay:0 0 1 ep was not asked for/,
+    ],
+    [
+      'an event from before the begin of an endpoint',
+      { endpoints: [{ ...endpoint, beginsAt: [1] }] },
+      /^order: event e0 .* lies before the begin of ep/,
+    ],
     [
       'an event that was never dispatched to an endpoint that was there all along',
       { deliveries: [delivery(0)] },

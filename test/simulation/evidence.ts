@@ -98,6 +98,16 @@ export interface EndpointFact {
   readonly rateLimit: EndpointConfig['rateLimit'];
 }
 
+/** A window of a source partition that was to be sent again. */
+interface ReplayFact {
+  readonly replayId: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+  readonly endpointIds: readonly string[];
+  readonly cancelled: boolean;
+}
+
 /** What is left when all should be done. */
 export interface Leftover {
   /** Positions that never got to their ends. `partition`: of the workers; null for a dispatcher's. */
@@ -108,6 +118,7 @@ export interface Leftover {
 export interface Evidence {
   readonly events: readonly EventFact[];
   readonly endpoints: readonly EndpointFact[];
+  readonly replays: readonly ReplayFact[];
   readonly deliveries: readonly DeliveryFact[];
   readonly attempts: readonly AttemptFact[];
   readonly copies: readonly CopyFact[];

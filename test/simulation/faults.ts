@@ -45,6 +45,7 @@ export class Faults {
       ),
     pauseEndpoint: () => this.#pause(),
     deleteEndpoint: () => this.#configure(({ endpointId }) => this.#world.deleteEndpoint(endpointId)),
+    steerReplay: () => this.#steerReplay(),
     restartGenerations: () => this.#restartGenerations(),
   };
 
@@ -90,6 +91,7 @@ export class Faults {
       if (world.configs.get(plan.endpointId)?.state === 'paused' && !world.deletedAt.has(plan.endpointId))
         world.writeEndpoint(plan, { state: 'active' });
     }
+    for (const [replayId, state] of world.replays) if (state === 'paused') world.writeReplay(replayId, 'running');
     if (this.#awake('worker').length === 0) startWorker(world);
     if (this.#awake('dispatcher').length === 0) startDispatcher(world);
   }
@@ -262,6 +264,23 @@ export class Faults {
         if (!deletedAt.has(plan.endpointId)) this.#world.writeEndpoint(plan, { state: 'active' });
       });
     });
+  }
+
+  /** A replay is paused for a while, or cancelled. */
+  #steerReplay(): boolean {
+    const world = this.#world;
+    const open = [...world.replays].filter(([, state]) => state === 'running').map(([replayId]) => replayId);
+    const replayId = world.random.pick(open);
+    if (replayId === undefined) return false;
+    if (world.random.chance(0.3)) {
+      world.writeReplay(replayId, 'cancelled');
+      return true;
+    }
+    world.writeReplay(replayId, 'paused');
+    world.time.schedule(world.random.int(500, 5_000), () => {
+      if (world.replays.get(replayId) === 'paused') world.writeReplay(replayId, 'running');
+    });
+    return true;
   }
 
   /** The workers' group is forgotten with its generations; the tool carries its positions over and raises the era. */

@@ -26,8 +26,10 @@ export interface Played {
   readonly trace: readonly string[];
 }
 
-/** So long may it take until all is done once everything has healed. */
+/** So long may it take until all is done once everything has healed … */
 const quietWithinMs = 900_000;
+/** … and where the bound of outstanding is low, so that the rest comes round every five minutes. */
+const floodedWithinMs = 7_200_000;
 const lookEveryMs = 500;
 
 /** Plays one seed to its end and judges it. The same seed gives the same run, to the last line of its trace. */
@@ -75,6 +77,7 @@ async function live(world: World, profile: Profile): Promise<void> {
     if (plan.createdAt === 0) world.writeEndpoint(plan);
     else time.schedule(plan.createdAt, () => world.createEndpoint(plan));
   }
+  for (const plan of scenario.replays) time.schedule(plan.at, () => world.createReplay(plan));
   for (let left = scenario.workers; left > 0; left -= 1) startWorker(world);
   for (let left = scenario.dispatchers; left > 0; left -= 1) startDispatcher(world);
   scenario.events.forEach(({ at, key, partition }, nth) => {
@@ -89,7 +92,8 @@ async function live(world: World, profile: Profile): Promise<void> {
   if (!scenario.calm) faults.begin();
   await time.run(scenario.activeMs);
   faults.heal();
-  const until = time.elapsed + quietWithinMs;
+  const isFlooded = scenario.endpointMaxOutstanding < 100;
+  const until = time.elapsed + (isFlooded ? floodedWithinMs : quietWithinMs);
   // What was sent again comes a little later.
   await time.run(time.elapsed + 2_500);
   while (time.elapsed < until && world.behind().length > 0) await time.run(time.elapsed + lookEveryMs);

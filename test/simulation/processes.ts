@@ -1,15 +1,8 @@
 import { masterKeys } from './codecs.js';
-import { simCursors } from './sim-cursors.js';
+import { simStores } from './sim-stores.js';
 import { simKafka } from './sim-kafka.js';
 import { SimProcess, type Role } from './sim-process.js';
-import {
-  DeliverConsumer,
-  Dispatcher,
-  type ConsumerOptions,
-  type ConsumerPorts,
-  type ReplayStore,
-  type Rule,
-} from './subjects.js';
+import { DeliverConsumer, Dispatcher, type ConsumerOptions, type ConsumerPorts, type Rule } from './subjects.js';
 import { groupIds, type Running, type World } from './world.js';
 
 const workerRules = new Set<Rule>([
@@ -22,13 +15,6 @@ const workerRules = new Set<Rule>([
   'stamps',
   'set-and-floor',
 ]);
-
-const noReplays: ReplayStore = {
-  parts: () => Promise.resolve([]),
-  checkpoint: () => Promise.resolve(true),
-  openDeadLetters: () => Promise.resolve(new Set()),
-  pastSubscriptions: () => Promise.resolve([]),
-};
 
 /** A mark of every counter: nobody looks at them here. */
 const uncounted = new Proxy({}, { get: () => () => undefined });
@@ -51,6 +37,7 @@ export function startWorker(world: World): Running {
     trimEveryMs: scenario.trimEveryMs,
     idleSpacesEveryMs: scenario.idleSpacesEveryMs,
     reportEveryMs: 60_000,
+    endpointMaxOutstanding: scenario.endpointMaxOutstanding,
     secureAfterMs: 1_500,
     drainMs: 5_000,
     without,
@@ -101,7 +88,7 @@ export function startDispatcher(world: World): Running {
   const dispatcher = new Dispatcher(
     simKafka(world, process, (membership) => (running.membership = membership)),
     { events: codecs.schema.events, config: codecs.schema.platform, platform: codecs.schema.platform },
-    { cursors: simCursors(world, process, dieInWrite), replays: noReplays },
+    simStores(world, process, dieInWrite),
     {
       topics,
       groupId: groupIds.dispatcher,

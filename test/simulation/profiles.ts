@@ -25,6 +25,8 @@ const workersInTrouble: Profile = {
   rateLimited: 0,
   createdLate: 0,
   backfilled: 0,
+  flooded: 0,
+  replayed: 0,
   heldUp: 1,
   calm: 0,
 };

@@ -26,6 +26,7 @@ export const faults = [
   'changeOrdering',
   'pauseEndpoint',
   'deleteEndpoint',
+  'steerReplay',
   'restartGenerations',
 ] as const;
 
@@ -51,6 +52,9 @@ export interface Profile {
   readonly createdLate: number;
   /** Share of the latter that begin in the past. */
   readonly backfilled: number;
+  /** Shares of runs: with a low bound of outstanding for an endpoint, with replays. */
+  readonly flooded: number;
+  readonly replayed: number;
   /** How often what a process has handed over arrives late when it crashes or falls asleep. */
   readonly heldUp: number;
   /** By how much, where it is more than a little. */
@@ -91,6 +95,7 @@ export const everything: Profile = {
     loseDatabaseAnswers: 1,
     pauseEndpoint: 2,
     deleteEndpoint: 0.4,
+    steerReplay: 0.7,
     restartGenerations: 0.7,
   },
   faultEveryMs: 1_500,
@@ -103,6 +108,8 @@ export const everything: Profile = {
   rateLimited: 0.2,
   createdLate: 0.2,
   backfilled: 0.6,
+  flooded: 0.1,
+  replayed: 0.3,
   heldUp: 0.6,
   heldUpMs: [4_000, 12_000],
   latencyMs: [1, 6],
@@ -126,6 +133,15 @@ export interface EndpointPlan {
   readonly react: Behaviour;
 }
 
+export interface ReplayPlan {
+  readonly replayId: string;
+  /** When it is asked for, in ms. */
+  readonly at: number;
+  readonly endpointIds: readonly string[];
+  /** Its begin, as a share of what is there by then, from 0 to 1. */
+  readonly from: number;
+}
+
 /** One run, as its seed has drawn it. */
 export interface Scenario {
   readonly calm: boolean;
@@ -143,6 +159,8 @@ export interface Scenario {
   readonly trimEveryMs: number;
   readonly idleSpacesEveryMs: number;
   readonly circuitFreezeMs: number;
+  readonly endpointMaxOutstanding: number;
+  readonly replays: readonly ReplayPlan[];
   /** Until then faults are injected and endpoints misbehave; then everything heals. */
   readonly activeMs: number;
   readonly faultEveryMs: number;
@@ -186,10 +204,27 @@ export function drawScenario(random: Random, profile: Profile): Scenario {
     trimEveryMs: random.pick([300, 2_000, 20_000]),
     idleSpacesEveryMs: random.pick([400, 3_000, 30_000]),
     circuitFreezeMs: random.pick([1_500, 120_000]),
+    endpointMaxOutstanding: !calm && random.chance(profile.flooded) ? random.int(4, 12) : 10_000,
+    replays: calm ? [] : drawReplays(random, profile, endpoints, activeMs),
     activeMs,
     faultEveryMs: Math.round(profile.faultEveryMs * (0.5 + 1.5 * random.next())),
     feedLagMs: calm ? 0 : (random.pick(profile.feedLagMs) ?? 0),
   };
+}
+
+function drawReplays(
+  random: Random,
+  profile: Profile,
+  endpoints: readonly EndpointPlan[],
+  activeMs: number,
+): readonly ReplayPlan[] {
+  if (!random.chance(profile.replayed)) return [];
+  return Array.from({ length: random.int(1, 2) }, (_, nth) => ({
+    replayId: `replay:${nth}`,
+    at: random.int(Math.round(activeMs / 4), activeMs),
+    endpointIds: endpoints.filter(() => random.chance(0.5)).map(({ endpointId }) => endpointId),
+    from: random.chance(0.5) ? 0 : random.next(),
+  }));
 }
 
 /** Over the topics of 5 s and 30 s, and in memory alone. */

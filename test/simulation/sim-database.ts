@@ -1,4 +1,4 @@
-import { InMemoryCursors, type CursorChange, type CursorStore } from './subjects.js';
+import { InMemoryCursors, InMemoryReplays, type CursorChange, type CursorStore } from './subjects.js';
 
 /** What the simulation takes away of the database's part in DESIGN §5. */
 export type DatabaseRule = 'cursor-epoch' | 'epoch-per-partition';
@@ -6,6 +6,7 @@ export type DatabaseRule = 'cursor-epoch' | 'epoch-per-partition';
 /** PostgreSQL, for all processes: what stands there, whether it answers, and what of its rules is taken away. */
 export class SimDatabase {
   readonly cursors = new InMemoryCursors();
+  readonly replays = new InMemoryReplays(this.cursors);
   isAvailable = true;
   readonly #without: ReadonlySet<unknown>;
   /** Where each row has an epoch of its own: by source partition and endpoint. */

@@ -1,4 +1,4 @@
-import { tenantKey, topicNames, type EndpointConfig, type TopicNames } from '#libs/contracts';
+import { tenantKey, topicNames, type EndpointConfig, type ReplayState, type TopicNames } from '#libs/contracts';
 import { decodeCommitMetadata, firstCommitMetadata } from '#libs/core';
 import { partitionName, type Committed, type OutgoingRecord, type PartitionCommit } from '#libs/kafka';
 import { Broker } from './broker.js';
@@ -7,7 +7,7 @@ import { sealedSecretOf, type Codecs } from './codecs.js';
 import type { CommitFact, Leftover, Tenure } from './evidence.js';
 import { Random } from './random.js';
 import { Receivers } from './receiver.js';
-import type { EndpointPlan, Fault, Scenario } from './scenario.js';
+import type { EndpointPlan, Fault, ReplayPlan, Scenario } from './scenario.js';
 import { SimDatabase, type DatabaseRule } from './sim-database.js';
 import { SimGroup } from './sim-group.js';
 import type { SimMembership } from './sim-membership.js';
@@ -33,7 +33,8 @@ export type Effect =
   | 'frozen'
   | 'joined'
   | 'caughtUp'
-  | 'backfilled';
+  | 'backfilled'
+  | 'replays';
 
 /** A process that runs, with what the world must know of it. */
 export interface Running {
@@ -66,6 +67,8 @@ export class World {
   readonly deletedAt = new Map<string, number>();
   /** Where endpoints began that began in the past, by source partition. */
   readonly backfills = new Map<string, readonly number[]>();
+  /** Those that were asked for, as their records say. */
+  readonly replays = new Map<string, ReplayState>();
   started = 0;
 
   constructor(
@@ -195,6 +198,28 @@ export class World {
     this.time.schedule(this.random.int(1, 500), () => this.writeEndpoint(plan, { backfill: run, state: 'active' }));
   }
 
+  /** As the api does it: from a share of what is there to what is there, in new ids, and published afterwards. */
+  createReplay({ replayId, endpointIds, from }: ReplayPlan): void {
+    const named = endpointIds.filter((endpointId) => this.configs.has(endpointId) && !this.deletedAt.has(endpointId));
+    const asked = { eventTypes: null, filter: null, selection: null, newIds: true, asConfigured: 'now' } as const;
+    const of = { replayId, tenantId: 'acme', source: 'events', state: 'running', endpointIds: named } as const;
+    for (const at of this.broker.log.partitionsOf([this.topics.events])) {
+      const { end } = this.broker.log.boundsOf(at);
+      const begin = Math.floor(end * from);
+      const extent = { incarnation: 0, partition: at.partition, from: begin, to: end, position: begin };
+      this.database.replays.add({ ...of, ...asked, ...extent, scanned: 0, matched: 0, sent: 0 });
+    }
+    this.count('replays');
+    this.time.schedule(this.random.int(1, 500), () => this.writeReplay(replayId, 'running'));
+  }
+
+  writeReplay(replayId: string, state: ReplayState): void {
+    this.replays.set(replayId, state);
+    const record = { replayId, tenantId: 'acme', state, rateLimit: null, revision: 1, updatedAt: 0 };
+    const value = this.codecs.schema.platform.replayConfig.encode(record);
+    this.write({ topic: this.topics.endpoints, partition: 0, key: replayId, value });
+  }
+
   deleteEndpoint(endpointId: string): void {
     this.changed.add(endpointId);
     this.deletedAt.set(endpointId, this.time.elapsed);
@@ -277,6 +302,10 @@ export class World {
       for (const { endpointId, run, position } of rows.values()) {
         lines.push({ text: `cursor ${run} of ${endpointId} for events-${partition} at ${position}`, partition: null });
       }
+    }
+    for (const { part, done } of this.database.replays.rows.values()) {
+      const { replayId, partition, position, to } = part;
+      if (!done) lines.push({ text: `${replayId} for events-${partition} at ${position} of ${to}`, partition: null });
     }
     return lines;
   }

@@ -52,8 +52,23 @@ export class ProcessView implements KafkaLog {
     return { send, close: () => Promise.resolve() };
   }
 
+  /** How many records were read by ranges. */
+  recordsRead = 0;
+
   reader() {
-    return this.#log.reader();
+    const inner = this.#log.reader();
+    const counted = async function* (this: ProcessView, ...[at, from, to]: Parameters<typeof inner.range>) {
+      for await (const records of inner.range(at, from, to)) {
+        this.recordsRead += records.length;
+        yield records;
+      }
+    }.bind(this);
+    return {
+      bounds: inner.bounds.bind(inner),
+      offsetsAt: inner.offsetsAt.bind(inner),
+      range: counted,
+      close: inner.close.bind(inner),
+    };
   }
 
   feed() {

@@ -157,7 +157,8 @@ export class StatusReports {
     const streams = [...windows].map(([stream, { size }]) => ({ stream, outstanding: size }));
     const isLiveOnly = streams.every(({ stream }) => stream === liveStream);
     const status = this.#withCircuit(this.#base(partition, endpointId, now), now);
-    if (outstanding < noteworthy && status.circuitOpenUntil === null && isLiveOnly) return null;
+    const isLittle = outstanding < noteworthy && outstanding <= this.#options.maxOutstanding;
+    if (isLittle && status.circuitOpenUntil === null && isLiveOnly) return null;
     return { ...status, outstanding, streams, overflow: outstanding > this.#options.maxOutstanding };
   }
 

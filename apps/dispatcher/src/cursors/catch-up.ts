@@ -9,7 +9,7 @@
 import { catchUpRoom, liveStream, type Cursor } from '#libs/core';
 import { OffsetOutOfRange } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from '../dispatch-endpoint.js';
-import type { ScannedRecord } from '../log-scan.js';
+import type { LogScan, ScannedRecord } from '../log-scan.js';
 import { newDelivery, prepareEvent } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
 import type { BulkDeliveries } from './bulk-deliveries.js';
@@ -63,13 +63,19 @@ const sentRecords = 100;
 const joinDistance = 500;
 /** Chunks that are sent while it stands still: it may have been W beyond its commit. */
 const mostTurns = 16;
-/** An endpoint whose place no scan stands at waits so long for its turn, while others can be served from theirs. */
-const patienceMs = 2_000;
+/** A join that could not be made is tried again after so long. */
+const joinEveryMs = 100;
+/** An endpoint that no scan meets waits so long for its turn, while others can be served … */
+const patienceMs = 10_000;
+/** … and a scan is opened for one of those so often, at most. */
+const openEveryMs = 2_000;
 
 /** Sends what frozen endpoints have missed, and lets them follow live again. */
 export class CatchUp {
   readonly #ports: CatchUpPorts;
   readonly #servedAt = new Map<string, number>();
+  #openedAt = Number.NEGATIVE_INFINITY;
+  #joinAgainAt = 0;
 
   constructor(ports: CatchUpPorts) {
     this.#ports = ports;
@@ -79,21 +85,26 @@ export class CatchUp {
   async turn(): Promise<boolean> {
     const { pipeline } = this.#ports;
     const members = this.#members();
-    const first = this.#choose(members);
-    if (first === undefined) return false;
     const to = this.#limit();
-    if (to - first.cursor.position > joinDistance) return this.#advance(first, members, to);
-    // What it takes to tell repeats is read back before the pipeline stands still.
-    if (first.cursor.position < to) await this.#ports.scans.at(first.cursor.position);
-    let joined = false;
     const near = members.filter(({ cursor }) => to - cursor.position <= joinDistance);
-    await pipeline.between(async (position) => {
-      joined = await this.#join(
-        near.map(({ endpoint }) => endpoint.endpointId),
-        position,
-      );
-    });
-    return joined;
+    if (near.length > 0 && this.#ports.monotonic() >= this.#joinAgainAt) {
+      const [lowest] = near.toSorted((a, b) => a.cursor.position - b.cursor.position);
+      // What it takes to tell repeats is read back before the pipeline stands still.
+      if (lowest !== undefined && lowest.cursor.position < to) await this.#scanAt(lowest.cursor.position);
+      let joined = false;
+      const endpointIds = near.map(({ endpoint }) => endpoint.endpointId);
+      await pipeline.between(async (position) => void (joined = await this.#join(endpointIds, position)));
+      if (joined) return true;
+      this.#joinAgainAt = this.#ports.monotonic() + joinEveryMs;
+    }
+    const first = this.#choose(members.filter((member) => !near.includes(member)));
+    return first === undefined ? false : this.#advance(first, members, to);
+  }
+
+  /** Nobody is behind for now: what scans hold is let go of. */
+  async rest(): Promise<void> {
+    this.#servedAt.clear();
+    await this.#ports.scans.close();
   }
 
   /** Up to where may be caught up: what lies beyond the commit may still be sent live by whoever has to repeat it. */
@@ -123,24 +134,39 @@ export class CatchUp {
     return room > 0 ? { cursor, endpoint, room, stoppedAt: null } : null;
   }
 
-  /** The one that was served longest ago, of those that a scan stands at if there are any. */
+  /**
+   * Opening a scan costs a read back of all that is needed to tell repeats. So one that is open goes on, and takes along whom
+   * it meets; another one is opened where the lowest stands, or for one that has waited for long.
+   */
   #choose(members: readonly Member[]): Member | undefined {
     const { scans } = this.#ports;
     const now = this.#ports.monotonic();
-    const servedAt = ({ cursor }: Member): number => this.#servedAt.get(cursor.endpointId) ?? -Infinity;
+    for (const { cursor } of members)
+      if (!this.#servedAt.has(cursor.endpointId)) this.#servedAt.set(cursor.endpointId, now);
+    const servedAt = ({ cursor }: Member): number => this.#servedAt.get(cursor.endpointId) ?? now;
     const byAge = members.toSorted((a, b) => servedAt(a) - servedAt(b));
     const [oldest] = byAge;
     if (oldest === undefined) return undefined;
-    const isPatient = now - servedAt(oldest) < patienceMs;
-    const chosen = isPatient ? (byAge.find(({ cursor }) => scans.has(cursor.position)) ?? oldest) : oldest;
-    this.#servedAt.set(chosen.cursor.endpointId, now);
-    return chosen;
+    if (now - servedAt(oldest) >= patienceMs && now - this.#openedAt >= openEveryMs) return oldest;
+    const [lowest = oldest, ...others] = members.toSorted((a, b) => a.cursor.position - b.cursor.position);
+    return (
+      byAge.find(({ cursor }) => scans.has(cursor.position)) ??
+      [lowest, ...others].find(({ cursor }) => scans.reaches(cursor.position)) ??
+      lowest
+    );
+  }
+
+  /** A scan at that position. */
+  async #scanAt(position: number): Promise<LogScan> {
+    const { scans, monotonic } = this.#ports;
+    if (!scans.reaches(position)) this.#openedAt = monotonic();
+    return scans.at(position);
   }
 
   /** Sends a chunk from where the first one stands to all that stand in it, and stores where they got to. */
   async #advance(first: Member, members: readonly Member[], to: number): Promise<boolean> {
-    const { scans, writer, cursors, tell } = this.#ports;
-    const scan = await scans.at(first.cursor.position);
+    const { scans, writer, cursors, tell, monotonic } = this.#ports;
+    const scan = await this.#scanAt(first.cursor.position);
     const chunk = await scan.peek(to, chunkRecords).catch(async (error: unknown) => {
       await scans.drop(scan);
       if (error instanceof OffsetOutOfRange && error.bounds.start > first.cursor.position) return error.bounds.start;
@@ -167,7 +193,10 @@ export class CatchUp {
       position: Math.max(cursor.position, Math.min(stoppedAt ?? end, end)),
     }));
     if (!(await writer.write(moves))) return false;
-    for (const { endpointId, position } of moves) cursors.book.move(endpointId, position);
+    for (const { endpointId, position } of moves) {
+      cursors.book.move(endpointId, position);
+      this.#servedAt.set(endpointId, monotonic());
+    }
     scan.advance(Math.min(first.stoppedAt ?? end, end));
     return true;
   }

@@ -80,6 +80,7 @@ export class CursorKeeper {
   stop(): void {
     this.#stopped = true;
     for (const unlisten of this.#unlisten.splice(0)) unlisten();
+    void this.#ports.catchUp.rest();
     this.#wake();
   }
 
@@ -110,6 +111,7 @@ export class CursorKeeper {
           'cursors do not move; tried again',
         );
       }
+      if (this.#ports.cursors.awake.size === 0) await this.#ports.catchUp.rest();
       if (this.#isAtRest()) await new Promise<void>((resolve) => (this.#wake = resolve));
       else await pause(around, waitMs);
     }

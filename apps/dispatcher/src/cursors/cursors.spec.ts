@@ -195,6 +195,27 @@ describe('a catch-up', () => {
     expect(of('ep_1')).toHaveLength(100);
   });
 
+  it('of many that stand at different places reads the log about once, and takes along whom it meets', async () => {
+    const ids = Array.from({ length: 8 }, (_, nth) => `ep_${nth}`);
+    for (const endpointId of ids) await posthorn.endpoint(endpointId);
+    const { view } = await posthorn.start();
+    for (const endpointId of ids) {
+      await posthorn.events(300);
+      await posthorn.time.advance(500);
+      await posthorn.endpoint(endpointId, { state: 'paused' });
+      await posthorn.time.advance(500);
+    }
+    await posthorn.events(300);
+    await posthorn.time.advance(1_000);
+    const before = view.recordsRead;
+    for (const endpointId of ids) await posthorn.endpoint(endpointId);
+    await posthorn.time.advance(20_000);
+    for (const endpointId of ids) expect(offsetsOf(of(endpointId))).toEqual(upTo(2_700));
+    expect(posthorn.processes[0]?.counts.joined).toBe(16);
+    // One by one it would be 10,800, and as much again that it takes to tell repeats.
+    expect(view.recordsRead - before).toBeLessThan(3 * 2_700);
+  });
+
   it('never reads beyond the commit: what lies there may still be sent live', async () => {
     await posthorn.endpoint('ep_1');
     const { view } = await posthorn.start();

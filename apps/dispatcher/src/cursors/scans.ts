@@ -1,4 +1,4 @@
-import type { TopicPartition } from '#libs/kafka';
+import { OffsetOutOfRange, type TopicPartition } from '#libs/kafka';
 import { LogScan, type LogScanPorts } from '../log-scan.js';
 
 const most = 3;
@@ -24,22 +24,42 @@ export class Scans {
 
   /** One that stands at `position`, or is led there. Throws `OffsetOutOfRange` when it is read and the log begins later. */
   async at(position: number): Promise<LogScan> {
-    const found =
-      this.#open.find((scan) => scan.position === position) ??
-      this.#open.find((scan) => scan.position < position && position - scan.position <= near);
-    const scan = found ?? (await LogScan.open(this.#at, position, this.#ports, null));
-    if (scan.position < position) {
-      await scan.peek(position, near);
-      scan.advance(position);
-    }
+    const scan = (await this.#ledTo(position)) ?? (await LogScan.open(this.#at, position, this.#ports, null));
     this.#open = [...this.#open.filter((one) => one !== scan), scan];
     while (this.#open.length > most) await this.#open.shift()?.close();
     return scan;
   }
 
+  /** Whether one stands there, or can be led there. */
+  reaches(position: number): boolean {
+    return this.#near(position) !== undefined;
+  }
+
   async drop(scan: LogScan): Promise<void> {
     this.#open = this.#open.filter((one) => one !== scan);
     await scan.close();
+  }
+
+  #near(position: number): LogScan | undefined {
+    return (
+      this.#open.find((scan) => scan.position === position) ??
+      this.#open.find((scan) => scan.position < position && position - scan.position <= near)
+    );
+  }
+
+  async #ledTo(position: number): Promise<LogScan | undefined> {
+    const scan = this.#near(position);
+    if (scan === undefined || scan.position === position) return scan;
+    try {
+      await scan.peek(position, near);
+      scan.advance(position);
+      return scan;
+    } catch (error) {
+      // The log begins beyond where it stands: it is of no use any more.
+      await this.drop(scan);
+      if (error instanceof OffsetOutOfRange) return undefined;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,16 @@
 import type { SimProcess } from './sim-process.js';
-import type { CursorStore } from './subjects.js';
+import type { CursorStore, ReplayStore } from './subjects.js';
 import type { World } from './world.js';
 
 /** A statement that has no answer is given up after so long; whether it happened is not known then. */
 const timeoutMs = 2_000;
 
 /** One process's connection to the database. @param die it dies in a write, which arrives so much later, in ms */
-export function simCursors(world: World, process: SimProcess, die: (lateMs: number) => void): CursorStore {
+export function simStores(
+  world: World,
+  process: SimProcess,
+  die: (lateMs: number) => void,
+): { readonly cursors: CursorStore; readonly replays: ReplayStore } {
   const { database } = world;
   const ask = <T>(work: () => Promise<T>, isWrite = false): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -34,7 +38,7 @@ export function simCursors(world: World, process: SimProcess, die: (lateMs: numb
     });
     return promise;
   };
-  return {
+  const cursors: CursorStore = {
     ping: () => ask(() => Promise.resolve()),
     takeOver: (partition) => ask(() => database.takeOver(partition)),
     write: (partition, epoch, changes) =>
@@ -46,4 +50,16 @@ export function simCursors(world: World, process: SimProcess, die: (lateMs: numb
     lookUp: (partition, endpointId) => ask(() => database.cursors.lookUp(partition, endpointId)),
     existing: (endpointIds) => ask(() => database.cursors.existing(endpointIds)),
   };
+  const replays: ReplayStore = {
+    parts: (ownedBy, replayId) => ask(() => database.replays.parts(ownedBy, replayId)),
+    checkpoint: (ownedBy, epoch, at) =>
+      ask(async () => {
+        const written = await database.replays.checkpoint(ownedBy, epoch, at);
+        world.trace.detail(() => `${process.name} ${ownedBy} epoch ${epoch} ${written} ${JSON.stringify(at)}`);
+        return written;
+      }, true),
+    openDeadLetters: (replayId, ids) => ask(() => database.replays.openDeadLetters(replayId, ids)),
+    pastSubscriptions: () => ask(() => database.replays.pastSubscriptions()),
+  };
+  return { cursors, replays };
 }
