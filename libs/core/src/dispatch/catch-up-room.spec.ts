@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { catchUpRoom, replayRoom } from './catch-up-room.js';
+import { catchUpRoom } from './catch-up-room.js';
 
 const room = (outstanding: number, unread: number, lately = 0): number => catchUpRoom({ outstanding, unread, lately });
 
@@ -18,13 +18,6 @@ it('is given out in slices', () => {
   expect(room(0, 50, 50)).toBe(0);
   expect(room(0, 80, 80)).toBe(0);
   expect(room(0, 999, 10)).toBe(1);
-});
-
-it('of a replay is given out in slices half as large', () => {
-  expect(replayRoom({ outstanding: 0, unread: 0, lately: 0 })).toBe(25);
-  expect(replayRoom({ outstanding: 0, unread: 20, lately: 20 })).toBe(5);
-  expect(replayRoom({ outstanding: 0, unread: 25, lately: 25 })).toBe(0);
-  expect(replayRoom({ outstanding: 990, unread: 0, lately: 0 })).toBe(10);
 });
 
 it('never lets more be outstanding than the bound and one trickle', () => {

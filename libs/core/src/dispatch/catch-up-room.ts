@@ -8,10 +8,8 @@ export interface EndpointLoad {
 
 /** Room that a worker's word opens is not used at once: it would work on nothing else for as long as that takes. */
 export const paceMs = 50;
-/** As much in a second as a worker, which tells how things stand every second, makes room for: 1,000. */
+/** As much in a second as a worker, which tells how things stand every second, makes room for. */
 const perSlice = 50;
-/** A replay is in no hurry: it leaves more to live deliveries. */
-const replayedPerSlice = 25;
 
 /** Outstanding up to which a catch-up sends at full speed: about what a lane holds in memory. */
 const comfortable = 1_000;
@@ -20,17 +18,12 @@ const most = 5_000;
 /** Between them: what waits may be old retries, which are no reason to keep back what is new. */
 const trickle = 100;
 
-/** How many deliveries a catch-up may send to an endpoint now. */
-export function catchUpRoom(load: EndpointLoad): number {
-  return Math.max(0, Math.min(roomOf(load), perSlice - load.lately));
+/** How many deliveries a catch-up or replay may send to an endpoint now. */
+export function catchUpRoom({ outstanding, unread, lately }: EndpointLoad): number {
+  return Math.max(0, Math.min(roomOf(outstanding, unread), perSlice - lately));
 }
 
-/** The same for a replay. @param load of its own stream */
-export function replayRoom(load: EndpointLoad): number {
-  return Math.max(0, Math.min(roomOf(load), replayedPerSlice - load.lately));
-}
-
-function roomOf({ outstanding, unread }: EndpointLoad): number {
+function roomOf(outstanding: number, unread: number): number {
   const load = outstanding + unread;
   if (load < comfortable) return comfortable - load;
   return unread === 0 && outstanding < most ? trickle : 0;
