@@ -45,6 +45,8 @@ export interface ReplayStanding {
 
 /** Few enough not to hold up live dispatch. */
 const sentRecords = 100;
+/** To an endpoint within a slice of `paceMs`: half as fast as a catch-up, which leaves more to live deliveries. */
+const mostPerSlice = 25;
 /** An endpoint that has so much outstanding, of whatever stream, gets nothing of a replay for now. */
 const mostOutstanding = 10_000;
 /** Where nothing was sent, so much reading may be done again after a crash: a checkpoint for each chunk costs more than it. */
@@ -164,7 +166,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
     const all = loads.of(endpointId, partition);
     const own = loads.of(endpointId, partition, this.#part.replayId);
     if (all === null || own === null || all.outstanding + all.unread >= mostOutstanding) return 0;
-    return catchUpRoom(own);
+    return Math.min(catchUpRoom(own), Math.max(0, mostPerSlice - own.lately));
   }
 
   /** Workers are told that nothing of it comes any more, in each partition that it addressed. */

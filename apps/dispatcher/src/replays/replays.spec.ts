@@ -132,7 +132,7 @@ describe('a replay of events', () => {
       slices.set(slice, (slices.get(slice) ?? 0) + 1);
     }
     expect(sent()).toHaveLength(700);
-    expect(Math.max(...slices.values())).toBe(50);
+    expect(Math.max(...slices.values())).toBe(25);
   });
 
   it('gives new ids where they are asked for, the same in each run', async () => {
@@ -179,13 +179,13 @@ describe('a replay of events', () => {
     posthorn.processes[0]!.view.answersLost = true;
     await replay();
     await posthorn.time.advance(500);
-    expect(sent()).toHaveLength(50);
+    expect(sent()).toHaveLength(25);
     expect(posthorn.replays.checkpoints).toBe(0);
     await posthorn.processes[0]!.view.kill();
     await posthorn.start();
     await posthorn.time.advance(3_000);
     const ids = sent().map(deliveryIdOf);
-    expect(ids).toHaveLength(150);
+    expect(ids).toHaveLength(125);
     expect(new Set(ids).size).toBe(100);
     expect(posthorn.replays.rows.get(`${replayId} 0`)?.done).toBe(true);
   });
