@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { catchUpRoom } from './catch-up-room.js';
+import { catchUpRoom, keepsUp } from './catch-up-room.js';
 
 const room = (outstanding: number, unread: number, lately = 0, lane = 1_000): number =>
   catchUpRoom({ outstanding, unread, lately, lane });
@@ -28,6 +28,17 @@ it('is given out in slices', () => {
   expect(room(0, 50, 50)).toBe(0);
   expect(room(0, 80, 80)).toBe(0);
   expect(room(0, 999, 10)).toBe(1);
+});
+
+it('is not in slices for what must not wait', () => {
+  expect(room(0, 40, 40)).toBe(10);
+  expect(catchUpRoom({ outstanding: 0, unread: 40, lately: 40, lane: 1_000 }, false)).toBe(960);
+});
+
+it('is soon there again for an endpoint whose worker keeps up', () => {
+  expect(keepsUp({ outstanding: 999, unread: 1_000, lately: 50, lane: 1_000 })).toBe(true);
+  expect(keepsUp({ outstanding: 1_000, unread: 0, lately: 0, lane: 1_000 })).toBe(false);
+  expect(keepsUp({ outstanding: 300, unread: 0, lately: 0, lane: 300 })).toBe(false);
 });
 
 it('never lets more be outstanding than the bound and one trickle', () => {

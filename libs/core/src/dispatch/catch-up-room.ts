@@ -21,14 +21,24 @@ const most = 5_000;
 /** Between it and what a lane holds: what waits may be old retries, which are no reason to keep back what is new. */
 const trickle = 100;
 
-/** How many deliveries a catch-up or replay may send to an endpoint now. */
-export function catchUpRoom({ outstanding, unread, lately, lane }: EndpointLoad): number {
-  return Math.max(0, Math.min(roomOf(outstanding, unread, Math.min(lane, most)), perSlice - lately));
+/**
+ * How many deliveries a catch-up or replay may send to an endpoint now.
+ * @param paced false: at once, whatever was sent within this slice, because something waits for it
+ */
+export function catchUpRoom(load: EndpointLoad, paced = true): number {
+  const room = roomOf(load);
+  return paced ? Math.max(0, Math.min(room, perSlice - load.lately)) : room;
 }
 
-/** @param comfortable outstanding up to which is sent at full speed */
-function roomOf(outstanding: number, unread: number, comfortable: number): number {
+/** Whether an endpoint that has no room now is about to have some: as soon as its worker has read what was sent. */
+export const keepsUp = (load: EndpointLoad): boolean => load.outstanding < comfortable(load);
+
+/** Outstanding up to which is sent at full speed. */
+const comfortable = ({ lane }: EndpointLoad): number => Math.min(lane, most);
+
+function roomOf(given: EndpointLoad): number {
+  const { outstanding, unread } = given;
   const load = outstanding + unread;
-  if (load < comfortable) return comfortable - load;
-  return unread === 0 && outstanding < most ? Math.min(trickle, comfortable) : 0;
+  if (load < comfortable(given)) return comfortable(given) - load;
+  return unread === 0 && outstanding < most ? Math.min(trickle, comfortable(given)) : 0;
 }
