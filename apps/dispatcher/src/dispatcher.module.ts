@@ -46,6 +46,7 @@ const CURSOR_DATABASE = Symbol('CursorDatabase');
             deliveryPartitions: topics.deliveryPartitions,
             maxEventBytes: config.maxEventBytes,
             repeatWindow: config.repeatWindow,
+            laneRecords: config.laneRecords,
           },
           metrics,
           surroundings(logger),

@@ -37,6 +37,8 @@ export interface DispatcherOptions {
   readonly commitIntervalMs?: number;
   /** How long a young event waits for a tenant that is not known yet. Default 2,000. */
   readonly tenantGraceMs?: number;
+  /** Deliveries that a worker holds in memory for one endpoint. Default 1,000. */
+  readonly laneRecords?: number;
   /** How long a circuit is open before its endpoint is frozen. Default 120,000. */
   readonly circuitFreezeMs?: number;
   /** Rules of DESIGN §5 that a simulation takes away. */
@@ -104,6 +106,7 @@ export class Dispatcher {
       {
         topic: topics.endpointStatus,
         partitions: deliveryPartitions,
+        laneRecords: options.laneRecords ?? 1_000,
         circuitFreezeMs: options.circuitFreezeMs ?? 120_000,
       },
       { feed, reader },

@@ -6,10 +6,10 @@
  * stored before live dispatch goes on: before it the endpoint is frozen, after it live, for whoever comes next.
  * Tests: catch-up.spec.ts, test/simulation.
  */
-import { catchUpRoom, liveStream, type Cursor } from '#libs/core';
+import { catchUpRoom, keepsUp, liveStream, type Cursor } from '#libs/core';
 import { OffsetOutOfRange } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from '../dispatch-endpoint.js';
-import type { LogScan, ScannedRecord } from '../log-scan.js';
+import type { ScannedRecord } from '../log-scan.js';
 import { newDelivery, prepareEvent } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
 import type { BulkDeliveries } from './bulk-deliveries.js';
@@ -19,6 +19,7 @@ import type { CursorRule, Pipeline } from './freezing.js';
 import type { FreezeWishes } from './freeze-wishes.js';
 import type { PartitionCursors } from './partition-cursors.js';
 import type { Scans } from './scans.js';
+import { Turns } from './turns.js';
 
 export interface CatchUpPorts {
   readonly pipeline: Pipeline;
@@ -65,45 +66,43 @@ const joinDistance = 500;
 const mostTurns = 16;
 /** A join that could not be made is tried again after so long. */
 const joinEveryMs = 100;
-/** An endpoint that no scan meets waits so long for its turn, while others can be served … */
-const patienceMs = 10_000;
-/** … and a scan is opened for one of those so often, at most. */
-const openEveryMs = 2_000;
 
 /** Sends what frozen endpoints have missed, and lets them follow live again. */
 export class CatchUp {
   readonly #ports: CatchUpPorts;
-  readonly #servedAt = new Map<string, number>();
-  #openedAt = Number.NEGATIVE_INFINITY;
+  readonly #turns: Turns;
   #joinAgainAt = 0;
 
   constructor(ports: CatchUpPorts) {
     this.#ports = ports;
+    this.#turns = new Turns(() => ports.monotonic());
   }
 
   /** Serves one endpoint, and those that stand near it. @returns whether there is more to do at once */
   async turn(): Promise<boolean> {
     const { pipeline } = this.#ports;
-    const members = this.#members();
     const to = this.#limit();
-    const near = members.filter(({ cursor }) => to - cursor.position <= joinDistance);
+    const near = this.#members().filter(({ cursor }) => to - cursor.position <= joinDistance);
     if (near.length > 0 && this.#ports.monotonic() >= this.#joinAgainAt) {
       const [lowest] = near.toSorted((a, b) => a.cursor.position - b.cursor.position);
       // What it takes to tell repeats is read back before the pipeline stands still.
-      if (lowest !== undefined && lowest.cursor.position < to) await this.#scanAt(lowest.cursor.position);
+      if (lowest !== undefined && lowest.cursor.position < to) await this.#ports.scans.at(lowest.cursor.position);
       let joined = false;
       const endpointIds = near.map(({ endpoint }) => endpoint.endpointId);
       await pipeline.between(async (position) => void (joined = await this.#join(endpointIds, position)));
       if (joined) return true;
       this.#joinAgainAt = this.#ports.monotonic() + joinEveryMs;
     }
-    const first = this.#choose(members.filter((member) => !near.includes(member)));
-    return first === undefined ? false : this.#advance(first, members, to);
+    // Where they stand by now.
+    const all = this.#members();
+    const far = all.filter(({ cursor }) => to - cursor.position > joinDistance);
+    const first = this.#turns.choose(far, this.#ports.scans);
+    return first === null ? false : this.#advance(first, all, to);
   }
 
   /** Nobody is behind for now: what scans hold is let go of. */
   async rest(): Promise<void> {
-    this.#servedAt.clear();
+    this.#turns.clear();
     await this.#ports.scans.close();
   }
 
@@ -113,77 +112,51 @@ export class CatchUp {
     return without.has('catch-up-below-commit') ? pipeline.reached : pipeline.committedTo;
   }
 
-  #members(): Member[] {
+  #members(paced = true): Member[] {
     const members: Member[] = [];
     const { book, awake } = this.#ports.cursors;
     for (const endpointId of awake) {
       const cursor = book.get(endpointId);
-      const member = cursor && this.#memberOf(cursor);
+      const member = cursor && this.#memberOf(cursor, paced);
       if (member) members.push(member);
     }
     return members;
   }
 
-  #memberOf(cursor: Cursor): Member | null {
+  /**
+   * Null: it is not to be sent to, or too slow to be waited for.
+   * @param paced whether it is sent to in slices; a join must not wait for the next one
+   */
+  #memberOf(cursor: Cursor, paced: boolean): Member | null {
     const { subscribers, wishes, loads, source } = this.#ports;
     const endpoint = subscribers.get(cursor.endpointId);
     if (endpoint === undefined || cursor.incarnation !== source.incarnation) return null;
     if (wishes.reasonFor(cursor.endpointId) !== null || cursor.position > this.#limit()) return null;
     const load = loads.of(cursor.endpointId, endpoint.partition);
-    const room = load === null ? 0 : catchUpRoom(load);
-    return room > 0 ? { cursor, endpoint, room, stoppedAt: null } : null;
+    const room = load === null ? 0 : catchUpRoom(load, paced);
+    if (load === null || (room === 0 && !keepsUp(load))) return null;
+    return { cursor, endpoint, room, stoppedAt: null };
   }
 
   /**
-   * Opening a scan costs a read back of all that is needed to tell repeats. So one that is open goes on, and takes along whom
-   * it meets; another one is opened where the lowest stands, or for one that has waited for long.
+   * Sends a chunk of a scan that reaches the first one to all that stand in it, each from its place on, and stores where they
+   * got to.
+   * @param all that are behind, also those that wait for their next slice: the scan does not leave them behind
    */
-  #choose(members: readonly Member[]): Member | undefined {
-    const { scans } = this.#ports;
-    const now = this.#ports.monotonic();
-    for (const { cursor } of members)
-      if (!this.#servedAt.has(cursor.endpointId)) this.#servedAt.set(cursor.endpointId, now);
-    const servedAt = ({ cursor }: Member): number => this.#servedAt.get(cursor.endpointId) ?? now;
-    const byAge = members.toSorted((a, b) => servedAt(a) - servedAt(b));
-    const [oldest] = byAge;
-    if (oldest === undefined) return undefined;
-    if (now - servedAt(oldest) >= patienceMs && now - this.#openedAt >= openEveryMs) return oldest;
-    const [lowest = oldest, ...others] = members.toSorted((a, b) => a.cursor.position - b.cursor.position);
-    return (
-      byAge.find(({ cursor }) => scans.has(cursor.position)) ??
-      [lowest, ...others].find(({ cursor }) => scans.reaches(cursor.position)) ??
-      lowest
-    );
-  }
-
-  /** A scan at that position. */
-  async #scanAt(position: number): Promise<LogScan> {
-    const { scans, monotonic } = this.#ports;
-    if (!scans.reaches(position)) this.#openedAt = monotonic();
-    return scans.at(position);
-  }
-
-  /** Sends a chunk from where the first one stands to all that stand in it, and stores where they got to. */
-  async #advance(first: Member, members: readonly Member[], to: number): Promise<boolean> {
-    const { scans, writer, cursors, tell, monotonic } = this.#ports;
-    const scan = await this.#scanAt(first.cursor.position);
+  async #advance(first: Member, all: readonly Member[], to: number): Promise<boolean> {
+    const { scans, writer, cursors, tell } = this.#ports;
+    if (!scans.covers(first.cursor.position)) this.#turns.opened();
+    const scan = await scans.at(first.cursor.position);
     const chunk = await scan.peek(to, chunkRecords).catch(async (error: unknown) => {
       await scans.drop(scan);
-      if (error instanceof OffsetOutOfRange && error.bounds.start > first.cursor.position) return error.bounds.start;
+      if (error instanceof OffsetOutOfRange) return error.bounds.start;
       throw error;
     });
-    if (typeof chunk === 'number') {
-      const changes = [{ kind: 'move', ...runOf(first.cursor), position: chunk }] as const;
-      tell.lost(first.cursor, chunk);
-      if (await writer.write(changes)) cursors.book.move(first.cursor.endpointId, chunk);
-      return true;
-    }
-    const here = members.filter(
-      ({ cursor }) => cursor.position >= first.cursor.position && cursor.position < chunk.end,
-    );
+    if (typeof chunk === 'number') return this.#skipTo(chunk, all);
+    const here = all.filter(({ cursor }) => cursor.position >= scan.position && cursor.position < chunk.end);
+    for (const { cursor, room } of here) if (room > 0) this.#turns.served(cursor.endpointId);
     const planned = this.#plan(chunk.items, here);
-    const next = planned[sentRecords]?.parsed.record.offset;
-    const end = next ?? chunk.end;
+    const end = planned[sentRecords]?.parsed.record.offset ?? chunk.end;
     const bulk = await this.#fill(planned.slice(0, sentRecords));
     if (!(await bulk.append())) return false;
     tell.caughtUp(bulk.size);
@@ -193,11 +166,19 @@ export class CatchUp {
       position: Math.max(cursor.position, Math.min(stoppedAt ?? end, end)),
     }));
     if (!(await writer.write(moves))) return false;
-    for (const { endpointId, position } of moves) {
-      cursors.book.move(endpointId, position);
-      this.#servedAt.set(endpointId, monotonic());
-    }
-    scan.advance(Math.min(first.stoppedAt ?? end, end));
+    for (const { endpointId, position } of moves) cursors.book.move(endpointId, position);
+    scan.advance(Math.min(end, ...moves.map(({ position }) => position)));
+    return true;
+  }
+
+  /** The log begins at `start`: what lies before it is lost to whoever stands there. */
+  async #skipTo(start: number, all: readonly Member[]): Promise<boolean> {
+    const { writer, cursors, tell } = this.#ports;
+    const lost = all.filter(({ cursor }) => cursor.position < start);
+    for (const { cursor } of lost) tell.lost(cursor, start);
+    const moves = lost.map(({ cursor }) => ({ kind: 'move' as const, ...runOf(cursor), position: start }));
+    if (!(await writer.write(moves))) return false;
+    for (const { endpointId } of moves) cursors.book.move(endpointId, start);
     return true;
   }
 
@@ -249,24 +230,21 @@ export class CatchUp {
   async #join(endpointIds: readonly string[], position: number): Promise<boolean> {
     const { pipeline, cursors, writer, tell, without } = this.#ports;
     if (!without.has('catch-up-below-commit') && !(await pipeline.commitAll())) return false;
-    const near = (): Member[] =>
-      endpointIds.flatMap((endpointId) => {
-        const cursor = cursors.book.get(endpointId);
-        return (cursor && this.#memberOf(cursor)) ?? [];
-      });
+    const isNear = ({ endpoint }: Member): boolean => endpointIds.includes(endpoint.endpointId);
     for (let turns = 0; turns < mostTurns; turns += 1) {
-      const behind = near().filter(({ cursor }) => cursor.position < position);
+      const all = this.#members(false);
+      const behind = all.filter((one) => isNear(one) && one.cursor.position < position && one.room > 0);
       const [first] = behind.toSorted((a, b) => a.cursor.position - b.cursor.position);
       if (first === undefined) break;
-      if (!(await this.#advance(first, behind, position))) return false;
+      if (!(await this.#advance(first, all, position))) return false;
     }
-    const arrived = near().filter(({ cursor }) => cursor.position === position);
+    const arrived = this.#members(false).filter((one) => isNear(one) && one.cursor.position === position);
     if (arrived.length === 0) return false;
     const ends = arrived.map(({ cursor }) => ({ kind: 'end' as const, ...runOf(cursor) }));
     if (!(await writer.write(ends))) return false;
     for (const { cursor } of arrived) {
       cursors.end(cursor);
-      this.#servedAt.delete(cursor.endpointId);
+      this.#turns.forget(cursor.endpointId);
     }
     tell.joined(arrived.length);
     return true;

@@ -9,6 +9,8 @@ export interface LoadsOptions {
   /** posthorn.endpoint-status. */
   readonly topic: string;
   readonly partitions: number;
+  /** Deliveries that a worker holds in memory for one endpoint. */
+  readonly laneRecords: number;
   /** How long a circuit is open before its endpoint is frozen, ms. */
   readonly circuitFreezeMs: number;
 }
@@ -117,7 +119,7 @@ export class EndpointLoads {
       unread += one.count;
       if (one.slice === slice) lately += one.count;
     }
-    return { outstanding: outstanding ?? 0, unread, lately };
+    return { outstanding: outstanding ?? 0, unread, lately, lane: this.#options.laneRecords };
   }
 
   /** `count` deliveries were sent, the last of which stands at `offset` of its partition. */

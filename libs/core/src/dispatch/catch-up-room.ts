@@ -4,6 +4,11 @@ export interface EndpointLoad {
   readonly unread: number;
   /** Of that, what was sent within the present slice of `paceMs`. */
   readonly lately: number;
+  /**
+   * Deliveries that its lane holds in memory. What is beyond spills over the retry topics, and an endpoint that wants order
+   * then waits for each piece of it as long as those take.
+   */
+  readonly lane: number;
 }
 
 /** Room that a worker's word opens is not used at once: it would work on nothing else for as long as that takes. */
@@ -11,20 +16,26 @@ export const paceMs = 50;
 /** As much in a second as a worker, which tells how things stand every second, makes room for. */
 const perSlice = 50;
 
-/** Outstanding up to which a catch-up sends at full speed: about what a lane holds in memory. */
-const comfortable = 1_000;
 /** Beyond it nothing more is sent: half of what freezes an endpoint. */
 const most = 5_000;
-/** Between them: what waits may be old retries, which are no reason to keep back what is new. */
+/** Between it and what a lane holds: what waits may be old retries, which are no reason to keep back what is new. */
 const trickle = 100;
 
-/** How many deliveries a catch-up or replay may send to an endpoint now. */
-export function catchUpRoom({ outstanding, unread, lately }: EndpointLoad): number {
-  return Math.max(0, Math.min(roomOf(outstanding, unread), perSlice - lately));
+/**
+ * How many deliveries a catch-up or replay may send to an endpoint now.
+ * @param paced false: at once, whatever was sent within this slice, because something waits for it
+ */
+export function catchUpRoom({ outstanding, unread, lately, lane }: EndpointLoad, paced = true): number {
+  const room = roomOf(outstanding, unread, Math.min(lane, most));
+  return paced ? Math.max(0, Math.min(room, perSlice - lately)) : room;
 }
 
-function roomOf(outstanding: number, unread: number): number {
+/** Whether an endpoint that has no room now is about to have some: as soon as its worker has read what was sent. */
+export const keepsUp = ({ outstanding, lane }: EndpointLoad): boolean => outstanding < Math.min(lane, most);
+
+/** @param comfortable outstanding up to which is sent at full speed */
+function roomOf(outstanding: number, unread: number, comfortable: number): number {
   const load = outstanding + unread;
   if (load < comfortable) return comfortable - load;
-  return unread === 0 && outstanding < most ? trickle : 0;
+  return unread === 0 && outstanding < most ? Math.min(trickle, comfortable) : 0;
 }
