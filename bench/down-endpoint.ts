@@ -1,6 +1,6 @@
 /** An endpoint that is down for long, beside others that are not: what waits for it waits in the log. */
-import { atPace } from './isolation.js';
-import { appendAll, eventOf } from './load.js';
+import { atPace, perSecond as livePerSecond } from './isolation.js';
+import { appendPaced, eventOf } from './load.js';
 import { lateOnes } from './order.js';
 import type { Platform } from './platform.js';
 import { switchedPrefix } from './receiver/messages.js';
@@ -15,9 +15,13 @@ export interface DownTime {
   readonly events: number;
   /** What was sent to its worker before it was frozen. */
   readonly dispatched: number;
-  /** Of the others' deliveries: before, and while the events of the one that is down come and wait. */
+  /** Of the others' deliveries: before, … */
   readonly aloneP99Ms: number;
+  /** … while the events of the one that is down come, 500 a second, … */
+  readonly comingP99Ms: number;
+  /** … and while they wait. */
   readonly p99Ms: number;
+  /** Of the last to the first. */
   readonly ratio: number;
   readonly workerMbBefore: number;
   /** While all of it waits. */
@@ -35,6 +39,7 @@ export interface DownTime {
 const fullSize = 20_000;
 const keys = 100;
 const seconds = 30;
+const comingPerSecond = 500;
 const caughtUpPerSecond = 100;
 const frozenMs = 60_000;
 const live = tenantsOf('down-live', 10);
@@ -60,13 +65,18 @@ export const downEndpoint = (stage: Stage): Promise<Figures<DownTime>> =>
     const { fields: alone } = await atPace(platform, answering(live), stage.size(seconds, 2), 'alone');
     const workerMbBefore = platform.residentMb('worker');
     const before = await platform.counted('dispatcher', dispatchedTotal);
-    const [{ fields: beside }] = await Promise.all([
-      atPace(platform, answering(live), stage.size(seconds, 2), 'beside'),
-      appendFor(platform, events, stage.size(seconds, 2)),
+    const comingSeconds = Math.max(2, Math.ceil(events / comingPerSecond));
+    const records = Array.from({ length: events }, (_, n) =>
+      platform.recordOf({ ...eventOf('down', down, n), subject: `key-${n % keys}` }),
+    );
+    const [{ fields: coming }] = await Promise.all([
+      atPace(platform, answering(live), comingSeconds, 'coming'),
+      appendPaced(platform.sender, records, comingPerSecond),
     ]);
     await platform.untilDispatched();
     if (events > 10_000) await untilFrozen(platform, endpoint);
-    const sentLive = stage.size(seconds, 2) * 100;
+    const { fields: waiting } = await atPace(platform, answering(live), stage.size(seconds, 2), 'waiting');
+    const sentLive = (comingSeconds + stage.size(seconds, 2)) * livePerSecond;
     const dispatched = (await platform.counted('dispatcher', dispatchedTotal)) - before - sentLive;
     const workerMbDown = platform.residentMb('worker');
 
@@ -82,8 +92,9 @@ export const downEndpoint = (stage: Stage): Promise<Figures<DownTime>> =>
         events,
         dispatched,
         aloneP99Ms: alone.p99Ms,
-        p99Ms: beside.p99Ms,
-        ratio: rounded(beside.p99Ms / alone.p99Ms, 2),
+        comingP99Ms: coming.p99Ms,
+        p99Ms: waiting.p99Ms,
+        ratio: rounded(waiting.p99Ms / alone.p99Ms, 2),
         workerMbBefore,
         workerMbDown,
         workerMbAfter: platform.residentMb('worker'),
@@ -96,22 +107,6 @@ export const downEndpoint = (stage: Stage): Promise<Figures<DownTime>> =>
       processes: used(),
     };
   });
-
-/** Over that time, in lots. */
-async function appendFor(platform: Platform, events: number, duration: number): Promise<void> {
-  const lots = Math.max(1, duration * 5);
-  const start = machineMs();
-  for (let lot = 0; lot < lots; lot += 1) {
-    const [from, to] = [Math.floor((events * lot) / lots), Math.floor((events * (lot + 1)) / lots)];
-    const records = Array.from({ length: to - from }, (_, i) => {
-      const n = from + i;
-      return platform.recordOf({ ...eventOf('down', down, n), subject: `key-${n % keys}` });
-    });
-    await appendAll(platform.sender, records);
-    const wait = start + (lot + 1) * 200 - machineMs();
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-}
 
 async function untilFrozen(platform: Platform, endpoint: string): Promise<void> {
   const deadline = machineMs() + frozenMs;

@@ -14,7 +14,7 @@ export interface Memory {
   readonly workerMbAfter: number;
 }
 
-const perSecond = 100;
+export const perSecond = 100;
 const drainMs = 120_000;
 const tenants = 10;
 const deadBacklog = 10_000;
@@ -65,7 +65,7 @@ function withTrouble(stage: Stage, name: string, behaviourOf: (n: number) => Beh
   return stage.onPlatform(layout, (platform) => atPace(platform, layout, stage.size(90, 2)));
 }
 
-/** Delays of the endpoints that answer, from just before the append to the receipt. */
+/** Delays of the endpoints that answer, 100 events/s, from just before the append to the receipt. */
 export async function atPace(
   platform: Platform,
   layout: readonly TenantLayout[],
