@@ -188,7 +188,7 @@ export class CatchUp {
       position: Math.max(cursor.position, Math.min(stoppedAt ?? end, end)),
     }));
     if (!(await writer.write(moves))) return false;
-    for (const { endpointId, position } of moves) cursors.book.move(endpointId, position);
+    for (const { endpointId, position } of moves) cursors.move(endpointId, position);
     scan.advance(Math.min(end, ...moves.map(({ position }) => position)));
     return true;
   }

@@ -126,6 +126,7 @@ export class CursorKeeper {
     await this.#lookUp();
     await freezing.freezeDue();
     await this.#endDeleted();
+    await freezing.renewRuns();
     while (!this.#stopped && (await catchUp.turn())) {
       await this.#endRuns();
       if (freezing.isDue) break;

@@ -122,6 +122,28 @@ describe('a paused endpoint', () => {
     expect([...posthorn.cursors.rowsOf(0).values()]).toEqual([]);
   });
 
+  it('that is paused again while it catches up gets a new run: workers need not remember the old one', async () => {
+    await posthorn.endpoint('ep_1');
+    await posthorn.start();
+    await posthorn.endpoint('ep_1', { state: 'paused' });
+    await posthorn.time.advance(1_000);
+    await posthorn.events(2_000);
+    await posthorn.time.advance(1_000);
+    await posthorn.endpoint('ep_1');
+    await posthorn.time.advance(600);
+    await posthorn.endpoint('ep_1', { state: 'paused' });
+    await posthorn.time.advance(2_000);
+    const [row] = [...posthorn.cursors.rowsOf(0).values()];
+    expect(posthorn.cursors.rowsOf(0).size).toBe(1);
+    expect(row?.position).toBe(of('ep_1').length);
+    const runs = of('ep_1').map(({ space }) => space);
+    expect(runs).not.toContain(row?.run);
+    expect(posthorn.ends().map(({ space }) => space)).toContain(runs[0]);
+    await posthorn.endpoint('ep_1');
+    await posthorn.time.advance(5_000);
+    expect(offsetsOf(of('ep_1'))).toEqual(upTo(2_000));
+  });
+
   it('that is deleted is not caught up: its run ends', async () => {
     await posthorn.endpoint('ep_1');
     await posthorn.start();

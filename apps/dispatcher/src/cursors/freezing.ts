@@ -1,3 +1,4 @@
+import type { Cursor } from '#libs/core';
 import type { CursorChange, CursorStore, FreezeReason } from './cursor-store.js';
 import type { CursorWriter } from './cursor-writer.js';
 import type { FreezeWishes, WishListener } from './freeze-wishes.js';
@@ -74,6 +75,32 @@ export class Freezing implements WishListener {
       await pipeline.between((position) => Promise.resolve(void (chosen = position)));
       await this.#freezeAt(chosen);
     } else await pipeline.between((position) => this.#freezeAt(position));
+  }
+
+  /**
+   * Runs that rest are ended, and begun anew where they stand: a space without an end is remembered by workers, and holds
+   * their log from being deleted, for as long as the endpoint rests. Of what another owner has sent we cannot know whether
+   * all of it is stored: its run goes on.
+   */
+  async renewRuns(): Promise<void> {
+    const { cursors, pipeline, writer, wishes } = this.#ports;
+    const changes: CursorChange[] = [];
+    const renewed: { readonly before: Cursor; readonly after: Cursor }[] = [];
+    for (const before of cursors.atRest()) {
+      const reason = wishes.reasonFor(before.endpointId);
+      if (reason === null || before.position > pipeline.committedTo || renewed.length >= mostAtOnce) continue;
+      this.#runs += 1;
+      const after: Cursor = { ...before, kind: 'freeze', run: this.#ports.newRun(this.#runs) };
+      const { endpointId, run, incarnation, position } = after;
+      changes.push({ kind: 'end', endpointId, run: before.run });
+      changes.push({ kind: 'freeze', endpointId, run, reason, incarnation, position });
+      renewed.push({ before, after });
+    }
+    if (renewed.length === 0 || !(await writer.write(changes))) return;
+    for (const { before, after } of renewed) {
+      cursors.end(before);
+      cursors.add(after, wishes.reasonFor(after.endpointId) !== null);
+    }
   }
 
   async #freezeAt(position: number): Promise<void> {

@@ -18,6 +18,8 @@ export class PartitionCursors implements LiveFilter {
   /** Endpoints that may have begun with a cursor which is not known yet: nothing is sent to them until it is. */
   readonly #unknown = new Map<string, string>();
 
+  /** Runs in which we have sent something, all of it stored: endpoint → run. */
+  readonly #moved = new Map<string, string>();
   /** Frozen, though nothing wishes them to be: they catch up. */
   readonly awake = new Set<string>();
 
@@ -62,6 +64,22 @@ export class PartitionCursors implements LiveFilter {
   add(cursor: Cursor, wished: boolean): void {
     this.book.add(cursor);
     this.wished(cursor.endpointId, wished);
+  }
+
+  /** All below `position` was sent, acknowledged and stored by us. */
+  move(endpointId: string, position: number): void {
+    this.book.move(endpointId, position);
+    const cursor = this.book.get(endpointId);
+    if (cursor !== undefined) this.#moved.set(endpointId, cursor.run);
+  }
+
+  /** Those that stay frozen for now, with a run of which nothing is on its way. */
+  *atRest(): Iterable<Cursor> {
+    for (const [endpointId, run] of this.#moved) {
+      const cursor = this.book.get(endpointId);
+      if (cursor?.run !== run) this.#moved.delete(endpointId);
+      else if (!this.awake.has(endpointId)) yield cursor;
+    }
   }
 
   /** Whether it should be frozen. */
