@@ -9,6 +9,7 @@ import { flood, steadyEvent } from './chaos-events.js';
 import { ChaosWorld } from './chaos-world.js';
 import { ownerOf } from './owners.js';
 import { PacedLoad } from './paced-load.js';
+import { whileUnstored } from './unstored.js';
 
 interface Part {
   readonly partition: number;
@@ -28,6 +29,8 @@ const eventsPerSecond = full ? 200 : 50;
 const history = full ? 20_000 : 4_000;
 const kills = full ? 7 : 3;
 const wantedEnd = { isReplayed: true, backfilled: 'live', paused: 'live' };
+/** Long enough for a send after the last one that was stored. */
+const unstoredMs = 400;
 const sendAtOnce = 500;
 /** Of these, with the replay on its way. */
 const killsOfReplay = 3;
@@ -43,9 +46,10 @@ interface Kill {
 }
 
 /**
- * Dispatchers are killed with -9 again and again, always one that runs a replay or lets an endpoint catch up, while events
- * arrive, one endpoint begins in the past, and another is paused or resumed right before. Real: all. Workers live, so that nothing
- * at all may come twice. Judged from the log and the receivers' records; each `it` is one question about the same run.
+ * Dispatchers are killed with -9 again and again, always one that runs a replay or lets an endpoint catch up, with something
+ * sent that was not stored, while events arrive, one endpoint begins in the past, and another is paused or resumed right
+ * before. Real: all. Workers live, so that nothing at all may come twice. Judged from the log and the receivers' records;
+ * each `it` is one question about the same run.
  */
 describe('cursors and replays whose dispatchers die', () => {
   let world: ChaosWorld;
@@ -88,7 +92,12 @@ describe('cursors and replays whose dispatchers die', () => {
       const owner = moved === undefined ? null : ownerOf(platform, moved.partition);
       return moved === undefined || owner === null ? null : { ...now, ...moved, victim: owner };
     }, waiting);
-    await platform.kill(victim);
+    // It dies with something sent that it could not store: of the replay, or of the endpoints that catch up.
+    const table = nth % 2 === 0 ? 'replay_partitions' : 'cursors';
+    await whileUnstored(world.test.services.databaseUrl, table, async () => {
+      await sleep(unstoredMs);
+      await platform.kill(victim);
+    });
     const states = { backfill: (await backlogOf(backfilled)).state, paused: (await backlogOf(paused)).state };
     killed.push({ sending, position, ...states });
   }

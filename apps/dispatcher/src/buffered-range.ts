@@ -59,15 +59,23 @@ export class BufferedRange<T> {
   }
 
   async close(): Promise<void> {
-    await this.#range?.batches.return?.();
+    const range = this.#range;
     this.#range = null;
+    await range?.batches.return?.();
   }
 
   async #fetch(to: number): Promise<void> {
     this.#range ??= { batches: this.#reader.range(this.#at, this.#fetchedTo, to)[Symbol.asyncIterator](), to };
-    const next = await this.#range.batches.next();
+    const range = this.#range;
+    const next = await range.batches.next().catch((error: unknown) => {
+      // A generator that has thrown says afterwards that all was read.
+      if (this.#range === range) this.#range = null;
+      throw error;
+    });
     if (next.done === true) {
-      this.#fetchedTo = this.#range.to;
+      // One that was closed meanwhile is not at its end.
+      if (this.#range !== range) return;
+      this.#fetchedTo = range.to;
       this.#range = null;
       return;
     }

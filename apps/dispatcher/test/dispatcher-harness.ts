@@ -244,10 +244,15 @@ export class Harness {
   }
 
   /** The owner of its partition has read all that is there, and tells how the endpoint stands. */
-  async tellStatus(endpointId: string, status: Partial<EndpointStatus>): Promise<void> {
+  async tellStatus(
+    endpointId: string,
+    status: Partial<EndpointStatus>,
+    ofPartition: Partial<EndpointStatus> = {},
+  ): Promise<void> {
     const partition = this.partitionOf(endpointId);
-    await this.#tell(partition, endpointId, status);
-    await this.tellPartition(partition);
+    const streams = [{ stream: 'live', outstanding: status.outstanding ?? 0 }];
+    await this.#tell(partition, endpointId, { streams, ...status });
+    await this.tellPartition(partition, ofPartition);
   }
 
   async tellPartition(partition: number, status: Partial<EndpointStatus> = {}): Promise<void> {

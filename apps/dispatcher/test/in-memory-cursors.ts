@@ -9,9 +9,12 @@ export class InMemoryCursors implements CursorStore {
   readonly endpoints = new Set<string>();
   /** It does not answer, and nothing happens. */
   isAway = false;
+  /** How often somebody was about to freeze. */
+  pings = 0;
   readonly #lost = new Map<string, number>();
 
   ping(): Promise<void> {
+    this.pings += 1;
     return this.#answer('ping', () => undefined);
   }
 

@@ -54,11 +54,17 @@ export class ProcessView implements KafkaLog {
 
   /** How many records were read by ranges. */
   recordsRead = 0;
+  /** So many of the next fetches of ranges fail. */
+  rangeFailures = 0;
 
   reader() {
     const inner = this.#log.reader();
     const counted = async function* (this: ProcessView, ...[at, from, to]: Parameters<typeof inner.range>) {
       for await (const records of inner.range(at, from, to)) {
+        if (this.rangeFailures > 0) {
+          this.rangeFailures -= 1;
+          throw new Error('no answer');
+        }
         this.recordsRead += records.length;
         yield records;
       }

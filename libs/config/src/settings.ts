@@ -128,7 +128,7 @@ export const settings = {
   laneRecords: count(
     'POSTHORN_LANE_RECORDS',
     1_000,
-    'Deliveries that wait in memory for one endpoint before the rest spills to a retry topic.',
+    'Deliveries that wait in memory for one endpoint before the rest spills to a retry topic. Dispatchers catch up no further.',
     { least: 1, most: 1_000_000 },
   ),
   laneBytes: count('POSTHORN_LANE_BYTES', 8_388_608, 'The same bound in bytes.', { least: 1_024, most: 1_073_741_824 }),

@@ -85,7 +85,8 @@ export class SourceLog {
     const cursors: History['cursors'][number][] = [];
     for (const [i, place] of this.#places.entries()) {
       const { start, end } = bounds[i] ?? { start: 0, end: 0 };
-      const position = Math.max(start, found?.[i] ?? start);
+      // What came between the two answers must not be left out: "none since then" may be answered with a later end.
+      const position = Math.max(start, Math.min(found?.[i] ?? start, end));
       cursors.push({ partition: place.partition, incarnation: incarnationOf(place, commits[i] ?? null), position });
       if (start === 0 || position > start) continue;
       shortened.push(place.partition);

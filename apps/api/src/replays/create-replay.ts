@@ -84,11 +84,11 @@ export class ReplayCreation {
     return new ReplaySelection({ tenantId, eventTypes, filter: filterOf(filter), subscriptions });
   }
 
-  /** Those that are named, or all of the tenant. */
+  /** Those that are named, or all active ones of the tenant: a replay would wait for the others. */
   async #endpoints({ tenantId, endpointIds }: CreateReplayBody): Promise<readonly Endpoint[]> {
     if ((await this.ports.tenants.get(tenantId)) === null) throw unknownTenant(tenantId);
     const endpoints = endpointIds === undefined ? await this.#all(tenantId) : await this.#named(tenantId, endpointIds);
-    if (endpoints.length === 0) throw new AppError('nothing-to-replay', 'The tenant has no endpoint.');
+    if (endpoints.length === 0) throw new AppError('nothing-to-replay', 'The tenant has no active endpoint.');
     return endpoints;
   }
 
@@ -108,7 +108,7 @@ export class ReplayCreation {
     const endpoints: Endpoint[] = [];
     for (let cursor: string | undefined; ;) {
       const page = await this.ports.endpoints.list({ tenantId, limit: endpointsAtOnce, cursor });
-      endpoints.push(...page.data);
+      endpoints.push(...page.data.filter(({ state }) => state === 'active'));
       if (page.nextCursor === null) return endpoints;
       cursor = page.nextCursor;
     }

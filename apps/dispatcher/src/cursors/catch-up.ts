@@ -19,6 +19,7 @@ import type { CursorRule, Pipeline } from './freezing.js';
 import type { FreezeWishes } from './freeze-wishes.js';
 import type { PartitionCursors } from './partition-cursors.js';
 import type { Scans } from './scans.js';
+import type { Turnstile } from '../turnstile.js';
 import { Turns } from './turns.js';
 
 export interface CatchUpPorts {
@@ -30,6 +31,7 @@ export interface CatchUpPorts {
   readonly subscribers: Pick<Subscribers, 'match'> & { get(endpointId: string): DispatchEndpoint | undefined };
   readonly events: Pick<EventReader, 'decode'>;
   readonly scans: Scans;
+  readonly turnstile: Turnstile;
   newBulk(): BulkDeliveries;
   /** Of one record, key included. */
   readonly maxRecordBytes: number;
@@ -80,13 +82,14 @@ export class CatchUp {
 
   /** Serves one endpoint, and those that stand near it. @returns whether there is more to do at once */
   async turn(): Promise<boolean> {
-    const { pipeline } = this.#ports;
+    const { pipeline, scans, turnstile } = this.#ports;
     const to = this.#limit();
-    const near = this.#members().filter(({ cursor }) => to - cursor.position <= joinDistance);
+    // Nothing is stopped for an endpoint that has no room for the rest.
+    const near = this.#members(false).filter(
+      ({ cursor, room }) => to - cursor.position <= Math.min(joinDistance, room),
+    );
     if (near.length > 0 && this.#ports.monotonic() >= this.#joinAgainAt) {
-      const [lowest] = near.toSorted((a, b) => a.cursor.position - b.cursor.position);
-      // What it takes to tell repeats is read back before the pipeline stands still.
-      if (lowest !== undefined && lowest.cursor.position < to) await this.#ports.scans.at(lowest.cursor.position);
+      await this.#prepare(near, to);
       let joined = false;
       const endpointIds = near.map(({ endpoint }) => endpoint.endpointId);
       await pipeline.between(async (position) => void (joined = await this.#join(endpointIds, position)));
@@ -95,9 +98,28 @@ export class CatchUp {
     }
     // Where they stand by now.
     const all = this.#members();
-    const far = all.filter(({ cursor }) => to - cursor.position > joinDistance);
-    const first = this.#turns.choose(far, this.#ports.scans);
-    return first === null ? false : this.#advance(first, all, to);
+    const far = all.filter(({ cursor }) => to > cursor.position);
+    const first = this.#turns.choose(far, scans);
+    return first === null ? false : turnstile.pass(() => this.#advance(first, all, to));
+  }
+
+  /** Before the pipeline stands still: what it takes to tell repeats is read back, and the schemas are loaded. */
+  async #prepare(near: readonly Member[], to: number): Promise<void> {
+    const [lowest] = near.toSorted((a, b) => a.cursor.position - b.cursor.position);
+    if (lowest === undefined || lowest.cursor.position >= to) return;
+    const scan = await this.#ports.scans.at(lowest.cursor.position);
+    try {
+      const { items } = await scan.peek(to, chunkRecords);
+      const wanted = this.#plan(
+        items,
+        near.map((member) => ({ ...member })),
+      );
+      await this.#ports.events.decode(wanted.map(({ parsed }) => parsed));
+    } catch (error) {
+      // What is lost is told when it is skipped.
+      if (!(error instanceof OffsetOutOfRange)) throw error;
+      await this.#ports.scans.drop(scan);
+    }
   }
 
   /** Nobody is behind for now: what scans hold is let go of. */
@@ -132,7 +154,7 @@ export class CatchUp {
     const endpoint = subscribers.get(cursor.endpointId);
     if (endpoint === undefined || cursor.incarnation !== source.incarnation) return null;
     if (wishes.reasonFor(cursor.endpointId) !== null || cursor.position > this.#limit()) return null;
-    const load = loads.of(cursor.endpointId, endpoint.partition);
+    const load = loads.of(cursor.endpointId, endpoint.partition, liveStream);
     const room = load === null ? 0 : catchUpRoom(load, paced);
     if (load === null || (room === 0 && !keepsUp(load))) return null;
     return { cursor, endpoint, room, stoppedAt: null };

@@ -1,7 +1,6 @@
 import { liveStream, paceMs, partitionFor } from '#libs/core';
 import type { EndOfSpace } from '#libs/contracts';
 import type { Appending } from '../appending.js';
-import type { Turnstile } from '../turnstile.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
@@ -18,7 +17,6 @@ export interface KeeperPorts {
   readonly store: CursorStore;
   readonly freezing: Freezing;
   readonly catchUp: CatchUp;
-  readonly turnstile: Turnstile;
   readonly wishes: FreezeWishes;
   readonly directory: {
     get(endpointId: string): DispatchEndpoint | undefined;
@@ -124,11 +122,11 @@ export class CursorKeeper {
   }
 
   async #round(): Promise<void> {
-    const { freezing, catchUp, turnstile } = this.#ports;
+    const { freezing, catchUp } = this.#ports;
     await this.#lookUp();
     await freezing.freezeDue();
     await this.#endDeleted();
-    while (!this.#stopped && (await turnstile.pass(() => catchUp.turn()))) {
+    while (!this.#stopped && (await catchUp.turn())) {
       await this.#endRuns();
       if (freezing.isDue) break;
     }

@@ -291,17 +291,49 @@ describe('an endpoint that overflows, or whose circuit stays open', () => {
     expect(counts.joined).toBe(2);
   });
 
-  it('is one of the fattest of a partition that holds too much', async () => {
+  it('is one of the fattest of a partition that holds too much, until half of that is gone', async () => {
     for (const endpointId of ['ep_1', 'ep_2', 'ep_3']) await posthorn.endpoint(endpointId);
     const { counts } = await posthorn.start();
-    const there = ['ep_1', 'ep_2', 'ep_3'].filter((id) => posthorn.partitionOf(id) === posthorn.partitionOf('ep_1'));
-    for (const [nth, endpointId] of there.entries()) {
-      await posthorn.tellStatus(endpointId, { outstanding: 9_000 - 3_000 * nth });
-    }
-    await posthorn.tellPartition(posthorn.partitionOf('ep_1'), { outstanding: 2 * 9_000, overflow: true });
-    await posthorn.time.advance(1_000);
-    expect(counts.frozen).toBe(2);
+    posthorn.workersStop();
+    const partition = posthorn.partitionOf('ep_1');
+    const there = ['ep_1', 'ep_2', 'ep_3'].filter((id) => posthorn.partitionOf(id) === partition);
+    const tell = async (outstanding: number): Promise<void> => {
+      const all = { outstanding, overflow: outstanding > 500 };
+      for (const [nth, id] of there.entries()) await posthorn.tellStatus(id, { outstanding: 300 - nth }, all);
+      await posthorn.time.advance(1_000);
+    };
+    for (let told = 0; told < 5; told += 1) await tell(600);
+    // Once, however often it is told, and whatever each of them has outstanding.
+    expect(counts).toMatchObject({ frozen: 2, joined: 0 });
     expect([...posthorn.cursors.rowsOf(0).values()]).toMatchObject([{ endpointId: 'ep_1' }]);
+    await tell(400);
+    expect(counts).toMatchObject({ frozen: 2, joined: 0 });
+    await tell(300);
+    expect(counts).toMatchObject({ frozen: 2, joined: 2 });
+  });
+
+  it('is no matter of what a replay has outstanding: neither is it frozen for that, nor kept from catching up', async () => {
+    await posthorn.endpoint('ep_1', { state: 'paused' });
+    const { counts } = await posthorn.start();
+    await posthorn.time.advance(1_000);
+    await posthorn.events(20);
+    const streams = [{ stream: 'replay:1', outstanding: 20_000 }];
+    await posthorn.tellStatus('ep_1', { outstanding: 20_000, overflow: true, streams });
+    await posthorn.endpoint('ep_1');
+    await posthorn.time.advance(2_000);
+    expect(of('ep_1')).toHaveLength(20);
+    expect(counts).toMatchObject({ frozen: 2, joined: 2 });
+  });
+
+  it('goes on being told of when a record cannot be read', async () => {
+    await posthorn.endpoint('ep_1');
+    const { counts, lines } = await posthorn.start();
+    const partition = posthorn.partitionOf('ep_1');
+    await posthorn.append(topics.endpointStatus, partition, 'ep_1', Buffer.from('no record of ours'));
+    await posthorn.tellStatus('ep_1', { outstanding: 10_001, overflow: true });
+    await posthorn.time.advance(1_000);
+    expect(lines.join()).toContain('how an endpoint stands is unreadable');
+    expect(counts.frozen).toBe(2);
   });
 });
 
@@ -333,6 +365,23 @@ describe('a backfill', () => {
     posthorn.cursors.isAway = false;
     await posthorn.time.advance(5_000);
     expect(offsetsOf(of('ep_1'))).toEqual(upTo(10));
+  });
+
+  it('that is paused from the beginning waits without holding anything up', async () => {
+    const { view } = await posthorn.start();
+    posthorn.cursors.backfill(0, 'ep_1', 'b_1', 0);
+    posthorn.cursors.backfill(1, 'ep_1', 'b_1', 0);
+    await posthorn.endpoint('ep_1', { backfill: 'b_1', state: 'paused' });
+    await posthorn.events(10);
+    await posthorn.time.advance(2_000);
+    const { pings } = posthorn.cursors;
+    await posthorn.time.advance(10_000);
+    expect(posthorn.cursors.pings).toBe(pings);
+    expect(of('ep_1')).toEqual([]);
+    await posthorn.endpoint('ep_1', { backfill: 'b_1' });
+    await posthorn.time.advance(3_000);
+    expect(offsetsOf(of('ep_1'))).toEqual(upTo(10));
+    expect(view.dead).toBe(false);
   });
 
   it('that has joined is live for the next owner, too', async () => {

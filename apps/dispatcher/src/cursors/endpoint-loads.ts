@@ -1,5 +1,5 @@
 import type { EndpointStatus } from '#libs/contracts';
-import { compareEpochs, fattest, paceMs, type EndpointLoad, type WriterEpoch } from '#libs/core';
+import { compareEpochs, fattest, liveStream, paceMs, type EndpointLoad, type WriterEpoch } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { backoffMs, messageOf, pause, type Surroundings } from '../surroundings.js';
@@ -42,8 +42,10 @@ interface Sent {
 class PartitionWord {
   epoch: WriterEpoch = { era: -1, generation: -1 };
   readTo = 0;
-  /** By the broker's clock. */
-  toldAt = Number.NEGATIVE_INFINITY;
+  /** When the partition's own record came, by our monotonic clock: the broker's may differ from ours. */
+  heardAt = Number.NEGATIVE_INFINITY;
+  /** Endpoints that were frozen because the partition held so much. */
+  relieved: { readonly endpointIds: readonly string[]; readonly outstanding: number } | null = null;
   readonly endpoints = new Map<string, Told>();
   /** What was sent and may not have been read, by endpoint. */
   readonly sent = new Map<string, Sent[]>();
@@ -105,7 +107,7 @@ export class EndpointLoads {
    */
   of(endpointId: string, partition: number, stream: string | null = null): EndpointLoad | null {
     const word = this.#words[partition];
-    if (word === undefined || this.#around.now() - word.toldAt > staleAfterMs) return null;
+    if (word === undefined || this.#around.monotonic() - word.heardAt > staleAfterMs) return null;
     const told = word.endpoints.get(endpointId);
     if (told !== undefined && told.circuitOpenUntil !== null) return null;
     const outstanding = stream === null ? told?.outstanding : told?.streams.get(stream);
@@ -161,7 +163,15 @@ export class EndpointLoads {
     }
     const word = this.#words[partition];
     if (word === undefined || this.#closed) return;
-    for (const record of records) this.#apply(word, partition, record);
+    for (const record of records) {
+      try {
+        this.#apply(word, partition, record);
+      } catch (error) {
+        // Advice that cannot be read is none.
+        const { offset } = record;
+        this.#around.log.error({ partition, offset, reason: messageOf(error) }, 'how an endpoint stands is unreadable');
+      }
+    }
   }
 
   #apply(word: PartitionWord, partition: number, record: LogRecord): void {
@@ -177,12 +187,12 @@ export class EndpointLoads {
     }
     if (key === `partition:${partition}`) {
       word.readTo = status.readTo;
-      word.toldAt = record.timestamp;
+      word.heardAt = this.#around.monotonic();
       // Whoever tells of the partition tells of its endpoints, too: what is not told anew does not hold any more.
       for (const [endpointId, { at }] of word.endpoints) {
         if (record.timestamp - at > staleAfterMs) this.#forget(word, endpointId);
       }
-      if (status.overflow) this.#relieve(word, status.outstanding);
+      this.#relieve(word, status);
     } else this.#note(word, status, record.timestamp);
   }
 
@@ -192,16 +202,26 @@ export class EndpointLoads {
     const openSince = circuitOpenUntil === null ? null : (before?.openSince ?? at);
     const streams = new Map(status.streams.map((one) => [one.stream, one.outstanding]));
     word.endpoints.set(status.key, { at, outstanding, streams, circuitOpenUntil, openSince, overflow });
-    if (overflow) this.#wishes.set(status.key, 'load', 'overflow');
+    // What replays have outstanding is no reason to hold up what is live.
+    const live = streams.get(liveStream) ?? 0;
+    if (overflow && live * 2 >= outstanding) this.#wishes.set(status.key, 'load', 'overflow');
     else if (openSince !== null && at - openSince >= this.#options.circuitFreezeMs) {
       this.#wishes.set(status.key, 'load', 'circuit');
-    } else if (circuitOpenUntil === null && outstanding < relaxedBelow) this.#wishes.set(status.key, 'load', null);
+    } else if (circuitOpenUntil === null && live < relaxedBelow) this.#wishes.set(status.key, 'load', null);
   }
 
   /** The partition holds too much: the fattest endpoints are followed no longer, until half of it is gone. */
-  #relieve(word: PartitionWord, outstanding: number): void {
-    const weights = [...word.endpoints].map(([endpointId, told]) => ({ endpointId, outstanding: told.outstanding }));
-    for (const endpointId of fattest(weights, outstanding / 2)) this.#wishes.set(endpointId, 'load', 'overflow');
+  #relieve(word: PartitionWord, { overflow, outstanding }: EndpointStatus): void {
+    const { relieved } = word;
+    if (overflow && relieved === null) {
+      const weights = [...word.endpoints].map(([endpointId, told]) => ({ endpointId, outstanding: told.outstanding }));
+      const endpointIds = fattest(weights, outstanding / 2);
+      word.relieved = { endpointIds, outstanding };
+      for (const endpointId of endpointIds) this.#wishes.set(endpointId, 'partition', 'overflow');
+    } else if (relieved !== null && !overflow && outstanding * 2 <= relieved.outstanding) {
+      word.relieved = null;
+      for (const endpointId of relieved.endpointIds) this.#wishes.set(endpointId, 'partition', null);
+    }
   }
 
   #forget(word: PartitionWord, endpointId: string): void {

@@ -1,6 +1,7 @@
 import type { FreezeReason } from './cursor-store.js';
 
-type Cause = 'state' | 'load';
+/** `load`: its own. `partition`: it is one of the fattest of a partition that holds too much. */
+type Cause = 'state' | 'load' | 'partition';
 
 export interface WishListener {
   /** It should be frozen in every source partition; null: no longer. */
@@ -9,22 +10,21 @@ export interface WishListener {
 
 /** Which endpoints should not be followed live, and why: their state as configured, and what workers tell of their load. */
 export class FreezeWishes {
-  readonly #state = new Map<string, FreezeReason>();
-  readonly #load = new Map<string, FreezeReason>();
+  readonly #wishes = {
+    state: new Map<string, FreezeReason>(),
+    load: new Map<string, FreezeReason>(),
+    partition: new Map<string, FreezeReason>(),
+  } as const;
   readonly #listeners = new Set<WishListener>();
 
   reasonFor(endpointId: string): FreezeReason | null {
-    return this.#state.get(endpointId) ?? this.#load.get(endpointId) ?? null;
-  }
-
-  /** Those of one cause. */
-  of(cause: Cause): ReadonlyMap<string, FreezeReason> {
-    return cause === 'state' ? this.#state : this.#load;
+    const { state, load, partition } = this.#wishes;
+    return state.get(endpointId) ?? load.get(endpointId) ?? partition.get(endpointId) ?? null;
   }
 
   set(endpointId: string, cause: Cause, reason: FreezeReason | null): void {
     const before = this.reasonFor(endpointId);
-    const wishes = cause === 'state' ? this.#state : this.#load;
+    const wishes = this.#wishes[cause];
     if (reason === null) wishes.delete(endpointId);
     else wishes.set(endpointId, reason);
     const now = this.reasonFor(endpointId);
@@ -34,7 +34,8 @@ export class FreezeWishes {
   /** Tells what is wished now, and from now on. @returns how to stop */
   listen(listener: WishListener): () => void {
     this.#listeners.add(listener);
-    for (const endpointId of new Set([...this.#state.keys(), ...this.#load.keys()])) {
+    const all = Object.values(this.#wishes).flatMap((wishes) => [...wishes.keys()]);
+    for (const endpointId of new Set(all)) {
       listener.wishChanged(endpointId, this.reasonFor(endpointId));
     }
     return () => void this.#listeners.delete(listener);

@@ -25,6 +25,8 @@ export interface FreezingPorts {
   readonly incarnation: number;
   /** Rules of DESIGN §5 that a test takes away. */
   readonly without: ReadonlySet<CursorRule>;
+  /** Never the same again, also when PostgreSQL was set back to an earlier state. */
+  newRun(nth: number): string;
   frozen(count: number): void;
 }
 
@@ -49,8 +51,8 @@ export class Freezing implements WishListener {
 
   wishChanged(endpointId: string, reason: FreezeReason | null): void {
     this.#ports.cursors.wished(endpointId, reason !== null);
-    if (reason === null) this.#wished.delete(endpointId);
-    else if (this.#ports.cursors.book.get(endpointId) === undefined) this.#wished.set(endpointId, reason);
+    if (reason === null || this.#ports.cursors.book.get(endpointId) !== undefined) this.#wished.delete(endpointId);
+    else this.#wished.set(endpointId, reason);
   }
 
   /** It is live again, or was never frozen: a wish that stands counts anew. */
@@ -83,7 +85,7 @@ export class Freezing implements WishListener {
       if (cursors.toLookUp.has(endpointId)) continue;
       if (cursors.book.get(endpointId) !== undefined) continue;
       this.#runs += 1;
-      const run = `f${writer.epoch}.${this.#runs}`;
+      const run = this.#ports.newRun(this.#runs);
       changes.push({ kind: 'freeze', endpointId, run, reason, incarnation, position });
     }
     if (!(await writer.write(changes))) return;

@@ -77,6 +77,7 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     wishes,
     incarnation,
     without,
+    newRun: (nth) => `f${epoch}.${around.now().toString(36)}.${nth}`,
     frozen: (count) => counts.endpointsFrozen(count),
   });
   for (const cursor of cursors.book) {
@@ -105,6 +106,7 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     subscribers: directory,
     events,
     scans: new Scans(at, ports),
+    turnstile: ports.turnstile,
     newBulk,
     maxRecordBytes: ports.maxRecordBytes,
     source: { partition, incarnation },
@@ -123,7 +125,6 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     store,
     freezing,
     catchUp,
-    turnstile: ports.turnstile,
     wishes,
     directory,
     appending,

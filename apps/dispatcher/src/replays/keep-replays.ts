@@ -36,6 +36,12 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
     appending,
     newBulk: () =>
       new BulkDeliveries({ appending, encoder: codecs.delivery, topic: deliveries.topic, limits: shared.send, loads }),
+    async endOf({ source, partition, incarnation: of }) {
+      if (source === 'events' && of !== incarnation) return -1;
+      const topic = source === 'events' ? ports.topics.events : ports.topics.deadLetters;
+      const [bounds] = await shared.reader.bounds([{ topic, partition }]);
+      return bounds?.end ?? -1;
+    },
     maxRecordBytes: shared.maxRecordBytes,
     endOfSpace: codecs.endOfSpace,
     deliveries,
@@ -45,7 +51,7 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
       around.log.error({ replayId, partition, records }, 'the log no longer reaches back to where a replay stands');
     },
   };
-  const newRun = (part: ReplayPart, standing: ReplayStanding): ReplayRun | null => {
+  const newRun = (part: ReplayPart, standing: ReplayStanding): ReplayRun => {
     const { partition } = part;
     if (part.source === 'dead-letters') {
       const source = new DeadLetterSource(
@@ -58,11 +64,6 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
         },
       );
       return new ReplayRun(part, standing, source, runPorts);
-    }
-    if (part.incarnation !== incarnation) {
-      const { replayId } = part;
-      around.log.error({ replayId, partition }, 'a replay names offsets of another log: cancel it, and create it anew');
-      return null;
     }
     const { reader, events, repeatWindow } = shared;
     const source = new EventSource(

@@ -4,7 +4,7 @@ import type { Appending } from '../appending.js';
 import type { DirectoryListener } from '../endpoint-directory.js';
 import { messageOf, pause, type Surroundings } from '../surroundings.js';
 import type { Turnstile } from '../turnstile.js';
-import type { ReplayRun, ReplayStanding } from './replay-run.js';
+import type { ReplayRun, ReplayStanding, Turn } from './replay-run.js';
 import type { ReplayPart, ReplayStore } from './replay-store.js';
 
 export interface ReplayKeeperPorts {
@@ -17,8 +17,7 @@ export interface ReplayKeeperPorts {
   readonly pipeline: { readonly isBusy: boolean };
   readonly turnstile: Turnstile;
   readonly appending: Pick<Appending, 'drained'>;
-  /** Null: it cannot be run here, which was told. */
-  newRun(part: ReplayPart, standing: ReplayStanding): ReplayRun | null;
+  newRun(part: ReplayPart, standing: ReplayStanding): ReplayRun;
   readonly around: Surroundings;
 }
 
@@ -35,7 +34,13 @@ const mostYields = 5;
 interface Running {
   readonly run: ReplayRun;
   waitsSince: number | null;
+  /** How often in a row it could not get on, and when it is looked at again. */
+  vain: number;
+  nextAt: number;
 }
+
+/** Waits between looks at a replay that cannot get on, ms: 100, 200, … 3,200. */
+const vainMs = (vain: number): number => lookAgainMs * 2 ** Math.min(vain, 5);
 
 /** Runs what replays ask of one source partition, in turn. */
 export class ReplayKeeper {
@@ -75,10 +80,12 @@ export class ReplayKeeper {
 
   #changed(replayId: string, config: ReplayConfig | null, version: number): void {
     let isKnown = false;
-    for (const [name, { run }] of this.#running) {
+    for (const [name, one] of this.#running) {
+      const { run } = one;
       if (!name.startsWith(`${replayId} `)) continue;
       isKnown = true;
       if (config !== null) run.standing = { state: config.state, version };
+      one.nextAt = 0;
     }
     if (!isKnown && config !== null) this.#toRead.add(replayId);
     this.#wake();
@@ -89,7 +96,8 @@ export class ReplayKeeper {
     while (!this.#stopped) {
       try {
         await this.#read();
-        if (this.#running.size === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+        if (this.#running.size === 0 && this.#toRead.size === 0)
+          await new Promise<void>((resolve) => (this.#wake = resolve));
         else if (!(await this.#round())) await pause(around, lookAgainMs);
       } catch (error) {
         if (this.#stopped) return;
@@ -109,36 +117,58 @@ export class ReplayKeeper {
         const name = `${part.replayId} ${part.partition}`;
         // Its record says how it stands; it is read before, or to be read yet.
         const standing = directory.replays().get(part.replayId);
-        const run = standing === undefined || this.#running.has(name) ? null : this.#ports.newRun(part, standing);
-        if (run !== null) this.#running.set(name, { run, waitsSince: null });
+        if (standing === undefined || this.#running.has(name)) continue;
+        this.#running.set(name, { run: this.#ports.newRun(part, standing), waitsSince: null, vain: 0, nextAt: 0 });
       }
     }
   }
 
   /** A turn for each of the first ones. @returns whether one of them got on */
   async #round(): Promise<boolean> {
-    const { around, turnstile } = this.#ports;
+    const { around } = this.#ports;
     let moved = false;
     for (const [name, one] of [...this.#running].slice(0, mostAtOnce)) {
+      if (around.monotonic() < one.nextAt) continue;
       await this.#yield();
       if (this.#stopped) return false;
-      const turn = await turnstile.pass(() => one.run.turn());
+      const turn = await this.#turn(one.run);
       if (this.#stopped) return false;
       if (turn === 'ended') this.#running.delete(name);
-      if (turn !== 'waits') {
-        one.waitsSince = null;
+      if (turn === 'waits') await this.#putOff(name, one);
+      else {
+        Object.assign(one, { waitsSince: null, vain: 0 });
         moved = true;
-        continue;
-      }
-      one.waitsSince ??= around.monotonic();
-      if (this.#running.size > mostAtOnce && around.monotonic() - one.waitsSince > patienceMs) {
-        one.waitsSince = null;
-        await one.run.rest();
-        this.#running.delete(name);
-        this.#running.set(name, one);
       }
     }
     return moved;
+  }
+
+  /** What is wrong with one replay is its own affair. */
+  async #turn(run: ReplayRun): Promise<Turn> {
+    const { around, turnstile, ownedBy } = this.#ports;
+    try {
+      return await turnstile.pass(() => run.turn());
+    } catch (error) {
+      const { replayId } = run;
+      around.log.warn(
+        { replayId, partition: ownedBy, reason: messageOf(error) },
+        'a replay does not move; tried again',
+      );
+      return 'waits';
+    }
+  }
+
+  /** It is looked at again later, the later the longer it waits; its place goes to another one that has none. */
+  async #putOff(name: string, one: Running): Promise<void> {
+    const now = this.#ports.around.monotonic();
+    one.nextAt = now + vainMs(one.vain);
+    one.vain += 1;
+    one.waitsSince ??= now;
+    if (this.#running.size <= mostAtOnce || now - one.waitsSince <= patienceMs) return;
+    one.waitsSince = null;
+    await one.run.rest();
+    this.#running.delete(name);
+    this.#running.set(name, one);
   }
 
   async #yield(): Promise<void> {

@@ -25,6 +25,8 @@ export interface ReplayRunPorts {
   readonly directory: { get(endpointId: string): DispatchEndpoint | undefined };
   readonly appending: Appending;
   newBulk(): BulkDeliveries;
+  /** End of the partition of its source, as far as it is of the same log; -1: it is not. */
+  endOf(part: ReplayPart): Promise<number>;
   readonly maxRecordBytes: number;
   readonly endOfSpace: { encode(end: EndOfSpace): Buffer };
   readonly deliveries: { readonly topic: string; readonly partitions: number };
@@ -65,6 +67,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
   #unstored = 0;
   #storedAt = Number.NEGATIVE_INFINITY;
   #reached: number;
+  #isChecked = false;
   standing: ReplayStanding;
   readonly #source: ReplaySource<C>;
   readonly #ports: ReplayRunPorts;
@@ -75,6 +78,10 @@ export class ReplayRun<C extends Candidate = Candidate> {
     this.standing = standing;
     this.#source = source;
     this.#ports = ports;
+  }
+
+  get replayId(): string {
+    return this.#part.replayId;
   }
 
   async turn(): Promise<Turn> {
@@ -102,6 +109,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
 
   async #advance(): Promise<Turn> {
     if (!this.#hasRoom()) return 'waits';
+    await this.#check();
     const { candidates, end } = await this.#source.peek(this.#part.to);
     const { chosen, upTo } = this.#choose(candidates, end);
     if (upTo === this.#reached) return 'waits';
@@ -125,6 +133,14 @@ export class ReplayRun<C extends Candidate = Candidate> {
       replayed: this.#source.replayed(chosen.map(({ candidate }) => candidate)),
     });
     return stored ? 'moved' : 'waits';
+  }
+
+  /** Of another log, after a move: what it names is not there, and may never be. */
+  async #check(): Promise<void> {
+    if (this.#isChecked) return;
+    const end = await this.#ports.endOf(this.#part);
+    if (this.#part.to > end) throw new Error('it names offsets of another log: cancel it, and create it anew');
+    this.#isChecked = true;
   }
 
   /** The checkpoint is the floor of what is sent: it may stay behind, but nobody may take for stored what is not. */

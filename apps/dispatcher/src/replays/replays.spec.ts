@@ -190,6 +190,30 @@ describe('a replay of events', () => {
     expect(posthorn.replays.rows.get(`${replayId} 0`)?.done).toBe(true);
   });
 
+  it('is not over because a fetch failed: nothing of it is skipped', async () => {
+    const { view } = posthorn.processes[0]!;
+    view.rangeFailures = 3;
+    await replay();
+    await posthorn.time.advance(10_000);
+    expect(view.rangeFailures).toBe(0);
+    expect(offsets()).toEqual(upTo(100));
+  });
+
+  it('that cannot go on does not keep the others from it, and ends when it is cancelled', async () => {
+    await replay({ replayId: 'replay:bad', filter: { unknown: {} } });
+    await replay({ replayId: 'replay:foreign', to: 1_000_000 });
+    await replay({ replayId: 'replay:old', incarnation: 7 });
+    await replay();
+    await posthorn.time.advance(10_000);
+    expect(offsets()).toEqual(upTo(100));
+    for (const id of ['replay:bad', 'replay:foreign', 'replay:old']) {
+      expect(offsets(id)).toEqual([]);
+      await posthorn.replayRecord(id, 'cancelled');
+    }
+    await posthorn.time.advance(10_000);
+    expect([...posthorn.replays.rows.values()].map(({ done }) => done)).toEqual([true, true, true, true]);
+  });
+
   it('of a log that no longer reaches back goes on where that begins, and says so', async () => {
     await posthorn.log.administration().deleteRecordsBefore([{ topic: topics.events, partition: 0, offset: 30 }]);
     await replay();

@@ -31,13 +31,14 @@ it('is given out in slices', () => {
 });
 
 it('is not in slices for what must not wait', () => {
-  expect(catchUpRoom({ outstanding: 0, unread: 40, lately: 40, lane: 1_000 })).toBe(10);
+  expect(room(0, 40, 40)).toBe(10);
   expect(catchUpRoom({ outstanding: 0, unread: 40, lately: 40, lane: 1_000 }, false)).toBe(960);
 });
 
 it('is soon there again for an endpoint whose worker keeps up', () => {
   expect(keepsUp({ outstanding: 999, unread: 1_000, lately: 50, lane: 1_000 })).toBe(true);
   expect(keepsUp({ outstanding: 1_000, unread: 0, lately: 0, lane: 1_000 })).toBe(false);
+  expect(keepsUp({ outstanding: 300, unread: 0, lately: 0, lane: 300 })).toBe(false);
 });
 
 it('never lets more be outstanding than the bound and one trickle', () => {

@@ -25,17 +25,20 @@ const trickle = 100;
  * How many deliveries a catch-up or replay may send to an endpoint now.
  * @param paced false: at once, whatever was sent within this slice, because something waits for it
  */
-export function catchUpRoom({ outstanding, unread, lately, lane }: EndpointLoad, paced = true): number {
-  const room = roomOf(outstanding, unread, Math.min(lane, most));
-  return paced ? Math.max(0, Math.min(room, perSlice - lately)) : room;
+export function catchUpRoom(load: EndpointLoad, paced = true): number {
+  const room = roomOf(load);
+  return paced ? Math.max(0, Math.min(room, perSlice - load.lately)) : room;
 }
 
 /** Whether an endpoint that has no room now is about to have some: as soon as its worker has read what was sent. */
-export const keepsUp = ({ outstanding, lane }: EndpointLoad): boolean => outstanding < Math.min(lane, most);
+export const keepsUp = (load: EndpointLoad): boolean => load.outstanding < comfortable(load);
 
-/** @param comfortable outstanding up to which is sent at full speed */
-function roomOf(outstanding: number, unread: number, comfortable: number): number {
+/** Outstanding up to which is sent at full speed. */
+const comfortable = ({ lane }: EndpointLoad): number => Math.min(lane, most);
+
+function roomOf(given: EndpointLoad): number {
+  const { outstanding, unread } = given;
   const load = outstanding + unread;
-  if (load < comfortable) return comfortable - load;
-  return unread === 0 && outstanding < most ? Math.min(trickle, comfortable) : 0;
+  if (load < comfortable(given)) return comfortable(given) - load;
+  return unread === 0 && outstanding < most ? Math.min(trickle, comfortable(given)) : 0;
 }
