@@ -72,7 +72,7 @@ describe('replays', () => {
   }
   async function begin(path: string, body: object = {}): Promise<Replay> {
     const { status, body: replay } = await test.platform.request<Replay>('POST', path, body);
-    if (status !== 201 && status !== 202) throw new Error(`${path} answered ${status}: ${JSON.stringify(replay)}`);
+    if (status !== 201 && status !== 202) throw new Error(`${path}: ${status} ${JSON.stringify(replay)}`);
     return replay;
   }
   const replayTo = (endpoint: EndpointUnderTest, body: object = {}): Promise<Replay> =>
