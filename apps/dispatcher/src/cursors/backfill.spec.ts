@@ -3,8 +3,8 @@
  * workers (their status records), time. Asserted: what stands in the log, in which dedupe space.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Delivery } from '#libs/contracts';
 import { Harness } from '../../test/dispatcher-harness.js';
+import { offsetsOf, sentTo, upTo } from '../../test/sent.js';
 
 let posthorn: Harness;
 beforeEach(async () => {
@@ -13,9 +13,7 @@ beforeEach(async () => {
   posthorn.workersTell();
 });
 
-const offsetsOf = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ sourceOffset }) => sourceOffset);
-const upTo = (end: number): number[] => Array.from({ length: end }, (_, offset) => offset);
-const of = (endpointId: string) => posthorn.deliveries().filter((one) => one.endpointId === endpointId);
+const of = (endpointId: string) => sentTo(posthorn, endpointId);
 
 describe('a backfill', () => {
   it('gives an endpoint history first, then what comes, without gap or repeat', async () => {
