@@ -62,6 +62,19 @@ describe('a backfill', () => {
     expect(view.dead).toBe(false);
   });
 
+  it('whose endpoint is deleted before its cursors are looked up is ended all the same', async () => {
+    await posthorn.start();
+    posthorn.cursors.backfill(0, 'ep_1', 'b_1', 0);
+    posthorn.cursors.backfill(1, 'ep_1', 'b_1', 0);
+    posthorn.cursors.isAway = true;
+    await posthorn.endpoint('ep_1', { backfill: 'b_1' });
+    await posthorn.deleteEndpoint('ep_1');
+    await posthorn.time.advance(1_000);
+    posthorn.cursors.isAway = false;
+    await posthorn.time.advance(5_000);
+    expect([...posthorn.cursors.rowsOf(0).values(), ...posthorn.cursors.rowsOf(1).values()]).toEqual([]);
+  });
+
   it('that has joined is live for the next owner, too', async () => {
     const first = await posthorn.start();
     posthorn.cursors.backfill(0, 'ep_1', 'b_1', 0);

@@ -42,7 +42,9 @@ export class PartitionCursors implements LiveFilter {
 
   /** An endpoint's configuration was read; undefined: it is gone. */
   met(endpointId: string, endpoint: Pick<DispatchEndpoint, 'backfill'> | undefined): void {
-    const run = endpoint?.backfill ?? null;
+    // Deleted before it was looked up: its cursor is there all the same, and must be ended.
+    if (endpoint === undefined) return;
+    const run = endpoint.backfill;
     if (run === null || this.#known.has(run)) this.#unknown.delete(endpointId);
     else this.#unknown.set(endpointId, run);
   }
