@@ -23,6 +23,13 @@ const injected = [
   'failedPosts',
   'unansweredPosts',
   'calm',
+  'frozen',
+  'joined',
+  'caughtUp',
+  'backfilled',
+  'replays',
+  'lostQuery',
+  'diedInWrite',
 ];
 
 describe('the worker and the dispatcher, under whatever happens', () => {

@@ -242,7 +242,8 @@ export class Outcomes {
         partition.ledger.settle(copy);
         return;
       }
-      const early = entry.early.filter((one) => one.hop <= next.hop && one.offset !== offset);
+      const isIt = (one: Entry['early'][number]): boolean => one.offset === offset && one.tracker === tracker;
+      const early = entry.early.filter((one) => one.hop <= next.hop && !isIt(one));
       entry.early = entry.early.filter((one) => one.hop > next.hop);
       partition.ledger.advance(entry, next.hop, [...early, copy]);
       if (then === 'stays') {
