@@ -1,6 +1,7 @@
 /**
- * Freezing, and coming back. Real: every stage of the dispatcher, the codec. Doubled: the log (in memory), PostgreSQL (in memory), the
- * workers (their status records), time. Asserted: what stands in the log, in which dedupe space.
+ * Freezing, and coming back.
+ * Real: every stage of the dispatcher, the codec. Doubled: the log (in memory), PostgreSQL (in memory), the workers (their
+ * status records), time. Asserted: what stands in the log, in which dedupe space.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Harness } from '../../test/dispatcher-harness.js';
