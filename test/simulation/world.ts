@@ -1,4 +1,11 @@
-import { tenantKey, topicNames, type EndpointConfig, type ReplayState, type TopicNames } from '#libs/contracts';
+import {
+  plainContent,
+  tenantKey,
+  topicNames,
+  type EndpointConfig,
+  type ReplayState,
+  type TopicNames,
+} from '#libs/contracts';
 import { decodeCommitMetadata, firstCommitMetadata } from '#libs/core';
 import { partitionName, type Committed, type OutgoingRecord, type PartitionCommit } from '#libs/kafka';
 import { Broker } from './broker.js';
@@ -170,6 +177,7 @@ export class World {
       circuit: null,
       resolutions: [],
       backfill: null,
+      ...plainContent,
       ...config,
       ...before,
       ...changes,

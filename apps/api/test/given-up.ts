@@ -75,6 +75,8 @@ const aDeadLetter = (
     scheduledSince: null,
     haltedAt: null,
     space: '',
+    renderKind: null,
+    members: null,
   },
 });
 

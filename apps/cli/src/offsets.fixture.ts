@@ -144,6 +144,8 @@ export function aDelivery(changes: Partial<Delivery>): Delivery {
     scheduledSince: null,
     haltedAt: null,
     space: '',
+    renderKind: null,
+    members: null,
     ...changes,
   };
 }
@@ -175,6 +177,7 @@ function anAttempt(changes: Partial<Attempt>): Attempt {
     dueAt: null,
     workerId: 'worker-1',
     orderingKey: null,
+    batch: null,
     ...changes,
   };
 }

@@ -87,6 +87,8 @@ const copy = (writer: Delivery['writer']): Buffer =>
     scheduledSince: null,
     haltedAt: null,
     space: '',
+    renderKind: null,
+    members: null,
   });
 
 describe('topics create', () => {

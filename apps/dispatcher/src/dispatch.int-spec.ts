@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { tenantKey, topicNames, topicSpecs, type Delivery } from '#libs/contracts';
+import { plainContent, tenantKey, topicNames, topicSpecs, type Delivery } from '#libs/contracts';
 import { deliveryIdOf, scheduleOf } from '#libs/core';
 import { connectKafka, type LogRecord } from '#libs/kafka';
 import { connectDatabase, Cursors, migrate, ReplayParts, type Database } from '#libs/persistence';
@@ -169,6 +169,7 @@ it('dispatches each binding, rejects what is wrong, and goes on after a hand-ove
         circuit: null,
         resolutions: [],
         backfill: null,
+        ...plainContent,
       }),
     },
   ]);

@@ -61,5 +61,7 @@ export function newDelivery(
     scheduledSince: null,
     haltedAt: null,
     space,
+    renderKind: null,
+    members: null,
   };
 }

@@ -9,6 +9,7 @@ import {
   type EndpointConfig,
   type EndpointStatus,
   type ReplayState,
+  plainContent,
 } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
@@ -162,6 +163,7 @@ export class Harness {
       circuit: null,
       resolutions: [],
       backfill: null,
+      ...plainContent,
       ...change,
     });
     this.cursors.endpoints.add(endpointId);

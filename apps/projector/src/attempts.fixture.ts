@@ -29,6 +29,7 @@ export function anAttempt(changes: Partial<Attempt> = {}): Attempt {
     dueAt: null,
     workerId: 'worker-1',
     orderingKey: null,
+    batch: null,
     ...changes,
   };
 }
@@ -69,6 +70,8 @@ export function aDeadLetter(deliveryId: string): DeadLetter {
       scheduledSince: null,
       haltedAt: null,
       space: '',
+      renderKind: null,
+      members: null,
     },
     reason: 'exhausted',
     at: 1_800_000_001_000,

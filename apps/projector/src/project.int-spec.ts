@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { attemptSchema, deadLetterSchema, type Attempt, type DeadLetter } from '#libs/contracts';
+import { attemptSchema, deadLetterSchema, plainContent, type Attempt, type DeadLetter } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import { connectKafka, InMemoryLog, type KafkaLog } from '#libs/kafka';
 import {
@@ -271,6 +271,7 @@ describe('the projection', () => {
       adaptiveConcurrency: true,
       rateLimit: null,
       circuit: null,
+      ...plainContent,
     } as const;
     await endpoints.create({ ...fresh, secrets: [], maxInFlight: 1, timeoutMs: 1, retry: scheduleOf([]) }, 1);
     const gone = anAttempt({ outcome: 'disable', deadLetterReason: 'gone' });

@@ -132,7 +132,7 @@ async function oldestOf(parts: readonly Part[], { reader, topics }: RebuildPorts
 
 /** As it stood in the log, as far as the fold asks: the row of its delivery has the rest. */
 function asLogged(delivery: DeliveryRecord, attempt: AttemptRecord): Attempt {
-  return { ...delivery, ...attempt, pos: 0 };
+  return { ...delivery, ...attempt, pos: 0, batch: null };
 }
 
 /** How far the log is taken over: what is not projected yet is the projectors' to do, with all that follows from it. */

@@ -105,6 +105,7 @@ export function attemptOf(
     dueAt: facts.dueAt ?? null,
     workerId,
     orderingKey: delivery.orderingKey,
+    batch: null,
   };
 }
 

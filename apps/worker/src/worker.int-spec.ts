@@ -2,7 +2,7 @@
 // and the api's records are written by the test. Facts: what the receiver got, what stands in the topics.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { topicNames, topicSpecs, type Attempt, type Delivery, type EndpointConfig } from '#libs/contracts';
+import { plainContent, topicNames, topicSpecs, type Attempt, type Delivery, type EndpointConfig } from '#libs/contracts';
 import {
   firstCommitMetadata,
   scheduleOf,
@@ -140,6 +140,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     },
     resolutions: [],
     backfill: null,
+    ...plainContent,
     revision: 1,
     updatedAt: Date.now(),
   };
@@ -182,6 +183,8 @@ async function deliver(endpointId: string, configVersion: number, count: number)
       scheduledSince: null,
       haltedAt: null,
       space: '',
+      renderKind: null,
+      members: null,
     };
     const partition = partitionFor(endpointId, layout.deliveryPartitions);
     return { topic: topics.deliveries, partition, key: endpointId, value: codecs.delivery.encode(delivery) };

@@ -1,3 +1,4 @@
+export * from './endpoint-content.js';
 export * from './headers.js';
 export * from './platform-schemas.generated.js';
 export type * from './records.generated.js';

@@ -223,6 +223,36 @@ export const attemptSchema = {
       ],
       "doc": "Ordering key of the delivery.",
       "default": null
+    },
+    {
+      "name": "batch",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "BatchPlace",
+          "doc": "Where it stood in the batch that was POSTed.",
+          "fields": [
+            {
+              "name": "id",
+              "type": "string",
+              "doc": "The webhook-id of the batch."
+            },
+            {
+              "name": "size",
+              "type": "int",
+              "doc": "How many events it had."
+            },
+            {
+              "name": "place",
+              "type": "int",
+              "doc": "Of this one among them, from 0."
+            }
+          ]
+        }
+      ],
+      "doc": "Null: it was POSTed alone.",
+      "default": null
     }
   ]
 } as const;
@@ -469,6 +499,27 @@ export const deadLetterSchema = {
             "type": "string",
             "doc": "Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's.",
             "default": ""
+          },
+          {
+            "name": "renderKind",
+            "type": [
+              "null",
+              "string"
+            ],
+            "doc": "What kind of fault renderError is: `transformation`, `version` or `too-large`.",
+            "default": null
+          },
+          {
+            "name": "members",
+            "type": [
+              "null",
+              {
+                "type": "array",
+                "items": "posthorn.Delivery"
+              }
+            ],
+            "doc": "Of a batch: the deliveries that travel in one POST, by ascending pos; their bodies make up its body. Null: it is one event.",
+            "default": null
           }
         ]
       },
@@ -737,6 +788,27 @@ export const deliverySchema = {
       "type": "string",
       "doc": "Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's.",
       "default": ""
+    },
+    {
+      "name": "renderKind",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "What kind of fault renderError is: `transformation`, `version` or `too-large`.",
+      "default": null
+    },
+    {
+      "name": "members",
+      "type": [
+        "null",
+        {
+          "type": "array",
+          "items": "posthorn.Delivery"
+        }
+      ],
+      "doc": "Of a batch: the deliveries that travel in one POST, by ascending pos; their bodies make up its body. Null: it is one event.",
+      "default": null
     }
   ]
 } as const;
@@ -1118,6 +1190,105 @@ export const endpointConfigSchema = {
       ],
       "doc": "Run of the cursors that it was created with; null: it began live. A dispatcher looks them up before it sends to it.",
       "default": null
+    },
+    {
+      "name": "filters",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "JSON array of filter dialects that must all match (libs/filters); null: every event of its types.",
+      "default": null
+    },
+    {
+      "name": "versions",
+      "type": {
+        "type": "map",
+        "values": "int"
+      },
+      "doc": "Event type to the version that it gets; 0: the newest.",
+      "default": {}
+    },
+    {
+      "name": "latestByDefault",
+      "type": "boolean",
+      "doc": "Of a type that is not in `versions`: the newest version instead of the first. True in records that knew no versions.",
+      "default": true
+    },
+    {
+      "name": "format",
+      "type": {
+        "type": "enum",
+        "name": "EndpointFormat",
+        "symbols": [
+          "structured",
+          "binary",
+          "standard",
+          "data"
+        ]
+      },
+      "doc": "CloudEvents structured or binary, the payload of Standard Webhooks, or the bare data.",
+      "default": "structured"
+    },
+    {
+      "name": "headers",
+      "type": {
+        "type": "map",
+        "values": "string"
+      },
+      "doc": "Request headers of its own; not secret.",
+      "default": {}
+    },
+    {
+      "name": "compression",
+      "type": {
+        "type": "enum",
+        "name": "EndpointCompression",
+        "symbols": [
+          "none",
+          "gzip"
+        ]
+      },
+      "doc": "Of request bodies.",
+      "default": "none"
+    },
+    {
+      "name": "batch",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "BatchConfig",
+          "fields": [
+            {
+              "name": "maxEvents",
+              "type": "int",
+              "doc": "Events of one POST."
+            },
+            {
+              "name": "maxBytes",
+              "type": "int",
+              "doc": "Of its body, in bytes."
+            },
+            {
+              "name": "maxWaitMs",
+              "type": "int",
+              "doc": "How long an event waits for others."
+            }
+          ]
+        }
+      ],
+      "doc": "Null: each event in a POST of its own.",
+      "default": null
+    },
+    {
+      "name": "transformationId",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Code that each event passes before it is sent (TransformationConfig).",
+      "default": null
     }
   ]
 } as const;
@@ -1356,6 +1527,43 @@ export const tenantConfigSchema = {
         "logicalType": "timestamp-millis"
       },
       "doc": "When it was changed."
+    }
+  ]
+} as const;
+
+export const transformationConfigSchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "TransformationConfig",
+  "doc": "Code of a tenant that changes what endpoints receive. Stands in posthorn.endpoints under `transformation:<id>`; a deletion is a tombstone.",
+  "fields": [
+    {
+      "name": "transformationId",
+      "type": "string",
+      "doc": "Named by endpoints."
+    },
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Owner."
+    },
+    {
+      "name": "version",
+      "type": "int",
+      "doc": "Counts the changes of the code, from 1."
+    },
+    {
+      "name": "code",
+      "type": "string",
+      "doc": "JavaScript with a function `handler(webhook)`."
+    },
+    {
+      "name": "updatedAt",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the code was changed."
     }
   ]
 } as const;

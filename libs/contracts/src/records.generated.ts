@@ -52,6 +52,8 @@ export interface Attempt {
   readonly workerId: string;
   /** Ordering key of the delivery. */
   readonly orderingKey: string | null;
+  /** Null: it was POSTed alone. */
+  readonly batch: BatchPlace | null;
 }
 
 /** What the endpoint answered. */
@@ -76,6 +78,16 @@ export interface AttemptError {
 
 /** delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker). */
 export type AttemptOutcome = 'delivered' | 'retry' | 'deadLetter' | 'disable' | 'dropped' | 'halted' | 'started';
+
+/** Where it stood in the batch that was POSTed. */
+export interface BatchPlace {
+  /** The webhook-id of the batch. */
+  readonly id: string;
+  /** How many events it had. */
+  readonly size: number;
+  /** Of this one among them, from 0. */
+  readonly place: number;
+}
 
 /** A delivery that was given up. Counts only with the final Attempt that names it. */
 export interface DeadLetter {
@@ -153,6 +165,10 @@ export interface Delivery {
   readonly haltedAt: number | null;
   /** Beside (stream, incarnation, source partition): what repeats are looked for in. Empty for live dispatch and replays; of a catch-up, its run, which is one endpoint's. */
   readonly space: string;
+  /** What kind of fault renderError is: `transformation`, `version` or `too-large`. */
+  readonly renderKind: string | null;
+  /** Of a batch: the deliveries that travel in one POST, by ascending pos; their bodies make up its body. Null: it is one event. */
+  readonly members: readonly Delivery[] | null;
 }
 
 /** Order asked for when this was made. */
@@ -218,6 +234,22 @@ export interface EndpointConfig {
   readonly resolutions: readonly HaltResolution[];
   /** Run of the cursors that it was created with; null: it began live. A dispatcher looks them up before it sends to it. */
   readonly backfill: string | null;
+  /** JSON array of filter dialects that must all match (libs/filters); null: every event of its types. */
+  readonly filters: string | null;
+  /** Event type to the version that it gets; 0: the newest. */
+  readonly versions: Readonly<Record<string, number>>;
+  /** Of a type that is not in `versions`: the newest version instead of the first. True in records that knew no versions. */
+  readonly latestByDefault: boolean;
+  /** CloudEvents structured or binary, the payload of Standard Webhooks, or the bare data. */
+  readonly format: EndpointFormat;
+  /** Request headers of its own; not secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of request bodies. */
+  readonly compression: EndpointCompression;
+  /** Null: each event in a POST of its own. */
+  readonly batch: BatchConfig | null;
+  /** Code that each event passes before it is sent (TransformationConfig). */
+  readonly transformationId: string | null;
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';
@@ -296,6 +328,19 @@ export interface HaltResolution {
 }
 
 export type HaltAction = 'release' | 'skip';
+
+export type EndpointFormat = 'structured' | 'binary' | 'standard' | 'data';
+
+export type EndpointCompression = 'none' | 'gzip';
+
+export interface BatchConfig {
+  /** Events of one POST. */
+  readonly maxEvents: number;
+  /** Of its body, in bytes. */
+  readonly maxBytes: number;
+  /** How long an event waits for others. */
+  readonly maxWaitMs: number;
+}
 
 /** How an endpoint stands, told by the owner of its partition of posthorn.deliveries, at most once a second; of the partition itself under the key `partition:<n>`. Advice: nothing depends on it for being right. */
 export interface EndpointStatus {
@@ -380,5 +425,19 @@ export interface TenantConfig {
   /** For people. */
   readonly name: string;
   /** When it was changed. */
+  readonly updatedAt: number;
+}
+
+/** Code of a tenant that changes what endpoints receive. Stands in posthorn.endpoints under `transformation:<id>`; a deletion is a tombstone. */
+export interface TransformationConfig {
+  /** Named by endpoints. */
+  readonly transformationId: string;
+  /** Owner. */
+  readonly tenantId: string;
+  /** Counts the changes of the code, from 1. */
+  readonly version: number;
+  /** JavaScript with a function `handler(webhook)`. */
+  readonly code: string;
+  /** When the code was changed. */
   readonly updatedAt: number;
 }

@@ -112,3 +112,6 @@ export const tenantKey = (tenantId: string): string => `tenant:${tenantId}`;
 
 /** Begin of the id of a replay, which is the stream of its deliveries and the key of its record in `endpoints`. */
 export const replayPrefix = 'replay:';
+
+/** Begin of the key of a transformation's record in `endpoints`. */
+export const transformationPrefix = 'transformation:';

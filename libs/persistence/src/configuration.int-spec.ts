@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { plainContent } from '#libs/contracts';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { Cursors } from './cursors.js';
@@ -67,6 +68,7 @@ const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   rateLimit: null,
   adaptiveConcurrency: true,
   circuit: null,
+  ...plainContent,
   ...changes,
 });
 

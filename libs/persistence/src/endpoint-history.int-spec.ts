@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { plainContent } from '#libs/contracts';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
@@ -54,6 +55,7 @@ const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   rateLimit: { limit: 5, per: 'minute', burst: 2 },
   circuit: { ...defaultCircuit, failureShare: 0.1 },
   timeoutMs: 15_000,
+  ...plainContent,
   retry: { ...scheduleOf([]), kind: 'exponential', ...defaultGrowth, jitter: 0.3, maxTotalMs: 5_184_000_000 },
   ...changes,
 });
@@ -239,7 +241,9 @@ it('begins, at the migration, with what is there, as if it had been kept before'
       anEndpoint({ endpointId: 'ep_2', rateLimit: null, circuit: null, secrets: [], retry: scheduleOf([5_000]) }),
     ];
     // The entity has columns of later migrations too.
-    await earlier.session.query('ALTER TABLE endpoints ADD COLUMN backfill text');
+    const later = ['backfill text', 'filters text', 'versions jsonb', 'latest_by_default boolean', 'format text'];
+    later.push('headers jsonb', 'compression text', 'batch jsonb', 'transformation_id text');
+    await earlier.session.query(`ALTER TABLE endpoints ${later.map((one) => `ADD COLUMN ${one}`).join(', ')}`);
     for (const endpoint of given) {
       const row = {
         ...endpoint,
@@ -255,7 +259,8 @@ it('begins, at the migration, with what is there, as if it had been kept before'
         await earlier.session.insert(endpointSecretEntity, secret);
       }
     }
-    await earlier.session.query('ALTER TABLE endpoints DROP COLUMN backfill');
+    const dropped = later.map((one) => `DROP COLUMN ${one.split(' ')[0]}`).join(', ');
+    await earlier.session.query(`ALTER TABLE endpoints ${dropped}`);
     expect(await migrate(old.url)).toContain('0004-history-and-dead-letters');
     for (const { endpointId } of given) {
       const now = await new EndpointRepository(earlier).get(endpointId);

@@ -1,4 +1,4 @@
-import type { HaltAction } from '#libs/contracts';
+import { plainContent, type HaltAction } from '#libs/contracts';
 import { columns } from './columns.js';
 import { decodeCursor, InvalidCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
@@ -133,7 +133,9 @@ export class EndpointHistory {
       selectInForce,
       [endpointId, ...parameters],
     );
-    const found = new Map(rows.map(({ place, revision, config }) => [Number(place), { revision, config }]));
+    const found = new Map(
+      rows.map(({ place, revision, config }) => [Number(place), { revision, config: whole(config) }]),
+    );
     return uses.map((_, i) => found.get(i + 1) ?? null);
   }
 
@@ -158,8 +160,11 @@ const versionOf = (row: VersionRow, before: VersionRow | undefined): EndpointVer
   change: row.change,
   changedAt: row.changed_at.getTime(),
   actor: row.actor,
-  config: row.config,
+  config: whole(row.config),
   resolution: row.resolution,
   offsets: row.offsets.map(Number),
-  before: before?.config ?? null,
+  before: before === undefined ? null : whole(before.config),
 });
+
+/** What was kept before endpoints had these settings. */
+const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...plainContent, ...config });

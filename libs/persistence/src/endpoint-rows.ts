@@ -19,11 +19,13 @@ const secretOf = ({ id, ciphertext, expiresAt }: EndpointSecretRow): EndpointSec
 
 /** Without the secrets, which are rows of their own. */
 export function rowOf(endpoint: Endpoint): EndpointRow {
-  const { endpointId: id, secrets: _, retry, eventTypes, ...same } = endpoint;
+  const { endpointId: id, secrets: _, retry, eventTypes, versions, headers, ...same } = endpoint;
   return {
     ...same,
     id,
     eventTypes: [...eventTypes],
+    versions: { ...versions },
+    headers: { ...headers },
     retryKind: retry.kind,
     retryDelaysMs: [...retry.delaysMs],
     retryBaseMs: retry.baseMs,

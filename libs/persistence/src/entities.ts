@@ -1,6 +1,9 @@
 import { EntitySchema, type ValueTransformer } from 'typeorm';
 import type {
+  BatchConfig,
   CircuitConfig,
+  EndpointCompression,
+  EndpointFormat,
   EndpointOrdering,
   EndpointState,
   OnExhausted,
@@ -41,6 +44,14 @@ export interface EndpointRow {
   retryMaxDelayMs: number;
   retryMaxTotalMs: number | null;
   backfill: string | null;
+  filters: string | null;
+  versions: Record<string, number>;
+  latestByDefault: boolean;
+  format: EndpointFormat;
+  headers: Record<string, string>;
+  compression: EndpointCompression;
+  batch: BatchConfig | null;
+  transformationId: string | null;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -108,6 +119,14 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     retryMaxDelayMs: { type: 'bigint', name: 'retry_max_delay_ms', transformer: bigint },
     retryMaxTotalMs: { type: 'bigint', nullable: true, name: 'retry_max_total_ms', transformer: bigint },
     backfill: { type: 'text', nullable: true },
+    filters: { type: 'text', nullable: true },
+    versions: { type: 'jsonb' },
+    latestByDefault: { type: 'boolean', name: 'latest_by_default' },
+    format: { type: 'text' },
+    headers: { type: 'jsonb' },
+    compression: { type: 'text' },
+    batch: { type: 'jsonb', nullable: true },
+    transformationId: { type: 'text', nullable: true, name: 'transformation_id' },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { HaltResolution } from '#libs/contracts';
+import { plainContent, type HaltResolution } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
@@ -56,6 +56,7 @@ async function createEndpoint(endpointId: string): Promise<void> {
       adaptiveConcurrency: true,
       rateLimit: null,
       circuit: null,
+      ...plainContent,
       timeoutMs: 15_000,
       retry: scheduleOf([]),
     },

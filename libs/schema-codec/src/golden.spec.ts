@@ -38,6 +38,7 @@ const codecNames: Record<
   'posthorn.Fence': 'fence',
   'posthorn.ReplayConfig': 'replayConfig',
   'posthorn.TenantConfig': 'tenantConfig',
+  'posthorn.TransformationConfig': 'transformationConfig',
 };
 
 /** Whether two values agree in all that both of them know of. */

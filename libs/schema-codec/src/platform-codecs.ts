@@ -9,6 +9,7 @@ import {
   fenceSchema,
   replayConfigSchema,
   tenantConfigSchema,
+  transformationConfigSchema,
   type Attempt,
   type DeadLetter,
   type Delivery,
@@ -18,6 +19,7 @@ import {
   type Fence,
   type ReplayConfig,
   type TenantConfig,
+  type TransformationConfig,
 } from '#libs/contracts';
 import { CodecError } from './errors.js';
 import type { Registry } from './registry.js';
@@ -38,6 +40,7 @@ export interface PlatformCodecs {
   readonly endpointConfig: RecordCodec<EndpointConfig>;
   readonly tenantConfig: RecordCodec<TenantConfig>;
   readonly replayConfig: RecordCodec<ReplayConfig>;
+  readonly transformationConfig: RecordCodec<TransformationConfig>;
   /** Stands among the deliveries of a retry topic: `isFence` tells them apart. */
   readonly fence: RecordCodec<Fence>;
   /** Whether a prepared record is a Fence. */
@@ -67,6 +70,7 @@ export const platformSchemas = {
   'posthorn.Fence': fenceSchema,
   'posthorn.ReplayConfig': replayConfigSchema,
   'posthorn.TenantConfig': tenantConfigSchema,
+  'posthorn.TransformationConfig': transformationConfigSchema,
 } as const;
 
 export type PlatformSubject = keyof typeof platformSchemas;
@@ -203,6 +207,7 @@ export async function openPlatformCodecs(registry: Registry): Promise<PlatformCo
     endpointConfig: codec<EndpointConfig>('posthorn.EndpointConfig'),
     tenantConfig: codec<TenantConfig>('posthorn.TenantConfig'),
     replayConfig: codec<ReplayConfig>('posthorn.ReplayConfig'),
+    transformationConfig: codec<TransformationConfig>('posthorn.TransformationConfig'),
     fence: codec<Fence>('posthorn.Fence'),
     isFence: (value) => writers.nameOf(value) === 'posthorn.Fence',
     endOfSpace: codec<EndOfSpace>('posthorn.EndOfSpace'),

@@ -181,6 +181,7 @@ describe('dead letters', () => {
         final: number === 3,
         deadLetterReason: number === 3 ? 'exhausted' : null,
         orderingKey: 'note-1',
+        batch: null,
       },
     }));
     await new Projection(database).apply({ advances: [], deadLetters: [], disables: [], deliveries: [], attempts });

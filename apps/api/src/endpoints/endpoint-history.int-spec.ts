@@ -179,6 +179,7 @@ describe('an attempt', () => {
     dueAt: null,
     workerId: 'w',
     orderingKey: null,
+    batch: null,
   });
 
   it('tells the configuration that was in force, by the record that the worker had read', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { eventPatternFault } from '#libs/core';
 import { identifier, listQuery, plainText } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
+import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
 
@@ -101,6 +102,11 @@ export const createEndpointBody = (rules: EndpointRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      format: format.optional(),
+      compression: compression.optional(),
+      headers: headersPatch.optional(),
+      batch: batchPatch.nullable().optional(),
+      transformationId: transformationId.nullable().optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
@@ -120,6 +126,11 @@ export const patchEndpointBody = (rules: EndpointRules) =>
       timeoutMs: timeoutMs.nullable().optional(),
       retry: retryPatch.nullable().optional(),
       state: state.nullable().optional(),
+      format: format.nullable().optional(),
+      compression: compression.nullable().optional(),
+      headers: headersPatch.nullable().optional(),
+      batch: batchPatch.nullable().optional(),
+      transformationId: transformationId.nullable().optional(),
     })
     .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
 
@@ -148,6 +159,7 @@ const endpointAnswer = z
     circuit: circuitAnswer.nullable().meta({ description: 'Null: the default.' }),
     timeoutMs,
     retry: retryAnswer,
+    ...contentAnswer,
     revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

@@ -1,4 +1,4 @@
-import type { RetryPolicyConfig } from '#libs/contracts';
+import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
 import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
 import type { Endpoint, EndpointChanges, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
 import { checkBody } from '../problem/check-input.js';
+import { mergeContent } from './content-merge.js';
 import type {
   CreatedAnswer,
   CreateEndpointBody,
@@ -68,6 +69,8 @@ export class Endpoints {
         adaptiveConcurrency: body.adaptiveConcurrency ?? true,
         timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
         ...flow,
+        ...plainContent,
+        ...mergeContent(plainContent, body),
         state: body.state ?? 'active',
         secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
       },
@@ -114,8 +117,8 @@ export class Endpoints {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
       const changes = this.#changes(before, body);
-      const { retry, rateLimit: rate, circuit: ofCircuit } = body;
-      const isMerged = [retry, rate, ofCircuit].some((one) => one !== undefined);
+      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch } = body;
+      const isMerged = [retry, rate, ofCircuit, format, headers, batch].some((one) => one !== undefined);
       const expectedRevision = isMerged ? before.revision : undefined;
       const result = await repository.update(id, changes, { now: now(), expectedRevision });
       if (result.outcome === 'updated') {
@@ -167,6 +170,7 @@ export class Endpoints {
       timeoutMs: orDefault(body.timeoutMs, this.defaults.timeoutMs),
       state: orDefault(body.state, 'active'),
       ...this.#flowChanges(before, body),
+      ...mergeContent(before, body),
     };
   }
 
@@ -202,6 +206,11 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   circuit: endpoint.circuit,
   timeoutMs: endpoint.timeoutMs,
   retry: { ...endpoint.retry, delaysMs: [...endpoint.retry.delaysMs] },
+  format: endpoint.format,
+  compression: endpoint.compression,
+  headers: { ...endpoint.headers },
+  batch: endpoint.batch,
+  transformationId: endpoint.transformationId,
   revision: endpoint.revision,
   createdAt: dateTime(endpoint.createdAt),
   updatedAt: dateTime(endpoint.updatedAt),

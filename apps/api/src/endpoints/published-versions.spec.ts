@@ -1,6 +1,6 @@
 // Real: the codec. Doubled: Kafka (InMemoryLog), the history in Postgres, the clock.
 import { beforeEach, expect, it } from 'vitest';
-import type { EndpointConfig } from '#libs/contracts';
+import { plainContent, type EndpointConfig } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { PublishedVersion } from '#libs/persistence';
@@ -62,6 +62,7 @@ const config = (endpointId: string, revision: number): EndpointConfig => ({
   retry: scheduleOf([]),
   resolutions: [],
   backfill: null,
+  ...plainContent,
   revision,
   updatedAt: 1,
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   topicNames,
+  plainContent,
   type Attempt,
   type DeadLetter,
   type Delivery,
@@ -217,6 +218,7 @@ export class WorkerWorld {
       circuit: null,
       resolutions: [],
       backfill: null,
+      ...plainContent,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
@@ -276,6 +278,8 @@ export class WorkerWorld {
       scheduledSince: null,
       haltedAt: null,
       space: '',
+      renderKind: null,
+      members: null,
       ...changes,
     };
     const partition = partitionFor(endpointId, partitions);

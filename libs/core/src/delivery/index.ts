@@ -2,6 +2,7 @@ export * from './adaptive-limit.js';
 export * from './circuit-config.js';
 export * from './circuit.js';
 export * from './commit-metadata.js';
+export * from './custom-headers.js';
 export * from './decide.js';
 export * from './delay-plan.js';
 export * from './delivery-id.js';

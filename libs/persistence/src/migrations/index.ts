@@ -5,6 +5,7 @@ import { historyAndDeadLetters } from './0004-history-and-dead-letters.sql.js';
 import { rebuild } from './0005-rebuild.sql.js';
 import { cursors } from './0006-cursors.sql.js';
 import { replays } from './0007-replays.sql.js';
+import { content } from './0008-content.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -21,4 +22,5 @@ export const migrations: readonly Migration[] = [
   { number: 5, name: 'rebuild', sql: rebuild },
   { number: 6, name: 'cursors', sql: cursors },
   { number: 7, name: 'replays', sql: replays },
+  { number: 8, name: 'content', sql: content },
 ];
