@@ -39,7 +39,7 @@ describe('an event', () => {
       eventSource: '/projects',
       eventType: 'task.updated',
       acceptedAt: posthorn.time.now(),
-      contentType: 'application/cloudevents+json; charset=UTF-8',
+      contentType: 'application/cloudevents+json; charset=utf-8',
       attempt: 0,
       hop: 0,
       pos: null,
