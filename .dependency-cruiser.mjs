@@ -1,5 +1,5 @@
 /** The import law: see CONTRIBUTING.md, "Where code may reach". */
-const adapters = 'kafka|schema-codec|http-delivery|persistence|observability|config|runtime|sandbox';
+const adapters = 'kafka|schema-codec|http-delivery|persistence|observability|config|runtime|filters|sandbox';
 export default {
   forbidden: [
     {

@@ -105,3 +105,10 @@ function take<S>(index: Map<string, Map<string, S>>, name: string, endpointId: s
   entry?.delete(endpointId);
   if (entry?.size === 0) index.delete(name);
 }
+
+/** What an event must have for an endpoint to want it: this text at this place. */
+export interface Discriminator {
+  /** What `valuesOf` is asked with. */
+  readonly path: string;
+  readonly value: string;
+}
