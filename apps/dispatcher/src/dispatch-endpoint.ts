@@ -1,5 +1,6 @@
 import type { EndpointOrdering, EndpointState } from '#libs/contracts';
 import type { Subscription } from '#libs/core';
+import type { Content } from './forms/content.js';
 
 /** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
 export interface DispatchEndpoint extends Subscription {
@@ -11,6 +12,7 @@ export interface DispatchEndpoint extends Subscription {
   readonly configVersion: number;
   /** Of posthorn.deliveries. */
   readonly partition: number;
+  readonly content: Content;
 }
 
 /** Who wants an event, as the configuration stands. */

@@ -12,6 +12,7 @@ import {
   plainContent,
 } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
+import { noFaults, plainContents } from './contents.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
 import { InMemoryReplays } from './in-memory-replays.js';
 import { ProcessView } from './process-view.js';
@@ -43,6 +44,7 @@ export interface TestProcess {
     lost: number;
     rejected: string[];
     stopped: string[];
+    faults: string[];
   };
 }
 
@@ -101,12 +103,16 @@ export class Harness {
       lost: 0,
       rejected: [],
       stopped: [],
+      faults: [],
     };
     const { codec } = this;
     const dispatcher = new Dispatcher(
       view,
-      { events: codec.events, config: codec.platform, platform: codec.platform },
-      { cursors: this.cursors, replays: this.replays },
+      {
+        codecs: { events: codec.events, config: codec.platform, platform: codec.platform },
+        stores: { cursors: this.cursors, replays: this.replays, faults: noFaults },
+        content: plainContents,
+      },
       {
         topics,
         groupId,
@@ -127,6 +133,8 @@ export class Harness {
         endpointsJoined: (count) => (counts.joined += count),
         deliveriesCaughtUp: (count) => (counts.caughtUp += count),
         eventsLost: (count) => (counts.lost += count),
+        endpointFault: (kind) => counts.faults.push(kind),
+        transformationRan: () => undefined,
       },
       this.time.surroundings(lines),
     );

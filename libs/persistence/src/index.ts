@@ -15,6 +15,7 @@ export {
   type EndpointVersion,
   type PublishedVersion,
 } from './endpoint-history.js';
+export { EndpointFaultLog, type EndpointFaultCount, type EndpointFaultKind } from './endpoint-faults.js';
 export type { EndpointChange, EndpointSnapshot } from './endpoint-version.js';
 export {
   EndpointRepository,

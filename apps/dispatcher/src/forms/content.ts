@@ -1,0 +1,58 @@
+import type { EndpointContent } from '#libs/contracts';
+import type { DeliveryFormat, EventAttributes, JsonValue } from '#libs/core';
+
+/** A version of an event type: its number, or whatever is the newest. */
+export type WantedVersion = number | 'latest';
+
+/** An event as filters see it. */
+export interface FilterSubject {
+  readonly attributes: EventAttributes;
+  /** In the version that the endpoint gets; asked for only where a filter reaches it. */
+  readonly data: JsonValue;
+}
+
+/** `error`: what went wrong when it was asked, and then it is no match; null: nothing. */
+export interface FilterAnswer {
+  readonly match: boolean;
+  readonly error: string | null;
+}
+
+/** A customer's filter, compiled and shared by all endpoints that have the same one. */
+export interface EventFilter {
+  matches(subject: FilterSubject): FilterAnswer;
+}
+
+/** What an endpoint receives of the events that it subscribed to, compiled once. */
+export interface Content {
+  /** Null: everything. */
+  readonly filter: EventFilter | null;
+  readonly format: DeliveryFormat;
+  readonly transformationId: string | null;
+  readonly versions: Readonly<Record<string, number>>;
+  readonly latestByDefault: boolean;
+}
+
+/** `isNamed` false: nobody chose it, it is what the type began with. */
+export interface VersionChoice {
+  readonly version: WantedVersion;
+  readonly isNamed: boolean;
+}
+
+const first: VersionChoice = { version: 1, isNamed: false };
+const newest: VersionChoice = { version: 'latest', isNamed: true };
+
+/** Which version of a type an endpoint gets. */
+export function versionFor({ versions, latestByDefault }: Content, type: string): VersionChoice {
+  const version = Object.hasOwn(versions, type) ? versions[type] : undefined;
+  if (version === undefined) return latestByDefault ? newest : first;
+  return version === 0 ? newest : { version, isNamed: true };
+}
+
+/** @param filterOf compiles the filters' JSON text. Throws as it does. */
+export function contentOf(
+  { filters, format, transformationId, versions, latestByDefault }: EndpointContent,
+  filterOf: (text: string) => EventFilter,
+): Content {
+  const filter = filters === null ? null : filterOf(filters);
+  return { filter, format, transformationId, versions, latestByDefault };
+}
