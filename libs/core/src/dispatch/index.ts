@@ -8,3 +8,4 @@ export * from './replay-selection.js';
 export * from './send-caps.js';
 export * from './source-position.js';
 export * from './subscription-index.js';
+export type { Discriminator, Subscription } from './subscription.js';
