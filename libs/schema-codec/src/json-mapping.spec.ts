@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonValue } from '#libs/core';
 import { EventSchema } from './event-schema.js';
 import { recordOf, safe, typed } from './random-schemas.fixture.js';
+import { added } from './schema-pairs.fixture.js';
 
 const eventOf = (fields: unknown, id = 9): EventSchema =>
   new EventSchema(id, JSON.stringify({ type: 'record', namespace: 'test', name: 'event', fields }));
@@ -78,6 +79,66 @@ describe('Avro value → JSON → Avro value', () => {
       -65,
     ])
       expect(event.decode(bytesFor(event, { l, d: 0, f: 0 }))).toEqual({ l, d: 0, f: 0 });
+  });
+});
+
+describe('JSON → Avro value → JSON', () => {
+  const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+  const longJson = (n: bigint): JsonValue => (Number.isSafeInteger(Number(n)) ? Number(n) : n.toString());
+  const realJson = (x: number): JsonValue => (Number.isFinite(x) ? x : String(x));
+
+  it('is the identity over all 64-bit integers and all doubles, which JSON numbers cannot all be', () => {
+    const event = eventOf([
+      { name: 'l', type: ['null', 'long'] },
+      { name: 'd', type: { type: 'array', items: 'double' } },
+    ]);
+    fc.assert(
+      fc.property(fc.option(int64), fc.array(fc.double().filter((x) => !Object.is(x, -0))), (l, d) => {
+        const json = { l: l === null ? null : longJson(l), d: d.map(realJson) };
+        expect(event.decode(bytesFor(event, json))).toEqual(json);
+      }),
+    );
+  });
+
+  it('is the identity over decimals of any precision and scale, in bytes and in fixed', () => {
+    const decimals = fc
+      .tuple(fc.integer({ min: 1, max: 30 }), fc.nat(30), fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }))
+      .map(([precision, scale, n]) => ({ precision, scale: scale % (precision + 1), n: n % 10n ** BigInt(precision) }));
+    fc.assert(
+      fc.property(decimals, ({ precision, scale, n }) => {
+        const logical = { logicalType: 'decimal', precision, scale };
+        const event = eventOf([
+          { name: 'b', type: { type: 'bytes', ...logical } },
+          { name: 'f', type: { type: 'fixed', name: 'F', size: 16, ...logical } },
+        ]);
+        const digits = (n < 0n ? -n : n).toString().padStart(scale + 1, '0');
+        const whole = digits.slice(0, digits.length - scale);
+        const text = `${n < 0n ? '-' : ''}${whole}${scale === 0 ? '' : `.${digits.slice(-scale)}`}`;
+        expect(event.decode(bytesFor(event, { b: text, f: text }))).toEqual({ b: text, f: text });
+      }),
+    );
+  });
+
+  it('fills in what is absent, over random fields with defaults, and then stays as it is', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(added, fc.boolean()), { maxLength: 6 }).map((fields) => ({
+          fields: fields.map(([[type, value]], i) => ({ name: `f${i}`, type, default: value })),
+          given: fields.map(([, given]) => given),
+        })),
+        ({ fields, given }) => {
+          const event = eventOf(fields);
+          const whole = event.decode(bytesFor(event, {})) as Record<string, JsonValue>;
+          const part = Object.fromEntries(Object.entries(whole).filter((_, i) => given[i]));
+          expect(event.decode(bytesFor(event, part))).toEqual(whole);
+          const type = avsc.Type.forSchema({ type: 'record', name: 'event', fields } as unknown as avsc.Schema, {
+            wrapUnions: true,
+          });
+          // avsc says what the defaults are.
+          expect(bytesFor(event, part).subarray(5).toString('hex')).toBe(type.toBuffer(type.clone({})).toString('hex'));
+        },
+      ),
+    );
   });
 });
 

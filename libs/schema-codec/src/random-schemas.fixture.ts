@@ -40,7 +40,8 @@ const leaf = (
 const logical = (type: string, logicalType: string, value: fc.Arbitrary<unknown>, more: object = {}): Typed =>
   leaf({ type, logicalType, ...more }, 'string', value, type);
 
-export const leaves: readonly Typed[] = [
+/** With dates and times between two instants, in ms. */
+const leavesWithin = (first: number, last: number): readonly Typed[] => [
   leaf('null', 'null', fc.constant(null)),
   leaf('boolean', 'boolean', fc.boolean()),
   leaf('int', 'number', fc.integer()),
@@ -57,34 +58,38 @@ export const leaves: readonly Typed[] = [
     fc.string({ unit: 'binary' }).filter((s) => s.isWellFormed()),
   ),
   leaf('bytes', 'string', bytes),
-  logical('long', 'timestamp-millis', fc.integer({ min: -maxDate, max: maxDate })),
+  logical('long', 'timestamp-millis', fc.integer({ min: first, max: last })),
   logical('long', 'timestamp-micros', safe),
-  logical('long', 'local-timestamp-millis', fc.integer({ min: -maxDate, max: maxDate })),
+  logical('long', 'local-timestamp-millis', fc.integer({ min: first, max: last })),
   logical('long', 'local-timestamp-micros', safe),
   logical('long', 'time-micros', fc.integer({ min: 0, max: day * 1000 - 1 })),
   logical('int', 'time-millis', fc.integer({ min: 0, max: day - 1 })),
-  logical('int', 'date', fc.integer({ min: -maxDate / day, max: maxDate / day })),
+  logical('int', 'date', fc.integer({ min: Math.ceil(first / day), max: Math.floor(last / day) })),
   logical('string', 'uuid', fc.uuid()),
   logical('bytes', 'decimal', decimalBytes, { precision: 12, scale: 3 }),
   leaf({ type: 'long', logicalType: 'of-nobody' }, 'number', safe, 'long'),
 ];
 
-const anyLeaf = fc.oneof(
-  fc.constantFrom(...leaves),
-  fc.integer({ min: 1, max: 6 }).map((size): Typed => {
-    const name = fresh('F');
-    return leaf(
-      { type: 'fixed', name, size },
-      'string',
-      fc.uint8Array({ minLength: size, maxLength: size }).map((b) => Buffer.from(b)),
-      name,
-    );
-  }),
-  fc.uniqueArray(fc.stringMatching(/^[A-Z]{1,4}$/), { minLength: 1, maxLength: 4 }).map((symbols): Typed => {
-    const name = fresh('E');
-    return leaf({ type: 'enum', name, symbols }, 'string', fc.constantFrom(...symbols), name);
-  }),
-);
+/** As far as any calendar reaches. */
+export const leaves = leavesWithin(-maxDate, maxDate);
+
+const leafOf = (plain: readonly Typed[]) =>
+  fc.oneof(
+    fc.constantFrom(...plain),
+    fc.integer({ min: 1, max: 6 }).map((size): Typed => {
+      const name = fresh('F');
+      return leaf(
+        { type: 'fixed', name, size },
+        'string',
+        fc.uint8Array({ minLength: size, maxLength: size }).map((b) => Buffer.from(b)),
+        name,
+      );
+    }),
+    fc.uniqueArray(fc.stringMatching(/^[A-Z]{1,4}$/), { minLength: 1, maxLength: 4 }).map((symbols): Typed => {
+      const name = fresh('E');
+      return leaf({ type: 'enum', name, symbols }, 'string', fc.constantFrom(...symbols), name);
+    }),
+  );
 
 export const recordOf = (parts: readonly Typed[]): Typed => {
   const name = fresh('R');
@@ -109,27 +114,34 @@ export const unionOf = (parts: readonly Typed[]): Typed => {
   return { schema: branches.map((b) => b.schema), kind: 'null', value, branch: 'union' };
 };
 
-export const typed: fc.Arbitrary<Typed> = fc.letrec<{ any: Typed }>((tie) => ({
-  any: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    anyLeaf,
-    fc.array(tie('any'), { maxLength: 5 }).map(recordOf),
-    tie('any').map((t): Typed => ({
-      schema: { type: 'array', items: t.schema },
-      kind: 'array',
-      value: fc.array(t.value, { maxLength: 4 }),
-      branch: 'array',
-    })),
-    tie('any').map((t): Typed => ({
-      schema: { type: 'map', values: t.schema },
-      kind: 'object',
-      value: fc.dictionary(
-        fc.string({ maxLength: 5 }).filter((key) => key !== '__proto__'),
-        t.value,
-        { maxKeys: 4, noNullPrototype: true },
-      ),
-      branch: 'map',
-    })),
-    fc.array(tie('any'), { minLength: 1, maxLength: 4 }).map(unionOf),
-  ),
-})).any;
+const typedOf = (plain: readonly Typed[]): fc.Arbitrary<Typed> =>
+  fc.letrec<{ any: Typed }>((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      leafOf(plain),
+      fc.array(tie('any'), { maxLength: 5 }).map(recordOf),
+      tie('any').map((t): Typed => ({
+        schema: { type: 'array', items: t.schema },
+        kind: 'array',
+        value: fc.array(t.value, { maxLength: 4 }),
+        branch: 'array',
+      })),
+      tie('any').map((t): Typed => ({
+        schema: { type: 'map', values: t.schema },
+        kind: 'object',
+        value: fc.dictionary(
+          fc.string({ maxLength: 5 }).filter((key) => key !== '__proto__'),
+          t.value,
+          { maxKeys: 4, noNullPrototype: true },
+        ),
+        branch: 'map',
+      })),
+      fc.array(tie('any'), { minLength: 1, maxLength: 4 }).map(unionOf),
+    ),
+  })).any;
+
+export const typed = typedOf(leaves);
+/** Years 0000 to 9999 only. */
+export const typedOfFourDigits = typedOf(
+  leavesWithin(Date.UTC(2000, 0) - 2_000 * 365.2425 * day, Date.UTC(9999, 11, 31)),
+);

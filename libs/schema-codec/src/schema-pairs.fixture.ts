@@ -54,8 +54,8 @@ const promotions = fc.constantFrom(
   ),
 );
 
-/** A field that only the reader has. */
-const added = fc.constantFrom<readonly [type: unknown, value: unknown]>(
+/** A field that only the reader has: its type and default. */
+export const added = fc.constantFrom<readonly [type: unknown, value: unknown]>(
   ['int', 7],
   ['long', -1],
   ['string', 'x'],
