@@ -1,6 +1,7 @@
 import type { EndpointOrdering, EndpointState } from '#libs/contracts';
 import type { Subscription } from '#libs/core';
 import type { Content } from './forms/content.js';
+import type { EventForms } from './forms/event-forms.js';
 
 /** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
 export interface DispatchEndpoint extends Subscription {
@@ -19,6 +20,8 @@ export interface DispatchEndpoint extends Subscription {
 export interface Subscribers {
   hasTenant(tenantId: string): boolean;
   match(tenantId: string, type: string): readonly DispatchEndpoint[];
+  /** Those of `match` whose filters may let it through; the filters themselves decide. */
+  candidates(tenantId: string, forms: EventForms): readonly DispatchEndpoint[];
 }
 
 /** Who follows a source partition live. */

@@ -50,7 +50,7 @@ function setup(endpoints: number, limits = { partitionBytes: 2_000, totalBytes: 
       return delivery.body ?? Buffer.of();
     },
   };
-  const subscribers = { hasTenant: () => true, match: () => list };
+  const subscribers = { hasTenant: () => true, match: () => list, candidates: () => list };
   const forms: FormPorts = {
     data: { versionOf: () => 1, newestVersion: () => 1 } as unknown as FormPorts['data'],
     transformations: { run: () => Promise.reject(new Error('none')) },

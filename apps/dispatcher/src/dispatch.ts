@@ -141,15 +141,14 @@ export class Dispatch {
   }
 
   *#aimEvent(source: DispatchSource, read: Extract<ReadRecord, { kind: 'event' }>): Generator<Aimed, void, undefined> {
-    const { envelope, identity } = read.event;
-    const { tenantId } = identity;
+    const { tenantId } = read.event.identity;
     if (!this.#subscribers.hasTenant(tenantId)) {
       const detail = `there is no tenant ${JSON.stringify(tenantId.slice(0, 200))}`;
       yield { kind: 'rejected', read, rejection: { reason: 'unknown-tenant', detail } };
       return;
     }
     const forms = new EventForms(read, this.#forms);
-    const subscribed = this.#subscribers.match(tenantId, envelope.type);
+    const subscribed = this.#subscribers.candidates(tenantId, forms);
     const live = source.cursors.allLive
       ? subscribed
       : subscribed.filter((endpoint) => source.cursors.isLive(endpoint, read.record.offset));

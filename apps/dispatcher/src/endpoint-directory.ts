@@ -12,6 +12,8 @@ import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
 import { contentOf, type EventFilter } from './forms/content.js';
+import type { EventForms } from './forms/event-forms.js';
+import { WantedVersions } from './forms/wanted-versions.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 
 /** Decodes records of posthorn.endpoints; `prepare` rejects while the registry is away. */
@@ -57,6 +59,7 @@ export class EndpointDirectory implements Subscribers {
   readonly #contents: ContentParts;
   readonly #around: Surroundings;
   readonly #index = new SubscriptionIndex<DispatchEndpoint>();
+  readonly #wanted = new WantedVersions();
   readonly #tenants = new Set<string>();
   readonly #replays = new Map<string, { readonly state: ReplayState; readonly version: number }>();
   readonly #listeners = new Set<DirectoryListener>();
@@ -100,6 +103,18 @@ export class EndpointDirectory implements Subscribers {
 
   match(tenantId: string, type: string): readonly DispatchEndpoint[] {
     return this.#index.match(tenantId, type);
+  }
+
+  candidates(tenantId: string, forms: EventForms): readonly DispatchEndpoint[] {
+    const { type } = forms.envelope;
+    const choices = this.#wanted.of(type);
+    let isKnown = true;
+    const found = this.#index.candidates(tenantId, type, (path) => {
+      const values = forms.valuesAt(path, choices);
+      isKnown &&= values !== null;
+      return values ?? [];
+    });
+    return isKnown ? found : this.match(tenantId, type);
   }
 
   get(endpointId: string): DispatchEndpoint | undefined {
@@ -194,6 +209,7 @@ export class EndpointDirectory implements Subscribers {
   }
 
   #applyEndpoint(endpointId: string, value: Buffer | null, configVersion: number): void {
+    const before = this.#index.get(endpointId)?.content;
     if (value === null) this.#index.delete(endpointId);
     else {
       const config = this.#codec.endpointConfig.decode(value);
@@ -203,8 +219,11 @@ export class EndpointDirectory implements Subscribers {
       const partition = partitionFor(endpointId, this.#options.deliveryPartitions);
       const content = contentOf(config, (text) => this.#contents.filterOf(text));
       const known = { endpointId, tenantId, eventTypes, state, ordering, backfill, configVersion };
-      this.#index.set({ ...known, partition, content });
+      const discriminators = content.filter?.discriminators;
+      this.#index.set({ ...known, partition, content, discriminators });
+      this.#wanted.add(content);
     }
+    if (before !== undefined) this.#wanted.remove(before);
     for (const listener of this.#listeners) listener.endpointChanged(endpointId);
   }
 

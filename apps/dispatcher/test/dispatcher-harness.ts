@@ -10,9 +10,11 @@ import {
   type EndpointStatus,
   type ReplayState,
   plainContent,
+  transformationPrefix,
+  type TransformationConfig,
 } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
-import { noFaults, plainContents } from './contents.js';
+import { NotedFaults, plainContents } from './contents.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
 import { InMemoryReplays } from './in-memory-replays.js';
 import { ProcessView } from './process-view.js';
@@ -62,6 +64,7 @@ export class Harness {
   readonly log: InMemoryLog;
   readonly cursors = new InMemoryCursors();
   readonly replays = new InMemoryReplays(this.cursors);
+  readonly faults = new NotedFaults();
   readonly processes: TestProcess[] = [];
   #written = 0;
   #workersTell = false;
@@ -91,7 +94,7 @@ export class Harness {
   }
 
   /** Starts a dispatcher; it has joined when this resolves, unless something keeps it from that. */
-  async start(options: Partial<DispatcherOptions> = {}): Promise<TestProcess> {
+  async start(options: Partial<DispatcherOptions> = {}, runner = plainContents.runner): Promise<TestProcess> {
     const view = new ProcessView(this.log);
     const lines: string[] = [];
     const counts: TestProcess['counts'] = {
@@ -110,8 +113,8 @@ export class Harness {
       view,
       {
         codecs: { events: codec.events, config: codec.platform, platform: codec.platform },
-        stores: { cursors: this.cursors, replays: this.replays, faults: noFaults },
-        content: plainContents,
+        stores: { cursors: this.cursors, replays: this.replays, faults: this.faults },
+        content: { ...plainContents, runner },
       },
       {
         topics,
@@ -220,6 +223,13 @@ export class Harness {
   ): Promise<number> {
     const [position] = await this.log.sender().send([{ topic, partition, key, value, headers }]);
     return position?.offset ?? -1;
+  }
+
+  /** @returns its offset. */
+  transformation(transformationId: string, change: Partial<TransformationConfig> = {}): Promise<number> {
+    const config = { transformationId, tenantId: 'acme', version: 1, code: '', updatedAt: 0, ...change };
+    const value = this.codec.platform.transformationConfig.encode(config);
+    return this.append(topics.endpoints, 0, `${transformationPrefix}${transformationId}`, value);
   }
 
   /** @returns its offset. */

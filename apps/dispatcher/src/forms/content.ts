@@ -1,5 +1,5 @@
 import type { EndpointContent } from '#libs/contracts';
-import type { DeliveryFormat, EventAttributes, JsonValue } from '#libs/core';
+import type { DeliveryFormat, Discriminator, EventAttributes, JsonValue } from '#libs/core';
 
 /** A version of an event type: its number, or whatever is the newest. */
 export type WantedVersion = number | 'latest';
@@ -19,6 +19,10 @@ export interface FilterAnswer {
 
 /** A customer's filter, compiled and shared by all endpoints that have the same one. */
 export interface EventFilter {
+  /** Whether it looks at data: else its answer is the same in all versions. */
+  readonly readsData: boolean;
+  /** What an event lacks that it does not match anyway. */
+  readonly discriminators: readonly Discriminator[];
   matches(subject: FilterSubject): FilterAnswer;
 }
 
@@ -42,7 +46,10 @@ const first: VersionChoice = { version: 1, isNamed: false };
 const newest: VersionChoice = { version: 'latest', isNamed: true };
 
 /** Which version of a type an endpoint gets. */
-export function versionFor({ versions, latestByDefault }: Content, type: string): VersionChoice {
+export function versionFor(
+  { versions, latestByDefault }: Pick<Content, 'versions' | 'latestByDefault'>,
+  type: string,
+): VersionChoice {
   const version = Object.hasOwn(versions, type) ? versions[type] : undefined;
   if (version === undefined) return latestByDefault ? newest : first;
   return version === 0 ? newest : { version, isNamed: true };

@@ -49,8 +49,8 @@ export class EndpointFaults implements FaultCounter {
   }
 
   count(endpointId: string, kind: FaultKind, detail: string): void {
-    const { around, counted } = this.#ports;
-    counted(kind);
+    const { around } = this.#ports;
+    this.#ports.counted(kind);
     const key = `${kind} ${endpointId}`;
     const before = this.#counted.get(key);
     if (before === undefined && this.#counted.size >= mostEndpoints) return;

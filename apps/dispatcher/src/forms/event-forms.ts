@@ -1,8 +1,16 @@
 import { renderEvent, type DeliveryFormat, type EventEnvelope, type JsonValue, type RenderedEvent } from '#libs/core';
+import { discriminatingValue } from '#libs/filters';
 import type { EventCatalogue, VersionedJson } from '#libs/schema-codec';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { ReadRecord } from '../read-events.js';
-import { versionFor, type EventFilter, type FilterAnswer, type WantedVersion } from './content.js';
+import {
+  versionFor,
+  type EventFilter,
+  type FilterAnswer,
+  type FilterSubject,
+  type VersionChoice,
+  type WantedVersion,
+} from './content.js';
 import type { FaultCounter } from './endpoint-faults.js';
 import type { Form } from './form.js';
 import type { Transformations } from './transformations.js';
@@ -53,18 +61,34 @@ export class EventForms {
   passes(endpoint: DispatchEndpoint): boolean {
     const { filter } = endpoint.content;
     if (filter === null) return true;
-    const version = this.#versionOf(endpoint);
+    const version = filter.readsData ? this.#versionOf(endpoint) : 'latest';
     let known = this.#matched.get(filter);
     if (known === undefined) this.#matched.set(filter, (known = new Map()));
     let answer = known.get(version);
     if (answer === undefined) {
-      const data = this.#dataIn(version);
+      const data = filter.readsData ? this.#dataIn(version) : this.#asWritten;
       if (!data.ok) return true;
-      answer = filter.matches({ attributes: this.envelope, data: data.json });
+      answer = filter.matches(this.#subject(data));
       known.set(version, answer);
     }
     if (answer.error !== null) this.#ports.faults.count(endpoint.endpointId, 'filter', answer.error);
     return answer.match;
+  }
+
+  /**
+   * What it has at the path of a discriminator, in any of the versions; null: that cannot be said, because one of them
+   * cannot be had (yet).
+   */
+  valuesAt(path: string, choices: readonly VersionChoice[]): readonly string[] | null {
+    if (!path.startsWith(dataPath)) return listed(discriminatingValue(this.#subject(this.#asWritten), path));
+    const values = new Set<string>();
+    for (const choice of choices) {
+      const data = this.#dataIn(this.#chosen(choice));
+      if (!data.ok) return null;
+      const value = discriminatingValue(this.#subject(data), path);
+      if (value !== undefined) values.add(value);
+    }
+    return [...values];
   }
 
   /** Those that `passes` lets through. */
@@ -133,10 +157,17 @@ export class EventForms {
     const rendered = this.#renderedAs(format, version);
     const run = this.#ports.transformations
       .run(endpoint, { attributes: event.envelope, acceptedAt: record.timestamp }, rendered)
-      .then((form) => {
-        this.#transformed.set(key, form);
-        return form;
-      });
+      .then(
+        (form) => {
+          this.#transformed.set(key, form);
+          return form;
+        },
+        (error: unknown) => {
+          // It could not be run: it is to be tried again.
+          this.#transformed.delete(key);
+          throw error;
+        },
+      );
     this.#transformed.set(key, run);
     return run;
   }
@@ -163,16 +194,22 @@ export class EventForms {
 
   /** The same for all endpoints that get the same. */
   #versionOf({ content }: DispatchEndpoint): WantedVersion {
-    const { type } = this.envelope;
-    const { version, isNamed } = versionFor(content, type);
-    // A type that nobody registered versions of has only what was written.
-    if (!isNamed && this.#ports.data.newestVersion(type) === 0) return 'latest';
-    return this.#resolved(version);
+    return this.#chosen(versionFor(content, this.envelope.type));
   }
 
-  #resolved(version: WantedVersion): WantedVersion {
+  #chosen({ version, isNamed }: VersionChoice): WantedVersion {
     const newest = this.#ports.data.newestVersion(this.envelope.type);
-    return version === 'latest' && newest > 0 ? newest : version;
+    // A type that nobody registered versions of has only what was written.
+    if (newest === 0) return isNamed ? version : 'latest';
+    return version === 'latest' ? newest : version;
+  }
+
+  get #asWritten(): Extract<VersionData, { readonly ok: true }> {
+    return { ok: true, json: this.#read.json };
+  }
+
+  #subject({ json: data }: { readonly json: JsonValue }): FilterSubject {
+    return { attributes: this.envelope, data };
   }
 
   #dataIn(version: WantedVersion): VersionData {
@@ -205,6 +242,9 @@ export async function settleForms(
   while (await forms.ready(passed)) passed = forms.passing(passed);
   return passed;
 }
+
+const dataPath = 'data.';
+const listed = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
 
 const isMade = (form: Form | Promise<Form> | undefined): form is Form =>
   form !== undefined && !(form instanceof Promise);

@@ -23,8 +23,8 @@ export interface RunBudget {
 export interface TransformationPorts {
   readonly runner: TransformationRunner;
   readonly budget: RunBudget;
-  monotonic(): number;
-  ran(result: SandboxResult['kind'] | 'refused', cpuMs: number): void;
+  readonly monotonic: () => number;
+  readonly ran: (outcome: SandboxResult['kind'] | 'refused', cpuMs: number) => void;
 }
 
 /** What a transformation is told of an event beside its form. */
