@@ -9,3 +9,5 @@ export * from './send-caps.js';
 export * from './source-position.js';
 export * from './subscription-index.js';
 export type { Discriminator, Subscription } from './subscription.js';
+export * from './transformation-breaker.js';
+export * from './transformation-budget.js';
