@@ -10,6 +10,7 @@ import type { CursorRule } from './cursors/freezing.js';
 import { FreezeWishes } from './cursors/freeze-wishes.js';
 import { EndpointFaults, type FaultKind, type FaultStore } from './forms/endpoint-faults.js';
 import type { FormPorts, VersionedData } from './forms/event-forms.js';
+import { FreezingBudget } from './forms/freezing-budget.js';
 import { Transformations, type TransformationRunner } from './forms/transformations.js';
 import { LeaseGate } from './lease-gate.js';
 import { EventReader, type EventData } from './read-events.js';
@@ -100,10 +101,10 @@ export class Dispatcher {
     const bulkSender = log.sender({ name: 'dispatcher-bulk' });
     const wishes = new FreezeWishes();
     const faults = new EndpointFaults({ store: stores.faults, counted: (kind) => counts.endpointFault(kind), around });
+    const budget = new FreezingBudget(wishes, around);
     const transformations = new Transformations({
       runner: content.runner,
-      budget: { refusal: () => null, ran: () => undefined, charge: () => undefined },
-      monotonic: () => around.monotonic(),
+      budget,
       ran: (outcome, cpuMs) => counts.transformationRan(outcome, cpuMs),
     });
     const contents: ContentParts = {
@@ -183,6 +184,7 @@ export class Dispatcher {
     this.#closeAll = async () => {
       directory.close();
       loads.close();
+      budget.close();
       await faults.close();
       await Promise.all([feed.close(), reader.close(), sender.close(), bulkSender.close()]);
     };

@@ -377,3 +377,52 @@ describe('transformations', () => {
     expect(Object.keys(bodies())).toHaveLength(150);
   });
 });
+
+describe('transformations that take too much', () => {
+  const through = { format: 'data', transformationId: 'tr_1' } as const;
+
+  it('are not run for a while when they exceed their limits again and again; a new version is', async () => {
+    await posthorn.transformation('tr_1', { version: 1, code: 'loop' });
+    await posthorn.endpoint('ep_1', through);
+    const loop = () => ({ kind: 'failed', code: 'timeout', message: 'more than 50 ms', cpuMs: 1 }) as const;
+    const runner = runnerOf({ loop });
+    await posthorn.start({}, runner);
+    for (let n = 0; n < 6; n += 1) {
+      await posthorn.event();
+      await posthorn.time.settle();
+    }
+    expect(runner.jobs).toHaveLength(3);
+    expect(posthorn.deliveries().map(({ renderError }) => renderError)).toEqual([
+      ...Array(3).fill('timeout: more than 50 ms'),
+      ...Array(3).fill('not run: it exceeded its limits 3 times in a row'),
+    ]);
+    await posthorn.transformation('tr_1', { version: 2, code: 'mended' });
+    await posthorn.time.settle();
+    await posthorn.event();
+    await posthorn.time.settle();
+    expect(posthorn.deliveries().at(-1)).toMatchObject({ renderError: null });
+  });
+
+  it('have their endpoint frozen, and caught up within its share of time: nothing is lost, nobody else waits', async () => {
+    posthorn.workersTell();
+    await posthorn.transformation('tr_1', { code: 'slow' });
+    await posthorn.endpoint('ep_slow', through);
+    await posthorn.endpoint('ep_other', { format: 'data' });
+    const runner = runnerOf({ slow: () => ({ cpuMs: 45 }) });
+    const { counts } = await posthorn.start({}, runner);
+    await posthorn.time.advance(1_000);
+    for (let n = 0; n < 100; n += 1) {
+      await posthorn.event();
+      await posthorn.time.advance(50);
+    }
+    // In each of the two source partitions.
+    expect(counts.frozen).toBe(2);
+    const upToNow = runner.jobs.length;
+    expect(upToNow).toBeLessThan(60);
+    expect(bodies()['ep_other']).toHaveLength(100);
+    await posthorn.time.advance(60_000);
+    expect(counts.joined).toBeGreaterThan(0);
+    const titles = bodies()['ep_slow']?.map((one) => (one as { title: string }).title);
+    expect(titles).toEqual(Array.from({ length: 100 }, (_, n) => `Task ${n + 1}`));
+  });
+});

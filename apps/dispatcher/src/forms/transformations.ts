@@ -12,18 +12,18 @@ export interface TransformationRunner {
   forget(transformationId: string): void;
 }
 
-/** Keeps what endpoints cost within bounds (`TransformationBudget` of libs/core). */
+/** Keeps what endpoints cost within bounds. */
 export interface RunBudget {
-  /** Null: it may run; otherwise why not. */
-  refusal(transformationId: string, version: number, now: number): string | null;
-  ran(transformationId: string, version: number, exceeded: boolean, now: number): void;
-  charge(endpoint: DispatchEndpoint, cpuMs: number, now: number): void;
+  /** Null: it may run; otherwise why it fails at once. */
+  refusal(transformationId: string, version: number): string | null;
+  /** @param exceeded a limit of time or memory */
+  ran(transformationId: string, version: number, exceeded: boolean): void;
+  charge(endpoint: DispatchEndpoint, cpuMs: number): void;
 }
 
 export interface TransformationPorts {
   readonly runner: TransformationRunner;
   readonly budget: RunBudget;
-  readonly monotonic: () => number;
   readonly ran: (outcome: SandboxResult['kind'] | 'refused', cpuMs: number) => void;
 }
 
@@ -59,9 +59,9 @@ export class Transformations {
     // An id alone gives no right to what is another's.
     if (config === undefined || config.tenantId !== endpoint.tenantId)
       return failed(`there is no transformation ${transformationId}`, rendered);
-    const { runner, budget, monotonic, ran } = this.#ports;
+    const { runner, budget, ran } = this.#ports;
     const { version, code } = config;
-    const refusal = budget.refusal(transformationId, version, monotonic());
+    const refusal = budget.refusal(transformationId, version);
     if (refusal !== null) {
       ran('refused', 0);
       return failed(refusal, rendered);
@@ -70,8 +70,8 @@ export class Transformations {
     const result = await runner.run({ transformationId, version, code, input: inputOf(event, rendered) });
     ran(result.kind, result.cpuMs);
     const exceeded = result.kind === 'failed' && (result.code === 'timeout' || result.code === 'memory');
-    budget.ran(transformationId, version, exceeded, monotonic());
-    budget.charge(endpoint, result.cpuMs, monotonic());
+    budget.ran(transformationId, version, exceeded);
+    budget.charge(endpoint, result.cpuMs);
     if (result.kind === 'failed') {
       const line = result.line === undefined ? '' : ` (line ${result.line})`;
       return failed(`${result.code}: ${result.message}${line}`, rendered);
