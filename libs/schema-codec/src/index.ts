@@ -5,6 +5,17 @@ export { connectSchemaCodec, openSchemaCodec, type SchemaCodec } from './connect
 export { differenceOf, type Difference } from './difference.js';
 export { CodecError, RegistryUnavailable } from './errors.js';
 export type { EventCatalogue, TypeVersion, VersionedJson, WantedVersion } from './event-catalogue.js';
+export {
+  parseEventFolder,
+  readEventFolder,
+  readFolder,
+  sameSchema,
+  type EventFolder,
+  type FileTexts,
+  type VersionFile,
+} from './event-folder.js';
+export { parseEventMeta, readEventMeta, type EventMeta } from './event-meta.js';
+export { HttpRegistry } from './http-registry.js';
 export type { EventSchema } from './event-schema.js';
 export type { EventVersion } from './event-versions.js';
 export { exampleOf } from './json-example.js';
