@@ -38,6 +38,10 @@ import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { SourceLog } from './endpoints/source-log.js';
+import { EndpointVersionsController } from './endpoints/versions.controller.js';
+import { VersionPins } from './endpoints/versions-pins.js';
+import { eventTypeProviders } from './event-types/event-type-providers.js';
+import { EventTypesController } from './event-types/event-types.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -68,7 +72,9 @@ const newId = (): string => v7().replaceAll('-', '');
   imports: [DatabaseModule],
   controllers: [
     TenantsController,
+    EventTypesController,
     EndpointsController,
+    EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
     EndpointHistoryController,
@@ -173,13 +179,20 @@ const newId = (): string => v7().replaceAll('-', '');
     },
     {
       provide: Endpoints,
-      inject: [DATABASE, OutboxPublisher, SourceLog, CONFIG],
-      useFactory: (database: Database, publication: OutboxPublisher, source: SourceLog, config: Config) =>
+      inject: [DATABASE, OutboxPublisher, SourceLog, VersionPins, CONFIG],
+      useFactory: (
+        database: Database,
+        publication: OutboxPublisher,
+        source: SourceLog,
+        pins: VersionPins,
+        config: Config,
+      ) =>
         new Endpoints(
           {
             repository: new EndpointRepository(database),
             publication,
             source,
+            pins,
             masterKeys: parseMasterKeys(config.masterKeys),
             now: Date.now,
             newId,
@@ -244,6 +257,7 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     ...replayProviders,
+    ...eventTypeProviders,
   ],
 })
 export class ApiModule {}

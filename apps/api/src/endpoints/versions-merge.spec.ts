@@ -59,7 +59,7 @@ describe('a new endpoint', () => {
       {
         pointer: '/versions/task.gone',
         code: 'unknown-event-type',
-        detail: 'There is no such event type; there are: note.added, task.completed, task.updated.',
+        detail: 'There is no such event type; `eventTypes` holds task.completed, task.updated.',
       },
       { pointer: '/versions/note.added', code: 'not-subscribed', detail: '`eventTypes` does not hold this type.' },
       { pointer: '/versions/a~0~1b', code: 'unknown-event-type', detail: expect.any(String) as string },

@@ -69,7 +69,9 @@ function checkNamed(
     const pointer = pointerOf(['versions', type]);
     const found = byType.get(type);
     if (found === undefined)
-      return [{ pointer, code: 'unknown-event-type', detail: `There is no such event type; ${thoseOf(known)}.` }];
+      return [
+        { pointer, code: 'unknown-event-type', detail: `There is no such event type; ${thoseOf(known, wanted)}.` },
+      ];
     if (!wanted(type)) return [{ pointer, code: 'not-subscribed', detail: '`eventTypes` does not hold this type.' }];
     const fault = versionFault(found, version);
     return fault === null ? [] : [{ pointer, ...fault }];
@@ -90,11 +92,11 @@ export function versionFault(
 
 const shownTypes = 20;
 
-function thoseOf(known: readonly KnownType[]): string {
-  if (known.length === 0) return 'there are none';
-  const more = known.length > shownTypes ? ` and ${known.length - shownTypes} more` : '';
-  const names = known.slice(0, shownTypes).map(({ type }) => type);
-  return `there are: ${names.join(', ')}${more}`;
+function thoseOf(known: readonly KnownType[], wanted: (type: string) => boolean): string {
+  const names = known.map(({ type }) => type).filter(wanted);
+  if (names.length === 0) return '`eventTypes` holds none that there is';
+  const more = names.length > shownTypes ? ` and ${names.length - shownTypes} more` : '';
+  return `\`eventTypes\` holds ${names.slice(0, shownTypes).join(', ')}${more}`;
 }
 
 /** The version of a type that an endpoint gets, of those that there are; and whether it is the newest whatever comes. */

@@ -1,19 +1,19 @@
 import { platformSchemas, RegistryUnavailable, type EventCatalogue, type EventVersion } from '#libs/schema-codec';
 import { checkId } from '../http/list-query.js';
 import { AppError, notFound } from '../problem/app-error.js';
-import type { EventMeta } from './event-meta.js';
+import type { TypeMeta } from './event-meta.js';
 
 /** An event type with all that is known of it. */
 export interface CatalogueType {
   readonly type: string;
-  readonly meta: EventMeta;
+  readonly meta: TypeMeta;
   /** Lowest first, at least one. */
   readonly versions: readonly EventVersion[];
 }
 
 export interface CataloguePorts {
   readonly registry: Pick<EventCatalogue, 'eventTypes' | 'versionsOf' | 'prepareVersions'>;
-  readonly meta: { of(type: string): EventMeta; refresh(): Promise<void> };
+  readonly meta: { of(type: string): TypeMeta; refresh(): Promise<void> };
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
 }
@@ -44,27 +44,30 @@ export class TypeCatalogue {
   /** @throws AppError `not-found` */
   async get(type: string): Promise<CatalogueType> {
     await this.ports.meta.refresh();
-    const versions = type in platformSchemas ? [] : await answered(this.ports.registry.versionsOf(checkId('event type', type)));
+    const versions =
+      type in platformSchemas
+        ? []
+        : await registryAnswered(this.ports.registry.versionsOf(checkId('event type', type)));
     if (versions.length === 0) throw notFound('event type', type);
     return { type, meta: this.ports.meta.of(type), versions };
   }
 
-  /** Types with the numbers of their versions, as of now: those that match, and the names of the others. */
+  /** Those that match, with the numbers of their versions, as of now: at most 10 s ago. */
   async current(matches: (type: string) => boolean): Promise<readonly { type: string; versions: readonly number[] }[]> {
     const { registry } = this.ports;
-    const types = await answered(registry.eventTypes());
+    const types = await registryAnswered(registry.eventTypes());
     const wanted = types.filter(matches);
     const known = await this.#load(wanted);
     // To ask for the one after the newest has a list read anew that is older than 10 s.
     const next = known.map(({ type, versions }) => ({ type, version: (versions.at(-1)?.version ?? 0) + 1 }));
-    await answered(registry.prepareVersions(next));
+    await registryAnswered(registry.prepareVersions(next));
     const current = await this.#load(wanted);
     return current.map(({ type, versions }) => ({ type, versions: versions.map(({ version }) => version) }));
   }
 
   async #refresh(): Promise<readonly CatalogueType[]> {
     try {
-      const types = await answered(this.ports.registry.eventTypes());
+      const types = await registryAnswered(this.ports.registry.eventTypes());
       const found = await this.#load(types);
       await this.ports.meta.refresh();
       this.#list = found.map((one) => ({ ...one, meta: this.ports.meta.of(one.type) }));
@@ -82,14 +85,15 @@ export class TypeCatalogue {
     const found: { type: string; versions: readonly EventVersion[] }[] = [];
     for (let i = 0; i < types.length; i += atOnce) {
       const group = types.slice(i, i + atOnce);
-      const lists = await answered(Promise.all(group.map((type) => this.ports.registry.versionsOf(type))));
+      const lists = await registryAnswered(Promise.all(group.map((type) => this.ports.registry.versionsOf(type))));
       found.push(...group.map((type, at) => ({ type, versions: lists[at] ?? [] })));
     }
     return found.filter(({ versions }) => versions.length > 0);
   }
 }
 
-async function answered<T>(answer: Promise<T>): Promise<T> {
+/** What the registry answers. Rejects with `registry-unavailable` when it does not. */
+export async function registryAnswered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (cause) {
