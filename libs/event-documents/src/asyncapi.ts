@@ -40,7 +40,6 @@ export function asyncApiDocument(types: readonly DocumentedType[], info: Documen
         // The consumer's own: not known here.
         address: null,
         messages: Object.fromEntries(keys.map((key) => [key, { $ref: `#/components/messages/${key}` }])),
-        bindings: { http: {} },
       },
       answer: {
         title: 'Your answer',
@@ -71,7 +70,6 @@ export function asyncApiDocument(types: readonly DocumentedType[], info: Documen
               ]),
             ),
           },
-          bindings: { http: {} },
         },
       },
     },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Parser } from '@asyncapi/parser';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -55,17 +56,17 @@ function tree(self: string): JsonObject {
   return { type: 'object', properties: { below: { type: 'array', items: { $ref: self } } } };
 }
 
-interface Message {
-  readonly examples?: readonly { readonly payload: JsonValue }[];
-}
-
-const documentUri = 'https://posthorn.example/';
 const info = { title: 'Example', version: '1' };
 const asyncApi = asyncApiDocument(types, info);
 const openApi = openApiDocument(types, info);
 const schemasOf = (document: JsonObject): JsonObject => (document as Tree)?.['components']?.['schemas'] as JsonObject;
 // Tests look deep into documents; what is not there is undefined, and they fail.
 type Tree = { readonly [name: string]: Tree } | undefined;
+
+function onDisk(name: string): JsonObject {
+  const file = new URL(`../../../docs/events/${name}`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as JsonObject;
+}
 
 /** What is wrong with an AsyncAPI document, by the official parser; its hints and infos do not count. */
 async function asyncApiFaults(document: JsonObject): Promise<string[]> {
@@ -88,9 +89,45 @@ async function openApiFaults(document: JsonObject): Promise<string[]> {
   }
 }
 
+interface Example {
+  /** JSON pointer of the schema that it must fit. */
+  readonly schema: string;
+  readonly value: JsonValue;
+}
+
+/** Of messages (AsyncAPI) and of request bodies (OpenAPI). */
+function examplesOf(document: JsonObject): Example[] {
+  const { components, webhooks = {} } = document as unknown as {
+    components: { messages?: Record<string, { examples?: { payload: JsonValue }[] }> };
+    webhooks?: Record<string, { post: { requestBody: { content: Record<string, Content> } } }>;
+  };
+  const messages = Object.entries(components.messages ?? {}).flatMap(([key, { examples = [] }]) =>
+    examples.map(({ payload }) => ({ schema: `#/components/messages/${key}/payload`, value: payload })),
+  );
+  const bodies = Object.entries(webhooks).flatMap(([key, { post }]) =>
+    Object.entries(post.requestBody.content).flatMap(([mediaType, { examples = {} }]) => {
+      const schema = `#/webhooks/${key}/post/requestBody/content/${mediaType.replaceAll('/', '~1')}/schema`;
+      return Object.values(examples).map(({ value }) => ({ schema, value }));
+    }),
+  );
+  return [...messages, ...bodies];
+}
+interface Content {
+  readonly examples?: Readonly<Record<string, { readonly value: JsonValue }>>;
+}
+
+function fits(document: JsonObject, { schema, value }: Example): boolean {
+  const $id = 'https://posthorn.example/';
+  const ajv = addFormats.default(new Ajv2020({ strict: false, schemas: [{ ...document, $id }] }));
+  return ajv.validate({ $ref: `${$id}${schema}` }, value);
+}
+
 describe('the AsyncAPI document', () => {
-  it('is one by the official parser', async () => {
-    expect(await asyncApiFaults(asyncApi)).toEqual([]);
+  it.each([
+    ['is', asyncApi],
+    ['that is generated from schemas/events is', onDisk('asyncapi.json')],
+  ])('%s one by the official parser', async (_which, document) => {
+    expect(await asyncApiFaults(document)).toEqual([]);
   });
 
   it.each([
@@ -101,20 +138,6 @@ describe('the AsyncAPI document', () => {
     const text = JSON.stringify(asyncApi);
     expect(text).toContain(right);
     expect(await asyncApiFaults(JSON.parse(text.replace(right, wrong)) as JsonObject)).not.toEqual([]);
-  });
-
-  it('has examples that fit their messages', () => {
-    const ajv = addFormats.default(new Ajv2020({ strict: false, schemas: [{ ...asyncApi, $id: documentUri }] }));
-    const messages = (asyncApi as Tree)?.['components']?.['messages'] as unknown as Record<string, Message>;
-    const examples = Object.entries(messages).flatMap(([key, message]) =>
-      (message.examples ?? []).map(({ payload }) => ({ key, payload })),
-    );
-    expect(examples).toHaveLength(4);
-    for (const { key, payload } of examples)
-      expect([key, ajv.validate({ $ref: `${documentUri}#/components/messages/${key}/payload` }, payload)]).toEqual([
-        key,
-        true,
-      ]);
   });
 
   it('has an operation for each type and a message for each version, newest first', () => {
@@ -139,8 +162,11 @@ describe('the AsyncAPI document', () => {
 });
 
 describe('the OpenAPI document', () => {
-  it('is one by the schema of the OpenAPI Initiative', async () => {
-    expect(await openApiFaults(openApi)).toEqual([]);
+  it.each([
+    ['is', openApi],
+    ['that is generated from schemas/events is', onDisk('openapi.json')],
+  ])('%s one by the schema of the OpenAPI Initiative', async (_which, document) => {
+    expect(await openApiFaults(document)).toEqual([]);
   });
 
   it.each([
@@ -170,30 +196,26 @@ describe('the OpenAPI document', () => {
       ['2XX', '410', '429', '503', 'default'].toSorted(),
     );
   });
+});
 
-  it('has examples that fit their schemas, and those of other versions that do not', () => {
-    const ajv = addFormats.default(new Ajv2020({ strict: false, schemas: [{ ...openApi, $id: documentUri }] }));
-    const content = (openApi as Tree)?.['webhooks']?.['task.updated']?.['post']?.['requestBody']?.[
-      'content'
-    ] as unknown;
-    const forms = Object.entries(content as Record<string, { examples: Record<string, { value: JsonValue }> }>);
-    const fits = (mediaType: string, value: JsonValue): boolean =>
-      ajv.validate(
-        {
-          $ref: `${documentUri}#/webhooks/task.updated/post/requestBody/content/${mediaType.replaceAll('/', '~1')}/schema`,
-        },
-        value,
-      );
-    const all = forms.flatMap(([mediaType, { examples }]) =>
-      Object.values(examples).map(({ value }) => ({ mediaType, value })),
-    );
-    expect(all).toHaveLength(6);
-    for (const { mediaType, value } of all)
-      expect({ value, fits: fits(mediaType, value) }).toMatchObject({ fits: true });
-    const [first] = all as [{ mediaType: string; value: JsonObject }];
-    expect(fits(first.mediaType, { ...first.value, data: { by: { id: 'p1' } } })).toBe(false);
-    expect(fits(first.mediaType, { ...first.value, type: 'task.completed' })).toBe(false);
-    expect(fits(first.mediaType, { ...first.value, source: '' })).toBe(false);
+describe('examples', () => {
+  it.each([
+    ['an AsyncAPI document', asyncApi, 4],
+    ['an OpenAPI document', openApi, 6],
+    ['the one on disk', onDisk('asyncapi.json'), 9],
+    ['the one on disk', onDisk('openapi.json'), 18],
+  ])('of %s fit their schemas', (_what, document, count) => {
+    const examples = examplesOf(document);
+    expect(examples.length).toBeGreaterThanOrEqual(count);
+    expect(examples.filter((example) => !fits(document, example))).toEqual([]);
+  });
+
+  it('of another version, type or form do not', () => {
+    const [first] = examplesOf(openApi).filter(({ schema }) => schema.includes('task.updated')) as [Example];
+    const value = first.value as JsonObject;
+    expect(fits(openApi, first)).toBe(true);
+    for (const change of [{ data: { by: { id: 'p1' } } }, { type: 'task.completed' }, { source: '' }, { data: null }])
+      expect([change, fits(openApi, { ...first, value: { ...value, ...change } })]).toEqual([change, false]);
   });
 });
 

@@ -19,7 +19,7 @@ export const overview = `Each event is one POST to the URL of your endpoint, in 
 An endpoint with \`batch\` gets several events in one POST: \`${contentTypes.batch}\`, or a JSON array of its format.
 
 Which version of a type it gets is said by its \`versions\`; by default that which was newest when it was created. A newer
-version only adds members, or takes away such as may be absent.
+version may add members, and leave out optional ones.
 
 The signature is that of [Standard Webhooks](https://www.standardwebhooks.com): \`webhook-signature\` holds one or more
 \`v1,<base64>\`, separated by spaces, each the HMAC-SHA256 of \`{webhook-id}.{webhook-timestamp}.{body}\` under one of the
