@@ -156,12 +156,12 @@ describe('the list of versions', () => {
     const event = inV1(ids[0]!);
     await catalogue.prepare([event]);
     clock.ms = 30_000;
-    let answer = (_: number[]): void => undefined;
-    const asked = vi.spyOn(registry, 'versions').mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
+    const answer = Promise.withResolvers<number[]>();
+    const asked = vi.spyOn(registry, 'versions').mockReturnValueOnce(answer.promise);
     registry.register(type, v2);
     await catalogue.prepare([event]);
     expect(catalogue.toJsonAs(event, 'latest')).toMatchObject({ version: 1 });
-    answer([1, 2]);
+    answer.resolve([1, 2]);
     await vi.waitFor(() => expect(catalogue.newestVersion(type)).toBe(2));
     registry.available = false;
     clock.ms = 60_000;

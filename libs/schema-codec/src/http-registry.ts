@@ -56,9 +56,14 @@ export class HttpRegistry implements Registry {
   }
 
   async idOf(subject: string, schema: object): Promise<number | null> {
+    return (await this.find(subject, schema))?.id ?? null;
+  }
+
+  /** Id and number of exactly this schema under this subject; null if it was never registered there. */
+  async find(subject: string, schema: object): Promise<Pick<RegisteredVersion, 'id' | 'version'> | null> {
     const body = { schema: JSON.stringify(schema) };
     const answer = await this.request('POST', `/subjects/${encodeURIComponent(subject)}`, body);
-    return answer === null ? null : (answer as { id: number }).id;
+    return answer === null ? null : (answer as RegisteredVersion);
   }
 
   /** Compatibility of a subject; null when it has none of its own, or does not exist. */

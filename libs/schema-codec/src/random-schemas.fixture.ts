@@ -107,7 +107,7 @@ export const unionOf = (parts: readonly Typed[]): Typed => {
       !Array.isArray(part.schema) &&
       parts.findIndex((other) => other.kind === part.kind || other.branch === part.branch) === i,
   );
-  const branches = apart.length === 0 ? [leaves[0]!] : apart;
+  const branches = apart.length === 0 ? leaves.slice(0, 1) : apart;
   const value = fc.oneof(
     ...branches.map((b) => (b.kind === 'null' ? fc.constant(null) : b.value.map((v) => ({ [b.branch]: v })))),
   );

@@ -132,7 +132,7 @@ function unionPair(parts: readonly Pair[], wider: boolean): Pair {
           family(other.reader) === family(part.reader),
       ) === i,
   );
-  const branches = apart.length === 0 ? [same(leaves[0]!)] : apart;
+  const branches = apart.length === 0 ? leaves.slice(0, 1).map(same) : apart;
   const more = wider && !branches.some(({ reader }) => reader === 'boolean') ? ['boolean'] : [];
   return {
     writer: branches.map((one) => one.writer),
