@@ -38,7 +38,7 @@ export const testFiltersBody = z
   })
   .meta({ id: 'TestFilters', description: 'Filters, and the events that they are tried on.' });
 
-export const filterTestAnswer = z
+const filterTestAnswer = z
   .object({
     results: z
       .array(
