@@ -38,6 +38,8 @@ import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { SourceLog } from './endpoints/source-log.js';
+import { filterProviders } from './filters/filter-providers.js';
+import { FilterTestsController } from './filters/filter-tests.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -77,6 +79,7 @@ const newId = (): string => v7().replaceAll('-', '');
     DeadLettersController,
     ReplaysController,
     SendAgainController,
+    FilterTestsController,
     StatsController,
   ],
   providers: [
@@ -244,6 +247,7 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     ...replayProviders,
+    ...filterProviders,
   ],
 })
 export class ApiModule {}
