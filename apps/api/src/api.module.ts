@@ -40,6 +40,10 @@ import { RetryPreviewController } from './endpoints/retry-preview.controller.js'
 import { SourceLog } from './endpoints/source-log.js';
 import { filterProviders } from './filters/filter-providers.js';
 import { FilterTestsController } from './filters/filter-tests.controller.js';
+import { EndpointVersionsController } from './endpoints/versions.controller.js';
+import { VersionPins } from './endpoints/versions-pins.js';
+import { eventTypeProviders } from './event-types/event-type-providers.js';
+import { EventTypesController } from './event-types/event-types.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -70,7 +74,9 @@ const newId = (): string => v7().replaceAll('-', '');
   imports: [DatabaseModule],
   controllers: [
     TenantsController,
+    EventTypesController,
     EndpointsController,
+    EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
     EndpointHistoryController,
@@ -176,13 +182,20 @@ const newId = (): string => v7().replaceAll('-', '');
     },
     {
       provide: Endpoints,
-      inject: [DATABASE, OutboxPublisher, SourceLog, CONFIG],
-      useFactory: (database: Database, publication: OutboxPublisher, source: SourceLog, config: Config) =>
+      inject: [DATABASE, OutboxPublisher, SourceLog, VersionPins, CONFIG],
+      useFactory: (
+        database: Database,
+        publication: OutboxPublisher,
+        source: SourceLog,
+        pins: VersionPins,
+        config: Config,
+      ) =>
         new Endpoints(
           {
             repository: new EndpointRepository(database),
             publication,
             source,
+            pins,
             masterKeys: parseMasterKeys(config.masterKeys),
             now: Date.now,
             newId,
@@ -248,6 +261,7 @@ const newId = (): string => v7().replaceAll('-', '');
     },
     ...replayProviders,
     ...filterProviders,
+    ...eventTypeProviders,
   ],
 })
 export class ApiModule {}

@@ -5,6 +5,7 @@ import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
+import { versions, versionsPatch } from './versions.dto.js';
 
 /** What depends on the deployment. */
 export interface EndpointRules {
@@ -102,6 +103,7 @@ export const createEndpointBody = (rules: EndpointRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      versions: versions.optional(),
       format: format.optional(),
       compression: compression.optional(),
       headers: headersPatch.optional(),
@@ -126,6 +128,7 @@ export const patchEndpointBody = (rules: EndpointRules) =>
       timeoutMs: timeoutMs.nullable().optional(),
       retry: retryPatch.nullable().optional(),
       state: state.nullable().optional(),
+      versions: versionsPatch.nullable().optional(),
       format: format.nullable().optional(),
       compression: compression.nullable().optional(),
       headers: headersPatch.nullable().optional(),
@@ -149,6 +152,7 @@ const endpointAnswer = z
     url: z.string(),
     description: z.string().nullable(),
     eventTypes: z.array(z.string()),
+    versions,
     state,
     disabledReason: z.string().nullable().meta({ description: 'Why Posthorn disabled it; null otherwise.' }),
     ordering,

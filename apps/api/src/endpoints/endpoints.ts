@@ -18,6 +18,8 @@ import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js'
 import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
 import type { SourceLog } from './source-log.js';
+import { shownPins } from './versions-merge.js';
+import type { VersionPins } from './versions-pins.js';
 
 export interface EndpointDefaults {
   readonly maxInFlight: number;
@@ -29,6 +31,7 @@ export interface EndpointPorts {
   readonly repository: EndpointRepository;
   readonly publication: Publication;
   readonly source: Pick<SourceLog, 'historyFrom'>;
+  readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
   readonly masterKeys: MasterKeys;
   readonly now: () => number;
   readonly newId: () => string;
@@ -52,6 +55,7 @@ export class Endpoints {
       rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
       circuit: mergeCircuit(null, body.circuit ?? null),
     });
+    const pins = await this.ports.pins.ofNew(body);
     const history = body.since === undefined ? null : await this.#history(body.since);
     const endpointId = `ep_${newId()}`;
     const secret = formatSecret(randomBytes(secretBytes));
@@ -71,6 +75,7 @@ export class Endpoints {
         ...flow,
         ...plainContent,
         ...mergeContent(plainContent, body),
+        ...pins,
         state: body.state ?? 'active',
         secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
       },
@@ -116,9 +121,10 @@ export class Endpoints {
     for (let tries = 1; ; tries += 1) {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
-      const changes = this.#changes(before, body);
-      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch } = body;
-      const isMerged = [retry, rate, ofCircuit, format, headers, batch].some((one) => one !== undefined);
+      const changes = { ...this.#changes(before, body), ...(await this.ports.pins.ofPatched(before, body)) };
+      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch, versions, eventTypes } = body;
+      const parts = [retry, rate, ofCircuit, format, headers, batch, versions, eventTypes];
+      const isMerged = parts.some((one) => one !== undefined);
       const expectedRevision = isMerged ? before.revision : undefined;
       const result = await repository.update(id, changes, { now: now(), expectedRevision });
       if (result.outcome === 'updated') {
@@ -196,6 +202,7 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   url: endpoint.url,
   description: endpoint.description === '' ? null : endpoint.description,
   eventTypes: [...endpoint.eventTypes],
+  versions: shownPins(endpoint),
   state: endpoint.state,
   disabledReason: endpoint.disabledReason,
   ordering: endpoint.ordering,

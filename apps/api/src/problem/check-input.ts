@@ -25,7 +25,7 @@ export function checkQuery<S extends z.ZodType>(schema: S, query: unknown): z.ou
 }
 
 /** RFC 6901. */
-function pointerOf(path: readonly PropertyKey[]): string {
+export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
