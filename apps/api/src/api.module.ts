@@ -38,6 +38,8 @@ import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { SourceLog } from './endpoints/source-log.js';
+import { filterProviders } from './filters/filter-providers.js';
+import { FilterTestsController } from './filters/filter-tests.controller.js';
 import { EndpointVersionsController } from './endpoints/versions.controller.js';
 import { VersionPins } from './endpoints/versions-pins.js';
 import { eventTypeProviders } from './event-types/event-type-providers.js';
@@ -83,6 +85,7 @@ const newId = (): string => v7().replaceAll('-', '');
     DeadLettersController,
     ReplaysController,
     SendAgainController,
+    FilterTestsController,
     StatsController,
   ],
   providers: [
@@ -257,6 +260,7 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     ...replayProviders,
+    ...filterProviders,
     ...eventTypeProviders,
   ],
 })

@@ -9,7 +9,9 @@ export interface Post {
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** As it was signed; over the wire it goes in this encoding. */
   readonly body: Buffer;
+  readonly encoding: 'identity' | 'gzip';
   readonly timeoutMs: number;
 }
 
@@ -32,6 +34,9 @@ export interface AttemptFacts {
 
 const userAgent = 'Posthorn/0.1';
 const noHeaders = {};
+const gzipHeaders = { 'content-encoding': 'gzip' };
+/** Smaller bodies gain nothing. */
+const gzipsFromBytes = 1_024;
 const noBody = Buffer.alloc(0);
 /** Answer headers that an Attempt keeps, in characters; the rest is left out. */
 const keptHeaderLength = 8_192;
@@ -39,26 +44,32 @@ const keptBodyBytes = 4_096;
 
 /**
  * Signs a delivery for sending it now (Standard Webhooks 1.0.0): the id is the same for every attempt, the timestamp is
- * this attempt's.
+ * this attempt's. What is signed is the body without its content coding. The endpoint's own headers come before all that
+ * mean something to Posthorn.
  * @param now Unix milliseconds
  */
 export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly KeyObject[], now: number): Post {
   const { delivery } = entry;
   const body = delivery.body ?? noBody;
   const timestamp = Math.floor(now / 1_000);
+  const { headers, compression, timeoutMs } = endpoint.config;
+  const isGzipped = compression === 'gzip' && body.length >= gzipsFromBytes;
   return {
     origin: endpoint.origin,
     path: endpoint.path,
     headers: {
+      ...headers,
       ...delivery.headers,
       'content-type': delivery.contentType,
+      ...(isGzipped ? gzipHeaders : noHeaders),
       'user-agent': userAgent,
       [webhookHeaders.id]: delivery.webhookId,
       [webhookHeaders.timestamp]: String(timestamp),
       [webhookHeaders.signature]: signWebhook(keys, delivery.webhookId, timestamp, body),
     },
     body,
-    timeoutMs: endpoint.config.timeoutMs,
+    encoding: isGzipped ? 'gzip' : 'identity',
+    timeoutMs,
   };
 }
 

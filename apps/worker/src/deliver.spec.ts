@@ -111,21 +111,57 @@ describe('the delivery worker', () => {
     expect(world.deadLetters()).toMatchObject([{ reason }]);
   });
 
-  it('makes no POST of what could not be rendered: an Attempt and a dead letter', async () => {
-    const version = await world.endpoint('ep_1');
+  it.each([
+    [null, 'transformation', 'transformation'],
+    ['transformation', 'transformation', 'transformation'],
+    ['version', 'version', 'undeliverable'],
+    ['too-large', 'too-large', 'undeliverable'],
+  ])(
+    'makes no POST of what has no body (%s): an Attempt of that kind and a dead letter',
+    async (renderKind, kind, reason) => {
+      const version = await world.endpoint('ep_1');
+      await world.worker();
+      await world.deliver('ep_1', version, { body: null, renderError: 'line 3 has a fault', renderKind });
+      await world.time.run(second);
+      expect(world.posts).toEqual([]);
+      expect(world.attempts()).toMatchObject([
+        { number: 0, outcome: 'deadLetter', deadLetterReason: reason, error: { kind, message: 'line 3 has a fault' } },
+      ]);
+      expect(world.deadLetters()).toMatchObject([{ reason, lastError: `${kind}: line 3 has a fault` }]);
+    },
+  );
+
+  it('sends the endpoint’s own headers, in place of none of its own', async () => {
+    const headers = { authorization: 'Bearer of-the-receiver', 'x-format': 'of the endpoint', 'user-agent': 'another' };
+    const version = await world.endpoint('ep_1', { headers });
     await world.worker();
-    await world.deliver('ep_1', version, { body: null, renderError: 'the template has a fault' });
+    await world.deliver('ep_1', version, { headers: { 'x-format': 'v1' } });
     await world.time.run(second);
-    expect(world.posts).toEqual([]);
-    expect(world.attempts()).toMatchObject([
-      {
-        number: 0,
-        outcome: 'deadLetter',
-        deadLetterReason: 'transformation',
-        error: { message: 'the template has a fault' },
-      },
+    const sent = world.posts[0]?.post.headers;
+    expect(sent).toMatchObject({
+      authorization: 'Bearer of-the-receiver',
+      'x-format': 'v1',
+      'user-agent': 'Posthorn/0.1',
+    });
+    expect(world.attempts()[0]?.requestHeaders).toEqual(sent);
+  });
+
+  it('sends bodies of 1 KiB and more gzipped where the endpoint asks for it, signed as they are without', async () => {
+    const version = await world.endpoint('ep_1', { compression: 'gzip' });
+    await world.worker();
+    await world.deliver('ep_1', version, { body: Buffer.alloc(1_023, 'a') });
+    await world.deliver('ep_1', version, { body: Buffer.alloc(1_024, 'a') });
+    await world.time.run(second);
+    const sent = world.posts.map(({ post }) => [post.body.length, post.encoding, post.headers['content-encoding']]);
+    expect(sent).toEqual([
+      [1_023, 'identity', undefined],
+      [1_024, 'gzip', 'gzip'],
     ]);
-    expect(world.deadLetters()).toMatchObject([{ reason: 'transformation' }]);
+    const { headers, body } = world.posts[1]!.post;
+    const signature = headers['webhook-signature'];
+    const request = { id: headers['webhook-id'], timestamp: headers['webhook-timestamp'], signature, body };
+    expect(verifyWebhook([parseSecret(secret)], request, Math.floor(world.posts[1]!.at / 1_000))).toEqual({ ok: true });
+    expect(world.attempts()[1]?.requestHeaders).toMatchObject({ 'content-encoding': 'gzip' });
   });
 
   it('obeys Retry-After', async () => {

@@ -16,7 +16,7 @@ export interface OutcomeMetrics {
 }
 
 /** Why a delivery is given up without another POST. */
-export type GivenUp = 'transformation' | 'undeliverable' | 'expired' | 'skipped' | 'poison';
+export type GivenUp = 'undeliverable' | 'expired' | 'skipped' | 'poison';
 
 export interface OutcomesPorts {
   readonly appender: Appender;
@@ -104,10 +104,16 @@ export class Outcomes {
 
   /** No POST helps, or none is wanted any more. */
   giveUp(entry: Entry, reason: GivenUp, message: string): void {
-    const kind = reason === 'transformation' ? 'undeliverable' : reason;
-    this.#ports.metrics.attempt('deadLetter', 0);
-    const facts = { outcome: 'deadLetter', deadLetterReason: reason, error: { kind, message } } as const;
-    this.#giveUp(entry, this.#noTrial(entry), null, facts);
+    this.#giveUpUntried(entry, reason, { kind: reason, message });
+  }
+
+  /** The dispatcher could make no body of it: a fault of its transformation, or of what it was made of. */
+  unrendered(entry: Entry): void {
+    const { renderKind, renderError } = entry.delivery;
+    // Older records name no kind.
+    const kind = renderKind ?? 'transformation';
+    const reason = kind === 'transformation' ? kind : 'undeliverable';
+    this.#giveUpUntried(entry, reason, { kind, message: renderError ?? 'there is no body' });
   }
 
   /** The total time of its policy is over: it is exhausted like one whose attempts are. */
@@ -175,6 +181,11 @@ export class Outcomes {
     const facts = { outcome: 'halted', final: false } as const;
     const attempt = this.#attempt(entry, trial, result, error === undefined ? facts : { ...facts, error });
     this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], 'away');
+  }
+
+  #giveUpUntried(entry: Entry, deadLetterReason: string, error: NonNullable<AttemptFacts['error']>): void {
+    this.#ports.metrics.attempt('deadLetter', 0);
+    this.#giveUp(entry, this.#noTrial(entry), null, { outcome: 'deadLetter', deadLetterReason, error });
   }
 
   #giveUp(

@@ -91,7 +91,7 @@ export class Posting {
     const { directory, outcomes, clock } = this.#ports;
     const { delivery, partition } = entry;
     if (delivery.body === null) {
-      outcomes.giveUp(entry, 'transformation', delivery.renderError ?? 'there is no body');
+      outcomes.unrendered(entry);
       return 'diverted';
     }
     const keys = directory.signingKeysOf(delivery.endpointId, now);

@@ -1,3 +1,4 @@
+import { gzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { AttemptErrorKind, PostResult } from '#libs/core';
 import { errorKindOf, errorMessageOf } from './error-kind.js';
@@ -42,7 +43,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    const { origin, path, headers, body, timeoutMs } = this.#request;
+    const { origin, body, encoding, timeoutMs } = this.#request;
     try {
       this.#pool = this.#pools.take(origin);
     } catch (error) {
@@ -50,9 +51,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     this.#timer = setTimeout(() => this.#tooLate(timeoutMs), timeoutMs);
+    if (encoding === 'identity') this.#dispatch(this.#pool, body);
+    else this.#dispatchGzipped(this.#pool, body);
+  }
+
+  /** In zlib's own threads: a batch may have a megabyte, and others wait for this one. */
+  #dispatchGzipped(pool: OriginPool, body: Buffer): void {
+    gzip(body, (error, compressed) => {
+      // Its time was over, and its result is out.
+      if (this.#over) return;
+      if (error === null) this.#dispatch(pool, compressed);
+      else this.#fail('aborted', errorMessageOf(error));
+    });
+  }
+
+  #dispatch({ pool }: OriginPool, body: Buffer): void {
+    const { path, headers } = this.#request;
     try {
       // A request that cannot be written (a header with a line break, …) is reported through onResponseError.
-      this.#pool.pool.dispatch(
+      pool.dispatch(
         {
           path,
           method: 'POST',

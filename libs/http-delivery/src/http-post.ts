@@ -6,6 +6,8 @@ export interface HttpPost {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** How the body goes over the wire; the header that says so is the caller's. */
+  readonly encoding: 'identity' | 'gzip';
   /** For the whole of it, from the call on, in milliseconds. */
   readonly timeoutMs: number;
 }

@@ -1,7 +1,9 @@
 // Real: sockets on 127.0.0.1, undici. Doubled: nothing. Facts: results, and what the servers counted.
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PostResult } from '#libs/core';
 import { createHttpSender, type HttpPost, type HttpSender, type HttpSenderOptions } from './index.js';
@@ -58,6 +60,7 @@ const post = (origin: string, more: Partial<HttpPost> = {}): HttpPost => ({
   path: '/hook?x=1',
   headers: { 'content-type': 'application/json', 'webhook-id': 'msg_1' },
   body: Buffer.from('{"a":1}'),
+  encoding: 'identity',
   timeoutMs: 5_000,
   ...more,
 });
@@ -83,6 +86,39 @@ describe('http sender', () => {
     if (result.kind !== 'response') return;
     expect(result.body.toString()).toBe('thanks');
     expect(result.headers['x-two']).toBe('a, b');
+  });
+
+  it('compresses a body that is to go out gzipped', async () => {
+    const seen: { length: number; body: string }[] = [];
+    const server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const length = Number(request.headers['content-length']);
+        seen.push({ length, body: gunzipSync(Buffer.concat(chunks)).toString() });
+        response.end();
+      });
+    });
+    const { origin } = await listening(server);
+    const body = Buffer.from('a'.repeat(10_000));
+    const result = await sender().post(post(origin, { body, encoding: 'gzip' }));
+    expect(result).toMatchObject({ kind: 'response', status: 200 });
+    expect(seen).toEqual([{ length: expect.any(Number) as number, body: body.toString() }]);
+    expect(seen[0]?.length).toBeLessThan(200);
+  });
+
+  it('sends nothing of a body whose time was over before it was compressed', async () => {
+    let requests = 0;
+    const { origin } = await receiver((_, response) => {
+      requests += 1;
+      response.end();
+    });
+    const http = sender();
+    // Random: it takes its time to find nothing to compress.
+    const body = randomBytes(8_000_000);
+    expect(errorOf(await http.post(post(origin, { body, encoding: 'gzip', timeoutMs: 1 })))).toBe('total-timeout');
+    await http.post(post(origin));
+    expect(requests).toBe(1);
   });
 
   it('never follows a redirect', async () => {

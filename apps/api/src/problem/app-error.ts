@@ -1,3 +1,5 @@
+import type { TextPosition } from '#libs/core';
+
 /**
  * Everything that the API refuses, by its stable code, with the HTTP status and the title that go with it. Callers may
  * rely on the codes: one is never renamed. The codes of an event that is refused are those of the rejected topic.
@@ -46,6 +48,8 @@ export interface Fault {
   readonly header?: string;
   /** Position in the batch. */
   readonly index?: number;
+  /** Where in a text of its own language (CEL) it stands; `index` from 0, `line` and `column` from 1. */
+  readonly position?: TextPosition;
   readonly code: string;
   readonly detail: string;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deliveryIdOf, parseDeliveryId, webhookIdOf } from './delivery-id.js';
+import { batchIdOf, deliveryIdOf, parseDeliveryId, webhookIdOf } from './delivery-id.js';
 
 describe('delivery ids', () => {
   it('differ in every part', () => {
@@ -45,5 +45,13 @@ describe('delivery ids', () => {
         if (other !== id) expect(webhookIdOf(endpoint, source, other)).not.toBe(webhookId);
       }),
     );
+  });
+
+  it('ids of batches tell their events and the order of them', () => {
+    const ids = ['a', 'b', 'c'].map((id) => webhookIdOf('ep', '/s', id));
+    expect(batchIdOf(ids)).toMatch(/^msg_[A-Za-z0-9_-]{22}$/);
+    expect(batchIdOf([...ids])).toBe(batchIdOf(ids));
+    const others = [ids.toReversed(), ids.slice(1), ids.slice(0, 1), ['d', ...ids]].map(batchIdOf);
+    expect(new Set([...others, ...ids, batchIdOf(ids)]).size).toBe(8);
   });
 });

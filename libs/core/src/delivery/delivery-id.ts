@@ -30,10 +30,20 @@ export function parseDeliveryId(deliveryId: string): DeliverySource | null {
 }
 
 /**
+ * `webhook-id` of a batch: the same for the same events of an endpoint in the same order, whoever forms it. It differs from
+ * that of any event, also if it has only one.
+ * @param webhookIds of its events
+ */
+export function batchIdOf(webhookIds: readonly string[]): string {
+  return `msg_${digestOf(`batch\0${webhookIds.join('\0')}`)}`;
+}
+
+/**
  * `webhook-id` of an event for an endpoint: the receiver's idempotency key, constant over retries and replays
  * (Standard Webhooks 1.0.0, webhook-id; it holds no `.`). 132 bits of SHA-256, base64url.
  */
 export function webhookIdOf(endpointId: string, eventSource: string, eventId: string): string {
-  const digest = createHash('sha256').update(`${endpointId}\0${eventSource}\0${eventId}`).digest('base64url');
-  return `msg_${digest.slice(0, 22)}`;
+  return `msg_${digestOf(`${endpointId}\0${eventSource}\0${eventId}`)}`;
 }
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 22);

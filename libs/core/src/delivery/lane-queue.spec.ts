@@ -41,6 +41,7 @@ describe('LaneQueue', () => {
       fc.constant('shift' as const),
       fc.constant('pop' as const),
       fc.record({ remove: fc.nat() }),
+      fc.record({ takeOut: fc.array(fc.nat(), { maxLength: 10 }) }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
@@ -51,7 +52,11 @@ describe('LaneQueue', () => {
         for (const [item, what] of steps.entries()) {
           if (what === 'shift') expect(queue.shift()).toBe(model.shift()?.item);
           else if (what === 'pop') expect(queue.pop()).toBe(model.pop()?.item);
-          else if ('remove' in what) {
+          else if ('takeOut' in what) {
+            const these = new Set(what.takeOut.map((nth) => model[nth % Math.max(1, model.length)]?.item ?? -1));
+            queue.takeOut(these.add(-2));
+            model = model.filter((one) => !these.has(one.item));
+          } else if ('remove' in what) {
             const one = model[what.remove % Math.max(1, model.length)];
             expect(queue.remove(one?.item ?? -1, one?.rank ?? 3)).toBe(one !== undefined);
             model = model.filter((other) => other !== one);
@@ -66,6 +71,7 @@ describe('LaneQueue', () => {
           expect(queue.size).toBe(model.length);
           expect(queue.bytes).toBe(held());
           expect(queue.peek()).toBe(model[0]?.item);
+          expect([...queue.items()]).toEqual(model.map((one) => one.item));
           const isOver = model.length > bounds.maxRecords || held() > bounds.maxBytes;
           expect(queue.overflows).toBe(model.length > 1 && isOver);
         }

@@ -58,6 +58,30 @@ export class LaneQueue<T> {
     return this.#slots[this.#head]?.item;
   }
 
+  /** As they would go. */
+  *items(): Iterable<T> {
+    for (let at = this.#head; at < this.#slots.length; at += 1) {
+      const slot = this.#slots[at];
+      if (slot !== undefined) yield slot.item;
+    }
+  }
+
+  /** Takes out those of `these` that are here: for as good as nothing if they are the first. */
+  takeOut(these: ReadonlySet<T>): void {
+    let left = these.size;
+    for (let first = this.peek(); first !== undefined && left > 0 && these.has(first); first = this.peek()) {
+      this.shift();
+      left -= 1;
+    }
+    if (left === 0 || this.size === 0) return;
+    this.#slots = this.#slots.slice(this.#head).filter(({ item, bytes }) => {
+      if (!these.has(item)) return true;
+      this.#bytes -= bytes;
+      return false;
+    });
+    this.#head = 0;
+  }
+
   shift(): T | undefined {
     const first = this.#slots[this.#head];
     if (first === undefined) return undefined;

@@ -56,6 +56,54 @@ describe('OrderingWindow', () => {
     );
   });
 
+  it.each([
+    ['of any settings', item],
+    ['of one setting', uniform],
+  ])('2. lets a company have who is behind nothing outside of it, %s (model: the rule itself)', (_, kind) => {
+    const outstanding = fc.uniqueArray(kind, { maxLength: 40, selector: ({ pos }) => pos });
+    fc.assert(
+      fc.property(
+        outstanding,
+        fc.array(fc.nat(), { maxLength: 40 }),
+        fc.array(fc.nat(), { maxLength: 60 }),
+        (all, gone, asked) => {
+          const window = new OrderingWindow<Ordered>();
+          for (const one of all) window.add(one);
+          const left = new Set<Ordered>(all);
+          for (const nth of gone) {
+            const one = all[nth % Math.max(1, all.length)];
+            if (one === undefined || !left.delete(one)) continue;
+            window.remove(one);
+          }
+          const company = window.company();
+          const joined = new Set<Ordered>();
+          // In any order: whoever is too early is turned away.
+          for (const nth of asked) {
+            const one = [...left][nth % Math.max(1, left.size)];
+            if (one === undefined || joined.has(one)) continue;
+            const mayJoin = [...left].every((other) => joined.has(other) || !isBehind(one, other));
+            expect(company.joins(one)).toBe(mayJoin);
+            if (mayJoin) joined.add(one);
+          }
+          for (const one of left) expect(window.mayGo(one)).toBe([...left].every((other) => !isBehind(one, other)));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('asks little of a company of many', () => {
+    const window = new OrderingWindow<Ordered>();
+    const items = Array.from({ length: 20_000 }, (_, pos): Ordered => ({
+      pos,
+      ordering: 'key',
+      orderingKey: String(pos % 10),
+    }));
+    for (const one of items) window.add(one);
+    const company = window.company();
+    expect(items.filter((one) => company.joins(one))).toHaveLength(20_000);
+  });
+
   it('asks little of many deliveries that leave in any order', () => {
     const window = new OrderingWindow<Ordered>();
     const items = Array.from({ length: 20_000 }, (_, pos): Ordered => ({

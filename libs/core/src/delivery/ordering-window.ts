@@ -40,6 +40,11 @@ export class OrderingWindow<T extends Ordered> {
     return this.#order === null || this.#order.mayGo(item);
   }
 
+  /** For those that want to go in one piece. It holds until something is added or removed. */
+  company(): Company<T> {
+    return new Company(this.#order);
+  }
+
   /** All of them: lowest `pos` first as far as order is asked for, else in the order that they came. */
   items(): Iterable<T> {
     return this.#order?.items() ?? this.#items;
@@ -52,6 +57,30 @@ export class OrderingWindow<T extends Ordered> {
     const freed = this.#order?.remove(item) ?? [];
     if (this.#asking === 0) this.#order = null;
     return freed;
+  }
+}
+
+/** Outstanding deliveries that go in one piece, in the order of their pos. */
+export class Company<T extends Ordered> {
+  readonly #order: Orders<T> | null;
+  readonly #joined = new Set<T>();
+  /** How far each queue is known to consist of what has joined. */
+  readonly #reached = new Map<PosQueue<T>, number>();
+
+  constructor(order: Orders<T> | null) {
+    this.#order = order;
+  }
+
+  /** Lets an item join, if all that it is ordered to have gone or joined before. */
+  joins(item: T): boolean {
+    if (this.#order === null) return true;
+    for (const queue of this.#order.before(item)) {
+      const at = queue.firstOutside(this.#joined, this.#reached.get(queue) ?? 0);
+      this.#reached.set(queue, at);
+      if (queue.posAt(at) < item.pos) return false;
+    }
+    this.#joined.add(item);
+    return true;
   }
 }
 
@@ -79,6 +108,17 @@ class Orders<T extends Ordered> {
     const queues = this.#byKey.get(keyOf(item));
     const before = item.ordering === 'key' ? queues?.all : queues?.asking;
     return before === undefined || !before.hasBelow(item.pos);
+  }
+
+  /** The queues in which a lower `pos` holds an item up. */
+  *before(item: T): Iterable<PosQueue<T>> {
+    if (item.ordering === 'endpoint') {
+      yield this.#all;
+      return;
+    }
+    yield this.#ofEndpoint;
+    const queues = this.#byKey.get(keyOf(item));
+    if (queues !== undefined) yield item.ordering === 'key' ? queues.all : queues.asking;
   }
 
   items(): Iterable<T> {
@@ -144,6 +184,22 @@ class PosQueue<T extends Ordered> {
   hasBelow(pos: number): boolean {
     const first = this.first();
     return first !== undefined && first.pos < pos;
+  }
+
+  /** Place of the first that is not among `these`, from the place `from` on. */
+  firstOutside(these: ReadonlySet<T>, from: number): number {
+    this.#sort();
+    let at = Math.max(from, this.#head);
+    for (let item = this.#items[at]; item !== undefined; item = this.#items[at]) {
+      if (this.#present.has(item) && !these.has(item)) return at;
+      at += 1;
+    }
+    return at;
+  }
+
+  /** Infinity beyond the end. */
+  posAt(at: number): number {
+    return this.#items[at]?.pos ?? Infinity;
   }
 
   /** From the first above `from` to the first at or above `to`, included. */

@@ -7,6 +7,9 @@
  * - `reset`: the connection ended before the answer did; `tls`: handshake or certificate; `protocol`: not HTTP as it must be
  * - `guard`: the address is forbidden; `undeliverable`: it cannot be put into a request (URL, header, secret)
  * - `aborted`: given up by ourselves while on its way
+ *
+ * Attempts without a POST have others: `transformation`, `version`, `too-large` (why there was no body), `expired`,
+ * `skipped`, `poison`.
  */
 export type AttemptErrorKind =
   | 'connect-timeout'

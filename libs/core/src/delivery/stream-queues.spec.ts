@@ -29,6 +29,7 @@ describe('StreamQueues', () => {
       fc.record({ take: fc.uniqueArray(stream) }),
       fc.record({ remove: fc.nat(30) }),
       fc.record({ takeAll: stream }),
+      fc.record({ takeOut: stream, these: fc.array(fc.nat(), { maxLength: 5 }) }),
       fc.constant('pop' as const),
     );
     fc.assert(
@@ -52,6 +53,10 @@ describe('StreamQueues', () => {
               without(add(queues, added, one.most));
               expect(model.length <= maxRecords).toBe(true);
               expect(model.length === 1 || queues.bytes <= maxBytes).toBe(true);
+            } else if ('takeOut' in one) {
+              const these = one.these.flatMap((nth) => model[nth % Math.max(1, model.length)] ?? []);
+              queues.takeOut(one.takeOut, new Set(these));
+              without(these.filter((gone) => gone.stream === one.takeOut));
             } else if ('take' in one) {
               const taken = queues.take((of) => one.take.includes(of));
               expect(taken === undefined).toBe(!model.some((waiting) => one.take.includes(waiting.stream)));
@@ -74,6 +79,10 @@ describe('StreamQueues', () => {
             expect(queues.size).toBe(model.length);
             expect(queues.bytes).toBe(model.reduce((sum, waiting) => sum + waiting.bytes, 0));
             expect(new Set(queues.streams())).toEqual(new Set(model.map((waiting) => waiting.stream)));
+            const ofA = model.filter((waiting) => waiting.stream === 'a');
+            expect(new Set(queues.items('a'))).toEqual(new Set(ofA));
+            expect(queues.peek('a')?.rank ?? Infinity).toBe(firstOf('a'));
+            expect(queues.bytesOf('a')).toBe(ofA.reduce((sum, waiting) => sum + waiting.bytes, 0));
           }
         },
       ),

@@ -36,6 +36,30 @@ export class StreamQueues<T> {
     return this.#queues.get(stream)?.size ?? 0;
   }
 
+  bytesOf(stream: string): number {
+    return this.#queues.get(stream)?.bytes ?? 0;
+  }
+
+  /** The one of a stream that would go next. */
+  peek(stream: string): T | undefined {
+    return this.#queues.get(stream)?.peek();
+  }
+
+  /** Of a stream, as they would go. */
+  items(stream: string): Iterable<T> {
+    return this.#queues.get(stream)?.items() ?? [];
+  }
+
+  /** Takes out those of `these` that are here. */
+  takeOut(stream: string, these: ReadonlySet<T>): void {
+    const queue = this.#queues.get(stream);
+    if (queue === undefined) return;
+    const { size, bytes } = queue;
+    queue.takeOut(these);
+    this.#count(queue.size - size, queue.bytes - bytes);
+    if (queue.size === 0) this.#queues.delete(stream);
+  }
+
   /** Whether a stream has so great a part of what is its even share of the room. */
   fills(stream: string, part: number): boolean {
     const queue = this.#queues.get(stream);

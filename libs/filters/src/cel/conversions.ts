@@ -1,12 +1,25 @@
 import { parseRfc3339 } from '#libs/core';
 import { duration, inInt, timestamp } from './arithmetic.js';
+import type { Budget } from './budget.js';
 import { Duration, Failure, Timestamp, typeName, type CelValue, type Result } from './value.js';
 
 /** Nothing longer is a number or a time. */
 const longestText = 64;
 
-/** `int(x)` and the like; a failure where the value has no such form. */
-export const conversions: Readonly<Record<string, (value: CelValue) => Result>> = {
+type Conversion = (value: CelValue) => Result;
+
+/** `int(x)` and the like; a failure where the value has no such form. Undefined when there is no such function. */
+export function conversion(name: string): ((value: CelValue, budget: Budget) => Result) | undefined {
+  const convert = Object.hasOwn(conversions, name) ? conversions[name] : undefined;
+  if (convert === undefined) return undefined;
+  return (value, budget) => {
+    // A text is parsed, a character in about a step; one that is too long is not.
+    if (typeof value === 'string') budget.spend(Math.min(value.length, longestText));
+    return convert(value);
+  };
+}
+
+const conversions: Readonly<Record<string, Conversion>> = {
   int(value) {
     if (typeof value === 'bigint') return value;
     if (typeof value === 'number')
