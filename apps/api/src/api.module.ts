@@ -11,6 +11,7 @@ import {
   DeadLetters,
   DeliveryLog,
   EndpointHistory,
+  EndpointFaultLog,
   EndpointRepository,
   HaltedKeys,
   Outbox,
@@ -193,6 +194,7 @@ const newId = (): string => v7().replaceAll('-', '');
         new Endpoints(
           {
             repository: new EndpointRepository(database),
+            faults: new EndpointFaultLog(database),
             publication,
             source,
             pins,

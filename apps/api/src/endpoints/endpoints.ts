@@ -1,6 +1,7 @@
 import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
 import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
-import type { Endpoint, EndpointChanges, EndpointRepository, NewBackfill } from '#libs/persistence';
+import type { Filters } from '#libs/filters';
+import type { Endpoint, EndpointChanges, EndpointFaultLog, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
@@ -11,6 +12,7 @@ import type {
   CreatedAnswer,
   CreateEndpointBody,
   EndpointAnswer,
+  FaultAnswer,
   listEndpointsQuery,
   PatchEndpointBody,
 } from './endpoint.dto.js';
@@ -29,6 +31,7 @@ export interface EndpointDefaults {
 
 export interface EndpointPorts {
   readonly repository: EndpointRepository;
+  readonly faults: Pick<EndpointFaultLog, 'of'>;
   readonly publication: Publication;
   readonly source: Pick<SourceLog, 'historyFrom'>;
   readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
@@ -75,6 +78,7 @@ export class Endpoints {
         ...flow,
         ...plainContent,
         ...mergeContent(plainContent, body),
+        filters: filtersText(body.filters ?? null),
         ...pins,
         state: body.state ?? 'active',
         secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
@@ -98,10 +102,19 @@ export class Endpoints {
     return { data: data.map(answerOf), nextCursor };
   }
 
-  async get(id: string): Promise<EndpointAnswer> {
+  async get(id: string): Promise<EndpointAnswer & { readonly faults: readonly FaultAnswer[] }> {
     const endpoint = await this.ports.repository.get(checkId('endpoint', id));
     if (endpoint === null) throw notFound('endpoint', id);
-    return answerOf(endpoint);
+    const faults = await this.ports.faults.of(id);
+    return {
+      ...answerOf(endpoint),
+      faults: faults.map(({ kind, count, lastAt, lastDetail }) => ({
+        kind,
+        count,
+        lastAt: dateTime(lastAt),
+        lastDetail,
+      })),
+    };
   }
 
   async retryPreview(id: string): Promise<RetryPreviewAnswer> {
@@ -177,6 +190,7 @@ export class Endpoints {
       state: orDefault(body.state, 'active'),
       ...this.#flowChanges(before, body),
       ...mergeContent(before, body),
+      filters: body.filters === undefined ? undefined : filtersText(body.filters),
     };
   }
 
@@ -195,6 +209,10 @@ export class Endpoints {
 /** What was merged is checked as a whole; faults point to where it stands in the body. */
 const wholeFlow = z.object({ retry: retryPolicy, rateLimit, circuit });
 
+/** Null: every event of its types. */
+const filtersText = (filters: Filters | null): string | null =>
+  filters === null || filters.expressions.length === 0 ? null : filters.text;
+
 /** Without secrets, sealed or not: an endpoint as everybody with the key may see it. */
 const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   id: endpoint.endpointId,
@@ -202,6 +220,7 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   url: endpoint.url,
   description: endpoint.description === '' ? null : endpoint.description,
   eventTypes: [...endpoint.eventTypes],
+  filters: endpoint.filters === null ? [] : (JSON.parse(endpoint.filters) as unknown[]),
   versions: shownPins(endpoint),
   state: endpoint.state,
   disabledReason: endpoint.disabledReason,
