@@ -102,7 +102,7 @@ export const recordOf = (parts: readonly Typed[]): Typed => {
 };
 
 /** A union whose branches JSON tells apart: one of each kind. */
-export const unionOf = (parts: readonly Typed[]): Typed => {
+const unionOf = (parts: readonly Typed[]): Typed => {
   const apart = parts.filter(
     (part, i) =>
       !Array.isArray(part.schema) &&
