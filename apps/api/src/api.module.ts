@@ -51,6 +51,8 @@ import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
+import { transformationProviders } from './transformations/transformation-providers.js';
+import { TransformationsController } from './transformations/transformations.controller.js';
 
 const maxPendingBytes = 64 * 1024 * 1024;
 /** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
@@ -78,6 +80,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ReplaysController,
     SendAgainController,
     StatsController,
+    TransformationsController,
   ],
   providers: [
     RequestsInFlight,
@@ -244,6 +247,7 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     ...replayProviders,
+    ...transformationProviders,
   ],
 })
 export class ApiModule {}
