@@ -58,6 +58,8 @@ import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
+import { transformationProviders } from './transformations/transformation-providers.js';
+import { TransformationsController } from './transformations/transformations.controller.js';
 
 const maxPendingBytes = 64 * 1024 * 1024;
 /** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
@@ -88,6 +90,7 @@ const newId = (): string => v7().replaceAll('-', '');
     SendAgainController,
     FilterTestsController,
     StatsController,
+    TransformationsController,
   ],
   providers: [
     RequestsInFlight,
@@ -264,6 +267,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...replayProviders,
     ...filterProviders,
     ...eventTypeProviders,
+    ...transformationProviders,
   ],
 })
 export class ApiModule {}

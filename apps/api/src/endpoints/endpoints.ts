@@ -17,6 +17,7 @@ import type {
   PatchEndpointBody,
 } from './endpoint.dto.js';
 import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js';
+import { refuseTransformation } from './refuse-transformation.js';
 import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
 import type { SourceLog } from './source-log.js';
@@ -63,29 +64,31 @@ export class Endpoints {
     const endpointId = `ep_${newId()}`;
     const secret = formatSecret(randomBytes(secretBytes));
     const ciphertext = sealSecret(masterKeys, secret, endpointId, randomBytes(12));
-    const endpoint = await repository.create(
-      {
-        endpointId,
-        tenantId: body.tenantId,
-        url: body.url,
-        eventTypes: body.eventTypes,
-        description: body.description ?? '',
-        ordering: body.ordering ?? 'none',
-        onExhausted: body.onExhausted ?? 'skip',
-        maxInFlight: body.maxInFlight ?? this.defaults.maxInFlight,
-        adaptiveConcurrency: body.adaptiveConcurrency ?? true,
-        timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
-        ...flow,
-        ...plainContent,
-        ...mergeContent(plainContent, body),
-        filters: filtersText(body.filters ?? null),
-        ...pins,
-        state: body.state ?? 'active',
-        secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
-      },
-      now(),
-      history?.backfill,
-    );
+    const endpoint = await repository
+      .create(
+        {
+          endpointId,
+          tenantId: body.tenantId,
+          url: body.url,
+          eventTypes: body.eventTypes,
+          description: body.description ?? '',
+          ordering: body.ordering ?? 'none',
+          onExhausted: body.onExhausted ?? 'skip',
+          maxInFlight: body.maxInFlight ?? this.defaults.maxInFlight,
+          adaptiveConcurrency: body.adaptiveConcurrency ?? true,
+          timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
+          ...flow,
+          ...plainContent,
+          ...mergeContent(plainContent, body),
+          filters: filtersText(body.filters ?? null),
+          ...pins,
+          state: body.state ?? 'active',
+          secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
+        },
+        now(),
+        history?.backfill,
+      )
+      .catch(refuseTransformation);
     if (endpoint === null) {
       throw new AppError('unknown-tenant', `There is no tenant ${JSON.stringify(body.tenantId)}.`, {
         errors: [{ pointer: '/tenantId', code: 'unknown-tenant', detail: 'There is no such tenant.' }],
@@ -139,7 +142,7 @@ export class Endpoints {
       const parts = [retry, rate, ofCircuit, format, headers, batch, versions, eventTypes];
       const isMerged = parts.some((one) => one !== undefined);
       const expectedRevision = isMerged ? before.revision : undefined;
-      const result = await repository.update(id, changes, { now: now(), expectedRevision });
+      const result = await repository.update(id, changes, { now: now(), expectedRevision }).catch(refuseTransformation);
       if (result.outcome === 'updated') {
         await this.ports.publication.published();
         return answerOf(result.endpoint);
