@@ -36,7 +36,7 @@ async function catalogueOf(...types: string[]) {
     clock,
     warnings,
     catalogue: new TypeCatalogue({ registry: events, meta: folder, monotonic }),
-    readingFails() {
+    failReading: (): void => {
       read = () => Promise.reject(new Error('broken'));
     },
   };
@@ -102,9 +102,9 @@ describe('the catalogue of types', () => {
   });
 
   it('does without what is said of types when it cannot be read, and keeps what it had', async () => {
-    const { catalogue, clock, warnings, readingFails } = await catalogueOf('task.updated');
+    const { catalogue, clock, warnings, failReading } = await catalogueOf('task.updated');
     expect((await catalogue.get('task.updated')).meta.owner).toBe('the team');
-    readingFails();
+    failReading();
     clock.now += 30_001;
     expect((await catalogue.get('task.updated')).meta.owner).toBe('the team');
     expect(warnings).toHaveLength(1);
