@@ -18,13 +18,14 @@ export function batchTypeOf(contentType: string): string | null {
   return contentType.startsWith('application/json') ? 'application/json' : null;
 }
 
-type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'haltedAt' | 'contentType'>;
+type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
 
 /** Whether a delivery can travel with others: what was sent alone before, and what cannot be sent, goes alone. */
 export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.attempt === 0 &&
   delivery.members === null &&
   delivery.body !== null &&
+  delivery.renderError === null &&
   delivery.haltedAt === null &&
   batchTypeOf(delivery.contentType) !== null &&
   !stream.startsWith('test:');

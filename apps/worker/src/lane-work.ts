@@ -13,7 +13,7 @@ export interface Waiting {
   /** Deliveries that it stands for. */
   readonly weight: number;
   /** As it is while it is in a lane. */
-  readonly delivery: Pick<Delivery, 'attempt' | 'members' | 'body' | 'haltedAt' | 'contentType'>;
+  readonly delivery: Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
 }
 
 /** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
