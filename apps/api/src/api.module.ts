@@ -11,6 +11,7 @@ import {
   DeadLetters,
   DeliveryLog,
   EndpointHistory,
+  EndpointFaultLog,
   EndpointRepository,
   HaltedKeys,
   Outbox,
@@ -57,6 +58,8 @@ import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
+import { transformationProviders } from './transformations/transformation-providers.js';
+import { TransformationsController } from './transformations/transformations.controller.js';
 
 const maxPendingBytes = 64 * 1024 * 1024;
 /** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
@@ -87,6 +90,7 @@ const newId = (): string => v7().replaceAll('-', '');
     SendAgainController,
     FilterTestsController,
     StatsController,
+    TransformationsController,
   ],
   providers: [
     RequestsInFlight,
@@ -193,6 +197,7 @@ const newId = (): string => v7().replaceAll('-', '');
         new Endpoints(
           {
             repository: new EndpointRepository(database),
+            faults: new EndpointFaultLog(database),
             publication,
             source,
             pins,
@@ -262,6 +267,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...replayProviders,
     ...filterProviders,
     ...eventTypeProviders,
+    ...transformationProviders,
   ],
 })
 export class ApiModule {}

@@ -60,3 +60,13 @@ export type {
 } from './replay.js';
 export { Replays } from './replays.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
+export type {
+  NewTransformation,
+  Transformation,
+  TransformationSummary,
+  TransformationUpdate,
+  TransformationVersion,
+  VersionSummary,
+} from './transformation.js';
+export { TransformationRepository } from './transformations.js';
+export { namesNoTransformation } from './transformation-reference.js';
