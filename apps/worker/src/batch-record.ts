@@ -18,7 +18,8 @@ export function batchTypeOf(contentType: string): string | null {
   return contentType.startsWith('application/json') ? 'application/json' : null;
 }
 
-type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'haltedAt' | 'contentType'>;
+/** What of a delivery says whether it travels with others. */
+export type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'haltedAt' | 'contentType'>;
 
 /** Whether a delivery can travel with others: what was sent alone before, and what cannot be sent, goes alone. */
 export const isBatchable = (delivery: Single, stream: string): boolean =>
