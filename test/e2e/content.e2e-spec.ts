@@ -86,8 +86,7 @@ describe('what an endpoint receives', () => {
       for (const name of ['structured', 'binary', 'batched']) {
         const read = readBy(name);
         expect(read.map(({ id }) => id).toSorted()).toEqual(events.map(({ id }) => id));
-        for (const one of read)
-          expect(one).toMatchObject({ source: '/e2e', type: 'comment.added' });
+        for (const one of read) expect(one).toMatchObject({ source: '/e2e', type: 'comment.added' });
         expect(read[0]?.data).toMatchObject({ projectId: 'p-1', author: { name: 'Ada Okafor' } });
       }
     });
