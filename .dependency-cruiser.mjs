@@ -1,5 +1,5 @@
 /** The import law: see CONTRIBUTING.md, "Where code may reach". */
-const adapters = 'kafka|schema-codec|http-delivery|persistence|observability|config|runtime';
+const adapters = 'kafka|schema-codec|http-delivery|persistence|observability|config|runtime|filters|sandbox';
 export default {
   forbidden: [
     {
@@ -14,6 +14,12 @@ export default {
       severity: 'error',
       from: { path: '^libs/contracts/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^(libs|apps)/', pathNot: '^libs/(contracts|core)/' },
+    },
+    {
+      name: 'documents-import-core-only',
+      severity: 'error',
+      from: { path: '^libs/event-documents/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^libs/(event-documents|core)/' },
     },
     {
       name: 'adapters-do-not-know-each-other',

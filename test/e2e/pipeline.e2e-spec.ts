@@ -51,7 +51,7 @@ describe('the pipeline, from ingest to delivered', () => {
       });
     }
     expect(everything.receiver.requests[0]?.headers['content-type']).toBe(
-      'application/cloudevents+json; charset=UTF-8',
+      'application/cloudevents+json; charset=utf-8',
     );
   });
 

@@ -2,7 +2,15 @@ import { masterKeys } from './codecs.js';
 import { simStores } from './sim-stores.js';
 import { simKafka } from './sim-kafka.js';
 import { SimProcess, type Role } from './sim-process.js';
-import { DeliverConsumer, Dispatcher, type ConsumerOptions, type ConsumerPorts, type Rule } from './subjects.js';
+import {
+  noFaults,
+  plainContents,
+  DeliverConsumer,
+  Dispatcher,
+  type ConsumerOptions,
+  type ConsumerPorts,
+  type Rule,
+} from './subjects.js';
 import { groupIds, type Running, type World } from './world.js';
 
 const workerRules = new Set<Rule>([
@@ -88,8 +96,11 @@ export function startDispatcher(world: World): Running {
   };
   const dispatcher = new Dispatcher(
     simKafka(world, process, (membership) => (running.membership = membership)),
-    { events: codecs.schema.events, config: codecs.schema.platform, platform: codecs.schema.platform },
-    simStores(world, process, dieInWrite),
+    {
+      codecs: { events: codecs.schema.events, config: codecs.schema.platform, platform: codecs.schema.platform },
+      stores: { ...simStores(world, process, dieInWrite), faults: noFaults },
+      content: plainContents,
+    },
     {
       topics,
       groupId: groupIds.dispatcher,

@@ -11,6 +11,7 @@ import { connectKafka, type LogRecord } from '#libs/kafka';
 import { connectDatabase, Cursors, migrate, ReplayParts, type Database } from '#libs/persistence';
 import { applySchemas, connectSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
+import { noFaults, plainContents } from '../test/contents.js';
 import { Dispatcher } from './dispatcher.js';
 
 const registryUrl = inject('schemaRegistryUrl');
@@ -64,8 +65,11 @@ afterAll(async () => {
 function dispatcher(repeats: { count: number }): Dispatcher {
   return new Dispatcher(
     log,
-    { events: codec.events, config: codec.platform, platform: codec.platform },
-    { cursors: new Cursors(database), replays: new ReplayParts(database) },
+    {
+      codecs: { events: codec.events, config: codec.platform, platform: codec.platform },
+      stores: { cursors: new Cursors(database), replays: new ReplayParts(database), faults: noFaults },
+      content: plainContents,
+    },
     {
       topics,
       groupId: `${prefix}.dispatcher`,
@@ -85,6 +89,8 @@ function dispatcher(repeats: { count: number }): Dispatcher {
       endpointsJoined: () => undefined,
       deliveriesCaughtUp: () => undefined,
       eventsLost: () => undefined,
+      endpointFault: () => undefined,
+      transformationRan: () => undefined,
     },
     {
       now: () => Date.now(),

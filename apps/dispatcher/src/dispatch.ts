@@ -18,7 +18,8 @@ import {
 } from '#libs/core';
 import type { LogRecord, OutgoingRecord } from '#libs/kafka';
 import type { DispatchEndpoint, LiveFilter, Subscribers } from './dispatch-endpoint.js';
-import { newDelivery, prepareEvent } from './new-delivery.js';
+import { EventForms, settleForms, type FormPorts } from './forms/event-forms.js';
+import { encodeWithin, newDelivery, prepareEvent, type PreparedEvent } from './new-delivery.js';
 import type { ReadRecord, Rejection } from './read-events.js';
 import { outgoingBytes, rejectedRecord } from './reject.js';
 
@@ -42,6 +43,8 @@ export interface DispatchSource {
   readonly incarnation: number;
   readonly repeats: RepeatWindow;
   readonly window: DispatchWindow;
+  /** Does it again until it succeeds. @returns false when the partition was stopped meanwhile */
+  settled(work: () => Promise<void>): Promise<boolean>;
 }
 
 /** What is appended at once. When it is acknowledged, everything below `done` is. */
@@ -54,19 +57,42 @@ export interface DispatchSend {
   readonly rejected: readonly RejectionCode[];
 }
 
-/** Ids of endpoints may differ by so much in length. */
-const slackBytes = 1_024;
+/** A record of which it is known who gets it: what is awaited for it may be awaited together with others. */
+type Aimed = { readonly read: ReadRecord } & (
+  { readonly kind: 'repeat' } | { readonly kind: 'rejected'; readonly rejection: Rejection } | AimedEvent
+);
 
-type Outcome = 'repeat' | 'rejected' | 'done';
+interface AimedEvent {
+  readonly kind: 'event';
+  readonly event: PreparedEvent;
+  readonly forms: EventForms;
+  /** An event with very many transformations comes in parts. */
+  endpoints: readonly DispatchEndpoint[];
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+/** Records that are looked at ahead, so that their transformations run beside each other … */
+const aheadRecords = 16;
+/** … and how many of these: what they make is in memory. */
+const aheadTransformations = 64;
 
 export class Dispatch {
   readonly #subscribers: Subscribers;
+  readonly #forms: FormPorts;
   readonly #deliveries: DeliveryEncoder;
   readonly #targets: DispatchTargets;
   readonly #now: () => number;
 
-  constructor(subscribers: Subscribers, deliveries: DeliveryEncoder, targets: DispatchTargets, now: () => number) {
+  constructor(
+    subscribers: Subscribers,
+    forms: FormPorts,
+    deliveries: DeliveryEncoder,
+    targets: DispatchTargets,
+    now: () => number,
+  ) {
     this.#subscribers = subscribers;
+    this.#forms = forms;
     this.#deliveries = deliveries;
     this.#targets = targets;
     this.#now = now;
@@ -74,93 +100,137 @@ export class Dispatch {
 
   /**
    * Matches and renders in source order, one send after the other, each made when it is asked for: what waits in memory
-   * is one send, however many endpoints an event has. All records are taken into `source.window`.
+   * is one send, however many endpoints an event has. All records are taken into `source.window`. Ends early when the
+   * partition is stopped.
    */
-  *sends(source: DispatchSource, records: readonly ReadRecord[]): Generator<DispatchSend, void, undefined> {
+  async *sends(source: DispatchSource, records: readonly ReadRecord[]): AsyncGenerator<DispatchSend, void, undefined> {
     const caps = new SendCaps(this.#targets.send);
     let draft = new SendDraft();
-    for (const read of records) {
-      const mark = source.window.take(read.record.offset);
-      const made = this.#made(source, read);
-      for (let next = made.next(); ; next = made.next()) {
-        if (next.done === true) {
-          if (next.value === 'repeat') draft.repeats += 1;
-          break;
+    for (const group of groupsOf(this.#aim(source, records))) {
+      if (!group.every(isReady) && !(await source.settled(() => this.#ready(group)))) return;
+      for (const aimed of group) {
+        const { record } = aimed.read;
+        if (aimed.kind !== 'event' || aimed.isFirst) draft.begin(source.window.take(record.offset));
+        for (const made of this.#made(source, aimed)) {
+          const partition = `${made.record.topic}-${made.record.partition}`;
+          const bytes = outgoingBytes(made.record);
+          if (!caps.admits(partition, bytes)) {
+            yield draft.finish();
+            draft = draft.next();
+            caps.reset();
+          }
+          caps.add(partition, bytes);
+          draft.add(made);
         }
-        const { record, delivery, rejected } = next.value;
-        const partition = `${record.topic}-${record.partition}`;
-        const bytes = outgoingBytes(record);
-        if (!caps.admits(partition, bytes)) {
-          yield draft.finish();
-          draft = new SendDraft();
-          caps.reset();
-        }
-        caps.add(partition, bytes);
-        draft.records.push(record);
-        if (delivery) draft.deliveries += 1;
-        if (rejected !== null) draft.rejected.push(rejected);
+        if (aimed.kind === 'repeat') draft.repeats += 1;
+        if (aimed.kind !== 'event' || aimed.isLast) draft.reached(record);
       }
-      draft.reached(mark, read.record);
     }
     if (draft.last !== null) yield draft.finish();
   }
 
-  *#made(source: DispatchSource, read: ReadRecord): Generator<Made, Outcome, undefined> {
-    const { record } = read;
-    const identity = read.kind === 'event' ? read.event.identity : read.identity;
-    if (identity !== null && source.repeats.note(identity, record.offset)) return 'repeat';
-    if (read.kind === 'rejected') return yield* this.#rejected(record, read.rejection);
-    const { envelope } = read.event;
+  /** Who gets what, record by record. Repeats are told by position: each record is looked at once. */
+  *#aim(source: DispatchSource, records: readonly ReadRecord[]): Generator<Aimed, void, undefined> {
+    for (const read of records) {
+      const { record } = read;
+      const identity = read.kind === 'event' ? read.event.identity : read.identity;
+      if (identity !== null && source.repeats.note(identity, record.offset)) yield { kind: 'repeat', read };
+      else if (read.kind === 'rejected') yield { kind: 'rejected', read, rejection: read.rejection };
+      else yield* this.#aimEvent(source, read);
+    }
+  }
+
+  *#aimEvent(source: DispatchSource, read: Extract<ReadRecord, { kind: 'event' }>): Generator<Aimed, void, undefined> {
     const { tenantId } = read.event.identity;
     if (!this.#subscribers.hasTenant(tenantId)) {
       const detail = `there is no tenant ${JSON.stringify(tenantId.slice(0, 200))}`;
-      return yield* this.#rejected(record, { reason: 'unknown-tenant', detail });
+      yield { kind: 'rejected', read, rejection: { reason: 'unknown-tenant', detail } };
+      return;
     }
-    const endpoints = this.#liveOnes(source, record.offset, this.#subscribers.match(tenantId, envelope.type));
-    if (endpoints.length === 0) return 'done';
+    const forms = new EventForms(read, this.#forms);
+    const subscribed = this.#subscribers.candidates(tenantId, forms);
+    const live = source.cursors.allLive
+      ? subscribed
+      : subscribed.filter((endpoint) => source.cursors.isLive(endpoint, read.record.offset));
+    const passed = forms.passing(live);
     const event = prepareEvent(read);
-    const { incarnation, partition: sourcePartition } = source;
-    const dispatchedAt = this.#now();
-    let first = true;
-    for (const endpoint of endpoints) {
-      const origin = { stream: liveStream, space: '', incarnation, sourcePartition, floor: source.window.floor };
-      const value = this.#deliveries.encode(newDelivery(event, endpoint, origin, dispatchedAt));
-      if (first && value.length + slackBytes > this.#targets.maxRecordBytes) {
-        const detail = `a delivery of it would have ${value.length} bytes; at most ${this.#targets.maxRecordBytes} fit`;
-        return yield* this.#rejected(record, { reason: 'too-large', detail });
-      }
-      first = false;
-      const { endpointId: key, partition } = endpoint;
-      yield {
-        record: { topic: this.#targets.deliveries, partition, key, value },
-        delivery: true,
-        rejected: null,
-      };
+    const parts = [...partsOf(passed)];
+    for (const [nth, endpoints] of parts.entries())
+      yield { kind: 'event', read, event, forms, endpoints, isFirst: nth === 0, isLast: nth === parts.length - 1 };
+  }
+
+  /** Rejects while the registry is away; what it has done need not be done again. */
+  async #ready(group: readonly Aimed[]): Promise<void> {
+    const one = async (aimed: Aimed): Promise<void> => {
+      if (aimed.kind === 'event') aimed.endpoints = await settleForms(aimed.forms, aimed.endpoints);
+    };
+    await Promise.all(group.map(one));
+  }
+
+  *#made(source: DispatchSource, aimed: Aimed): Generator<Made, void, undefined> {
+    if (aimed.kind === 'repeat') return;
+    const { record } = aimed.read;
+    if (aimed.kind === 'rejected') {
+      const { rejected: topic, maxRecordBytes: maxBytes } = this.#targets;
+      const copy = rejectedRecord(record, aimed.rejection, { topic, maxBytes });
+      yield { record: copy, rejected: aimed.rejection.reason };
+      return;
     }
-    return 'done';
-  }
-
-  #liveOnes(
-    { cursors }: DispatchSource,
-    offset: number,
-    endpoints: readonly DispatchEndpoint[],
-  ): readonly DispatchEndpoint[] {
-    if (cursors.allLive) return endpoints;
-    return endpoints.filter((endpoint) => cursors.isLive(endpoint, offset));
-  }
-
-  *#rejected(record: LogRecord, rejection: Rejection): Generator<Made, Outcome, undefined> {
-    const { rejected: topic, maxRecordBytes: maxBytes } = this.#targets;
-    const copy = rejectedRecord(record, rejection, { topic, maxBytes });
-    yield { record: copy, delivery: false, rejected: rejection.reason };
-    return 'rejected';
+    const { incarnation, partition: sourcePartition } = source;
+    const origin = { stream: liveStream, space: '', incarnation, sourcePartition, floor: source.window.floor };
+    const dispatchedAt = this.#now();
+    const { deliveries: topic, maxRecordBytes } = this.#targets;
+    for (const endpoint of aimed.endpoints) {
+      const form = aimed.forms.form(endpoint);
+      if (form.kind === 'cancelled') continue;
+      const delivery = newDelivery(aimed.event, endpoint, form, origin, dispatchedAt);
+      const value = encodeWithin(delivery, this.#deliveries, maxRecordBytes);
+      yield { record: { topic, partition: endpoint.partition, key: endpoint.endpointId, value }, rejected: null };
+    }
+    if (!aimed.isLast) aimed.forms.forgetTransformed();
   }
 }
 
 interface Made {
   readonly record: OutgoingRecord;
-  readonly delivery: boolean;
+  /** Null: it is a delivery. */
   readonly rejected: RejectionCode | null;
+}
+
+const isReady = (aimed: Aimed): boolean => aimed.kind !== 'event' || aimed.forms.isReady(aimed.endpoints);
+
+const transformationsOf = (aimed: Aimed): number =>
+  aimed.kind === 'event' ? aimed.endpoints.filter(({ content }) => content.transformationId !== null).length : 0;
+
+/** What is looked at together. */
+function* groupsOf(all: Iterable<Aimed>): Generator<readonly Aimed[], void, undefined> {
+  let group: Aimed[] = [];
+  let transformations = 0;
+  for (const aimed of all) {
+    group.push(aimed);
+    transformations += transformationsOf(aimed);
+    if (group.length < aheadRecords && transformations < aheadTransformations) continue;
+    yield group;
+    group = [];
+    transformations = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** All of them, or, where they have many transformations, so many at a time. At least one part. */
+function* partsOf(endpoints: readonly DispatchEndpoint[]): Generator<readonly DispatchEndpoint[], void, undefined> {
+  let from = 0;
+  let transformations = 0;
+  for (const [nth, { content }] of endpoints.entries()) {
+    if (content.transformationId === null) continue;
+    if (transformations === aheadTransformations) {
+      yield endpoints.slice(from, nth);
+      from = nth;
+      transformations = 0;
+    }
+    transformations += 1;
+  }
+  yield from === 0 ? endpoints : endpoints.slice(from);
 }
 
 class SendDraft {
@@ -169,9 +239,29 @@ class SendDraft {
   deliveries = 0;
   repeats = 0;
   last: { readonly mark: SourceMark; readonly record: LogRecord } | null = null;
+  #mark: SourceMark | null = null;
 
-  reached(mark: SourceMark, record: LogRecord): void {
-    this.last = { mark, record };
+  /** A record is begun. */
+  begin(mark: SourceMark): void {
+    this.#mark = mark;
+  }
+
+  add({ record, rejected }: Made): void {
+    this.records.push(record);
+    if (rejected === null) this.deliveries += 1;
+    else this.rejected.push(rejected);
+  }
+
+  /** All that comes of the record that was begun last is here. */
+  reached(record: LogRecord): void {
+    if (this.#mark !== null) this.last = { mark: this.#mark, record };
+  }
+
+  /** For the rest of what was begun. */
+  next(): SendDraft {
+    const draft = new SendDraft();
+    draft.#mark = this.#mark;
+    return draft;
   }
 
   finish(): DispatchSend {

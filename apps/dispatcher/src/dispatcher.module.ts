@@ -6,16 +6,28 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Config } from '#libs/config';
+import { filterOf } from '#libs/filters';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { connectDatabase, Cursors, promptAnswers, ReplayParts, type Database } from '#libs/persistence';
+import {
+  connectDatabase,
+  Cursors,
+  EndpointFaultLog,
+  promptAnswers,
+  ReplayParts,
+  type Database,
+} from '#libs/persistence';
 import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
+import { openSandbox, type Sandbox } from '#libs/sandbox';
 import { Dispatcher } from './dispatcher.js';
 import type { Surroundings } from './surroundings.js';
 
 /** Connections of its own: what holds a source partition up must have an answer soon, or none. */
 const CURSOR_DATABASE = Symbol('CursorDatabase');
+const SANDBOX = Symbol('Sandbox');
+/** Two, so that one that is ended for its code does not delay the others. */
+const sandboxThreads = 2;
 
 @Module({
   providers: [
@@ -24,13 +36,15 @@ const CURSOR_DATABASE = Symbol('CursorDatabase');
       inject: [CONFIG],
       useFactory: (config: Config): Promise<Database> => connectDatabase(config.databaseUrl, promptAnswers),
     },
+    { provide: SANDBOX, useFactory: (): Sandbox => openSandbox({ threads: sandboxThreads }) },
     {
       provide: Dispatcher,
-      inject: [CONFIG, KAFKA_LOG, CURSOR_DATABASE, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
+      inject: [CONFIG, KAFKA_LOG, CURSOR_DATABASE, SANDBOX, SCHEMA_CODEC, TOPICS, Metrics, LOGGER],
       useFactory: (
         config: Config,
         log: KafkaLog,
         database: Database,
+        sandbox: Sandbox,
         codec: SchemaCodec,
         topics: Topics,
         metrics: Metrics,
@@ -38,8 +52,15 @@ const CURSOR_DATABASE = Symbol('CursorDatabase');
       ): Dispatcher =>
         new Dispatcher(
           log,
-          { events: codec.events, config: codec.platform, platform: codec.platform },
-          { cursors: new Cursors(database), replays: new ReplayParts(database) },
+          {
+            codecs: { events: codec.events, config: codec.platform, platform: codec.platform },
+            stores: {
+              cursors: new Cursors(database),
+              replays: new ReplayParts(database),
+              faults: new EndpointFaultLog(database),
+            },
+            content: { filterOf, runner: sandbox },
+          },
           {
             topics: topics.names,
             groupId: topics.groups.dispatcher,
@@ -58,6 +79,7 @@ export class DispatcherModule implements OnModuleInit, OnApplicationBootstrap, B
   constructor(
     @Inject(Dispatcher) private readonly dispatcher: Dispatcher,
     @Inject(CURSOR_DATABASE) private readonly database: Database,
+    @Inject(SANDBOX) private readonly sandbox: Sandbox,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -72,6 +94,7 @@ export class DispatcherModule implements OnModuleInit, OnApplicationBootstrap, B
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.dispatcher.stop();
+    await this.sandbox.close();
     await this.database.close();
   }
 }

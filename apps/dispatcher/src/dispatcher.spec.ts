@@ -39,7 +39,7 @@ describe('an event', () => {
       eventSource: '/projects',
       eventType: 'task.updated',
       acceptedAt: posthorn.time.now(),
-      contentType: 'application/cloudevents+json; charset=UTF-8',
+      contentType: 'application/cloudevents+json; charset=utf-8',
       attempt: 0,
       hop: 0,
       pos: null,
@@ -221,12 +221,15 @@ describe('what is wrong', () => {
     ]);
   });
 
-  it('is an event whose deliveries would not fit into a record', async () => {
+  it('is not an event whose deliveries would not fit into a record: they are given up in their order', async () => {
     await posthorn.endpoint('ep_1');
     const { counts } = await posthorn.start({ maxRecordBytes: 2_000 });
     await posthorn.event({ headers: { ce_long: 'x'.repeat(1_500) } });
     await posthorn.time.settle();
-    expect(counts).toMatchObject({ rejected: ['too-large'], dispatched: 0 });
+    expect(counts).toMatchObject({ rejected: [], dispatched: 1 });
+    expect(posthorn.deliveries()).toMatchObject([
+      { body: null, renderKind: 'too-large', renderError: expect.stringMatching(/would have \d+ bytes; at most 976/) },
+    ]);
   });
 
   it('is not a registry that is away: the event waits', async () => {

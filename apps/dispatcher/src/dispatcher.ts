@@ -1,13 +1,18 @@
+import type { VersionSource } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { CommitLoop } from './commit-loop.js';
 import { DispatchConsumer, type ConsumerCounts } from './dispatch.consumer.js';
 import { Dispatch } from './dispatch.js';
-import { EndpointDirectory, type ConfigCodec } from './endpoint-directory.js';
+import { EndpointDirectory, type ConfigCodec, type ContentParts } from './endpoint-directory.js';
 import type { CursorStore } from './cursors/cursor-store.js';
 import { EndpointLoads } from './cursors/endpoint-loads.js';
 import type { CursorRule } from './cursors/freezing.js';
 import { FreezeWishes } from './cursors/freeze-wishes.js';
+import { EndpointFaults, type FaultKind, type FaultStore } from './forms/endpoint-faults.js';
+import type { FormPorts } from './forms/event-forms.js';
+import { FreezingBudget } from './forms/freezing-budget.js';
+import { Transformations, type TransformationRunner } from './forms/transformations.js';
 import { LeaseGate } from './lease-gate.js';
 import { EventReader, type EventData } from './read-events.js';
 import type { SourceLimits } from './source-partition.js';
@@ -46,7 +51,7 @@ export interface DispatcherOptions {
 }
 
 export interface DispatcherCodecs {
-  readonly events: EventData;
+  readonly events: EventData & VersionSource;
   readonly config: ConfigCodec;
   readonly platform: Pick<PlatformCodecs, 'delivery' | 'deadLetter' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
 }
@@ -54,6 +59,24 @@ export interface DispatcherCodecs {
 export interface DispatcherStores {
   readonly cursors: CursorStore;
   readonly replays: ReplayStore;
+  readonly faults: FaultStore;
+}
+
+/** What customers wrote, brought to life. */
+export interface DispatcherContent {
+  readonly filterOf: ContentParts['filterOf'];
+  readonly runner: TransformationRunner;
+}
+
+export interface DispatcherParts {
+  readonly codecs: DispatcherCodecs;
+  readonly stores: DispatcherStores;
+  readonly content: DispatcherContent;
+}
+
+export interface DispatcherCounts extends ConsumerCounts {
+  endpointFault(kind: FaultKind): void;
+  transformationRan(outcome: 'done' | 'failed' | 'refused', cpuMs: number): void;
 }
 
 const queue = { batchRecords: 500, batchBytes: 1_048_576, queueRecords: 2_000, queueBytes: 4_194_304 };
@@ -68,22 +91,35 @@ export class Dispatcher {
 
   constructor(
     log: KafkaLog,
-    codecs: DispatcherCodecs,
-    stores: DispatcherStores,
+    { codecs, stores, content }: DispatcherParts,
     options: DispatcherOptions,
-    counts: ConsumerCounts,
+    counts: DispatcherCounts,
     around: Surroundings,
   ) {
     const { topics, groupId, deliveryPartitions, windowRecords = 2_000, maxRecordBytes = 1_000_000 } = options;
     const [feed, reader, sender] = [log.feed(), log.reader(), log.sender({ name: 'dispatcher' })];
     // What is sent again must not stand before what is sent live.
     const bulkSender = log.sender({ name: 'dispatcher-bulk' });
+    const wishes = new FreezeWishes();
+    const faults = new EndpointFaults({ store: stores.faults, counted: (kind) => counts.endpointFault(kind), around });
+    const budget = new FreezingBudget(wishes, around);
+    const transformations = new Transformations({
+      runner: content.runner,
+      budget,
+      ran: (outcome, cpuMs) => counts.transformationRan(outcome, cpuMs),
+    });
+    const contents: ContentParts = {
+      filterOf: (text) => content.filterOf(text),
+      transformation: (id, config) => transformations.set(id, config),
+    };
     const directory = new EndpointDirectory(
       { topic: topics.endpoints, deliveryPartitions },
       { feed, reader },
       codecs.config,
+      contents,
       around,
     );
+    const forms: FormPorts = { data: codecs.events, transformations, faults };
     const consumer: DispatchConsumer = new DispatchConsumer(() => ports);
     const membership = log.membership({ groupId, topics: [topics.events], listener: consumer });
     const gate = new LeaseGate(membership, around);
@@ -92,9 +128,8 @@ export class Dispatcher {
     const limits: SourceLimits = { windowRecords, ...queue };
     const targets = { deliveries: topics.deliveries, rejected: topics.eventsRejected, send: oneSend, maxRecordBytes };
     const tenants = new TenantGrace(directory, around, options.tenantGraceMs ?? 2_000);
-    const dispatch = new Dispatch(directory, codecs.platform.delivery, targets, () => around.now());
+    const dispatch = new Dispatch(directory, forms, codecs.platform.delivery, targets, () => around.now());
     const { repeatWindow } = options;
-    const wishes = new FreezeWishes();
     directory.listen({
       endpointChanged: (endpointId) => {
         const state = directory.get(endpointId)?.state ?? 'active';
@@ -127,6 +162,7 @@ export class Dispatcher {
         wishes,
         loads,
         events,
+        forms,
         reader,
         repeatWindow,
         append: { sender: bulkSender, gate, around },
@@ -149,6 +185,8 @@ export class Dispatcher {
     this.#closeAll = async () => {
       directory.close();
       loads.close();
+      budget.close();
+      await faults.close();
       await Promise.all([feed.close(), reader.close(), sender.close(), bulkSender.close()]);
     };
   }

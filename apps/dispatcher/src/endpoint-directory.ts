@@ -1,14 +1,23 @@
 import {
   replayPrefix,
   tenantKey,
+  transformationPrefix,
   type EndpointConfig,
   type ReplayConfig,
   type ReplayState,
   type TenantConfig,
+  type TransformationConfig,
 } from '#libs/contracts';
-import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
+import {
+  contentOf,
+  eventPatternFault,
+  partitionFor,
+  SubscriptionIndex,
+  WantedVersions,
+  type EventFilter,
+} from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
-import type { DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
+import type { DiscriminatedEvent, DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 
 /** Decodes records of posthorn.endpoints; `prepare` rejects while the registry is away. */
@@ -17,6 +26,15 @@ export interface ConfigCodec {
   readonly endpointConfig: { decode(bytes: Buffer): EndpointConfig };
   readonly tenantConfig: { decode(bytes: Buffer): TenantConfig };
   readonly replayConfig: { decode(bytes: Buffer): ReplayConfig };
+  readonly transformationConfig: { decode(bytes: Buffer): TransformationConfig };
+}
+
+/** What the contents of endpoints are made of. */
+export interface ContentParts {
+  /** Compiles the JSON text of filters; equal texts to the same filter. Throws on what is none. */
+  filterOf(text: string): EventFilter;
+  /** A transformation's record was read; null: deleted. */
+  transformation(transformationId: string, config: TransformationConfig | null): void;
 }
 
 /** Told of what was read, in the order of the log. */
@@ -42,8 +60,10 @@ export class EndpointDirectory implements Subscribers {
   readonly #options: DirectoryOptions;
   readonly #log: { readonly feed: LogFeed; readonly reader: LogReader };
   readonly #codec: ConfigCodec;
+  readonly #contents: ContentParts;
   readonly #around: Surroundings;
   readonly #index = new SubscriptionIndex<DispatchEndpoint>();
+  readonly #wanted = new WantedVersions();
   readonly #tenants = new Set<string>();
   readonly #replays = new Map<string, { readonly state: ReplayState; readonly version: number }>();
   readonly #listeners = new Set<DirectoryListener>();
@@ -57,12 +77,14 @@ export class EndpointDirectory implements Subscribers {
     options: DirectoryOptions,
     log: { readonly feed: LogFeed; readonly reader: LogReader },
     codec: ConfigCodec,
+    contents: ContentParts,
     around: Surroundings,
   ) {
     this.#at = { topic: options.topic, partition: 0 };
     this.#options = options;
     this.#log = log;
     this.#codec = codec;
+    this.#contents = contents;
     this.#around = around;
   }
 
@@ -87,6 +109,18 @@ export class EndpointDirectory implements Subscribers {
     return this.#index.match(tenantId, type);
   }
 
+  candidates(tenantId: string, event: DiscriminatedEvent): readonly DispatchEndpoint[] {
+    const { type } = event.envelope;
+    const choices = this.#wanted.of(type);
+    let isKnown = true;
+    const found = this.#index.candidates(tenantId, type, (path) => {
+      const values = event.valuesAt(path, choices);
+      isKnown &&= values !== null;
+      return values ?? [];
+    });
+    return isKnown ? found : this.match(tenantId, type);
+  }
+
   get(endpointId: string): DispatchEndpoint | undefined {
     return this.#index.get(endpointId);
   }
@@ -95,12 +129,12 @@ export class EndpointDirectory implements Subscribers {
     return this.#index.all();
   }
 
-  /** @returns how to stop */
   /** Those that have not ended, with the offsets of their records. */
   replays(): ReadonlyMap<string, { readonly state: ReplayState; readonly version: number }> {
     return this.#replays;
   }
 
+  /** @returns how to stop */
   listen(listener: DirectoryListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -164,6 +198,7 @@ export class EndpointDirectory implements Subscribers {
     try {
       if (key.startsWith(tenantPrefix)) this.#applyTenant(key.slice(tenantPrefix.length), record.value);
       else if (key.startsWith(replayPrefix)) this.#applyReplay(key, record.value, record.offset);
+      else if (key.startsWith(transformationPrefix)) this.#applyTransformation(key, record.value);
       // Keys with another prefix are not endpoints.
       else if (!key.includes(':')) this.#applyEndpoint(key, record.value, record.offset);
     } catch (error) {
@@ -178,15 +213,27 @@ export class EndpointDirectory implements Subscribers {
   }
 
   #applyEndpoint(endpointId: string, value: Buffer | null, configVersion: number): void {
+    const before = this.#index.get(endpointId)?.content;
     if (value === null) this.#index.delete(endpointId);
     else {
-      const { tenantId, eventTypes, state, ordering, backfill } = this.#codec.endpointConfig.decode(value);
+      const config = this.#codec.endpointConfig.decode(value);
+      const { tenantId, eventTypes, state, ordering, backfill } = config;
       const fault = eventTypes.map(eventPatternFault).find((one) => one !== null);
       if (fault !== undefined) throw new Error(`one of its patterns ${fault}`);
       const partition = partitionFor(endpointId, this.#options.deliveryPartitions);
-      this.#index.set({ endpointId, tenantId, eventTypes, state, ordering, backfill, configVersion, partition });
+      const content = contentOf(config, (text) => this.#contents.filterOf(text));
+      const known = { endpointId, tenantId, eventTypes, state, ordering, backfill, configVersion };
+      const discriminators = content.filter?.discriminators;
+      this.#index.set({ ...known, partition, content, discriminators });
+      this.#wanted.add(content);
     }
+    if (before !== undefined) this.#wanted.remove(before);
     for (const listener of this.#listeners) listener.endpointChanged(endpointId);
+  }
+
+  #applyTransformation(key: string, value: Buffer | null): void {
+    const config = value === null ? null : this.#codec.transformationConfig.decode(value);
+    this.#contents.transformation(key.slice(transformationPrefix.length), config);
   }
 
   #applyReplay(replayId: string, value: Buffer | null, version: number): void {

@@ -20,7 +20,13 @@ export interface Rejection {
 
 /** A record of the events topic, decoded once. */
 export type ReadRecord =
-  | { readonly kind: 'event'; readonly record: LogRecord; readonly event: IdentifiedEvent; readonly json: JsonValue }
+  | {
+      readonly kind: 'event';
+      readonly record: LogRecord;
+      readonly event: IdentifiedEvent;
+      readonly json: JsonValue;
+      readonly schemaId: number;
+    }
   | {
       readonly kind: 'rejected';
       readonly record: LogRecord;
@@ -92,7 +98,7 @@ export class EventReader {
   #decode({ record, event, rejection }: ParsedRecord): ReadRecord {
     if (event === null) return { kind: 'rejected', record, identity: null, rejection };
     const data = this.#data.toJson(event.envelope);
-    if (data.ok) return { kind: 'event', record, event, json: data.json };
+    if (data.ok) return { kind: 'event', record, event, json: data.json, schemaId: data.schemaId };
     return {
       kind: 'rejected',
       record,

@@ -65,7 +65,9 @@ export class SourcePartition implements Committable {
   #readTo: number;
   #fingerprint: string | null = null;
   #end = 0;
+  /** With records that are read, and with those that are appended. */
   #trouble: string | null = null;
+  #appendTrouble: string | null = null;
 
   /** @param onAlarm it cannot go on by itself; the partition has stopped */
   constructor(
@@ -78,20 +80,21 @@ export class SourcePartition implements Committable {
     this.#ports = ports;
     this.#window = new DispatchWindow(ports.limits.windowRecords, taken.offset);
     const { incarnation, repeats, cursors } = taken;
-    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window, cursors };
+    const settled = (work: () => Promise<void>): Promise<boolean> => this.#settled(work);
+    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window, cursors, settled };
     this.#onAlarm = onAlarm;
     this.#endAtTakeOver = taken.end;
     this.#readTo = taken.offset;
     this.#appending = new Appending(
       ports,
       () => !this.#stopped,
-      (what, error) => (this.#trouble = `${what}: ${messageOf(error)}`),
+      (what, error) => (this.#appendTrouble = `${what}: ${messageOf(error)}`),
     );
   }
 
   /** Why it does not get on at present; null when it does. */
   get trouble(): string | null {
-    return this.#trouble;
+    return this.#appendTrouble ?? this.#trouble;
   }
 
   start(): void {
@@ -214,7 +217,7 @@ export class SourcePartition implements Committable {
       const read = await this.#read(batch);
       if (read === null) return;
       const sends = this.#ports.dispatch.sends(this.#source, read);
-      for (const send of sends) {
+      for await (const send of sends) {
         await append;
         if (this.#stopped) return;
         append = this.#append(send).catch((error: unknown) => this.#alarm(messageOf(error)));
@@ -257,10 +260,24 @@ export class SourcePartition implements Committable {
     return null;
   }
 
+  /** Waits for a registry that is away, and for transformations that find no room. */
+  async #settled(work: () => Promise<void>): Promise<boolean> {
+    for (let failures = 0; !this.#stopped; failures += 1) {
+      try {
+        await work();
+        this.#trouble = null;
+        return !this.#stopped;
+      } catch (error) {
+        await this.#hindered('events cannot be rendered yet', error, failures, this.#ports.around);
+      }
+    }
+    return false;
+  }
+
   async #append(send: DispatchSend): Promise<void> {
     if ((await this.#appending.append(send.records)) === null) return;
     const { counts, commits, limits } = this.#ports;
-    this.#trouble = null;
+    this.#appendTrouble = null;
     if (send.deliveries > 0) counts.deliveriesDispatched(send.deliveries);
     if (send.repeats > 0) counts.repeats(send.repeats);
     for (const reason of send.rejected) counts.eventRejected(reason);

@@ -10,8 +10,11 @@ import {
   type EndpointStatus,
   type ReplayState,
   plainContent,
+  transformationPrefix,
+  type TransformationConfig,
 } from '#libs/contracts';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
+import { NotedFaults, plainContents } from './contents.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
 import { InMemoryReplays } from './in-memory-replays.js';
 import { ProcessView } from './process-view.js';
@@ -43,6 +46,7 @@ export interface TestProcess {
     lost: number;
     rejected: string[];
     stopped: string[];
+    faults: string[];
   };
 }
 
@@ -60,6 +64,7 @@ export class Harness {
   readonly log: InMemoryLog;
   readonly cursors = new InMemoryCursors();
   readonly replays = new InMemoryReplays(this.cursors);
+  readonly faults = new NotedFaults();
   readonly processes: TestProcess[] = [];
   #written = 0;
   #workersTell = false;
@@ -89,7 +94,7 @@ export class Harness {
   }
 
   /** Starts a dispatcher; it has joined when this resolves, unless something keeps it from that. */
-  async start(options: Partial<DispatcherOptions> = {}): Promise<TestProcess> {
+  async start(options: Partial<DispatcherOptions> = {}, runner = plainContents.runner): Promise<TestProcess> {
     const view = new ProcessView(this.log);
     const lines: string[] = [];
     const counts: TestProcess['counts'] = {
@@ -101,12 +106,16 @@ export class Harness {
       lost: 0,
       rejected: [],
       stopped: [],
+      faults: [],
     };
     const { codec } = this;
     const dispatcher = new Dispatcher(
       view,
-      { events: codec.events, config: codec.platform, platform: codec.platform },
-      { cursors: this.cursors, replays: this.replays },
+      {
+        codecs: { events: codec.events, config: codec.platform, platform: codec.platform },
+        stores: { cursors: this.cursors, replays: this.replays, faults: this.faults },
+        content: { ...plainContents, runner },
+      },
       {
         topics,
         groupId,
@@ -127,6 +136,8 @@ export class Harness {
         endpointsJoined: (count) => (counts.joined += count),
         deliveriesCaughtUp: (count) => (counts.caughtUp += count),
         eventsLost: (count) => (counts.lost += count),
+        endpointFault: (kind) => counts.faults.push(kind),
+        transformationRan: () => undefined,
       },
       this.time.surroundings(lines),
     );
@@ -212,6 +223,13 @@ export class Harness {
   ): Promise<number> {
     const [position] = await this.log.sender().send([{ topic, partition, key, value, headers }]);
     return position?.offset ?? -1;
+  }
+
+  /** @returns its offset. */
+  transformation(transformationId: string, change: Partial<TransformationConfig> = {}): Promise<number> {
+    const config = { transformationId, tenantId: 'acme', version: 1, code: '', updatedAt: 0, ...change };
+    const value = this.codec.platform.transformationConfig.encode(config);
+    return this.append(topics.endpoints, 0, `${transformationPrefix}${transformationId}`, value);
   }
 
   /** @returns its offset. */

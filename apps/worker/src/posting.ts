@@ -95,7 +95,8 @@ export class Posting {
   #post(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, now: number): Start {
     const { directory, outcomes, clock } = this.#ports;
     const { delivery, partition } = entry;
-    if (delivery.body === null && delivery.members === null) {
+    // What a transformation failed on is kept in its body, to be replayed once that is mended; it is not what was wanted.
+    if (delivery.renderError !== null || (delivery.body === null && delivery.members === null)) {
       outcomes.unrendered(entry);
       return 'diverted';
     }

@@ -96,6 +96,13 @@ export class Metrics {
   eventsLost(count: number): void {
     this.#counters.lost.inc(count);
   }
+  endpointFault(kind: string): void {
+    this.#counters.endpointFaults.inc({ kind });
+  }
+  transformationRan(outcome: string, cpuMs: number): void {
+    this.#counters.transformations.inc({ outcome });
+    this.#counters.transformationSeconds.inc(cpuMs / 1000);
+  }
   attempt(outcome: string, durationMs: number): void {
     this.#counters.attempts.inc({ outcome });
     this.#attempt.observe(durationMs / 1000);
@@ -164,6 +171,23 @@ const counters = (registers: Registry[]) => ({
   repeats: new Counter({
     name: 'posthorn_repeats_total',
     help: 'Events that were sent again and not dispatched again',
+    registers,
+  }),
+  endpointFaults: new Counter({
+    name: 'posthorn_endpoint_faults_total',
+    help: 'By kind: filters that failed on an event, transformations that failed, and deliveries that they cancelled',
+    labelNames: ['kind'],
+    registers,
+  }),
+  transformations: new Counter({
+    name: 'posthorn_transformations_total',
+    help: 'Runs of transformations by outcome: done, failed, or refused because it had exceeded its limits',
+    labelNames: ['outcome'],
+    registers,
+  }),
+  transformationSeconds: new Counter({
+    name: 'posthorn_transformation_cpu_seconds_total',
+    help: 'CPU time that transformations took',
     registers,
   }),
   frozen: new Counter({

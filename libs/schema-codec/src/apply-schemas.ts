@@ -1,12 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseAvroSchema } from './avro-node.js';
+import { readEventFolder, type VersionFile } from './event-folder.js';
 import { HttpRegistry } from './http-registry.js';
 import { platformSchemas } from './platform-codecs.js';
 
 export interface ApplyOptions {
   readonly registryUrl: string;
-  /** Folder with the `*.avsc` of the event catalogue. */
+  /** Folder of the event catalogue: event-folder.ts. */
   readonly eventsFolder: string;
   /** Told what is done. */
   readonly log?: (line: string) => void;
@@ -29,16 +27,44 @@ type Compatibility = 'BACKWARD_TRANSITIVE' | 'FULL_TRANSITIVE';
 
 /**
  * Registers the platform's schemas and the event catalogue, subjects being the Avro full names, and sets what changes are
- * allowed (DESIGN §6). May be run as often as you like.
+ * allowed (DESIGN §6). An event type's versions are registered in the order of their files, so that their numbers are the
+ * same in every registry. May be run as often as you like.
  * @throws IncompatibleSchema, RegistryUnavailable, Error on a file that holds no Avro record
  */
 export async function applySchemas(options: ApplyOptions): Promise<void> {
   const registry = new HttpRegistry(options.registryUrl, options.timeoutMs ?? 10_000);
+  const log = options.log ?? (() => undefined);
   // All files are read before anything is registered: a fault in one leaves the registry as it is.
-  const events = await readEventSchemas(options.eventsFolder);
-  for (const [subject, schema] of Object.entries(platformSchemas))
-    await applySchema(registry, subject, schema, 'BACKWARD_TRANSITIVE', options.log);
-  for (const [subject, schema] of events) await applySchema(registry, subject, schema, 'FULL_TRANSITIVE', options.log);
+  const events = await readEventFolder(options.eventsFolder);
+  for (const [subject, schema] of Object.entries(platformSchemas)) {
+    const { id, known } = await applySchema(registry, subject, schema, 'BACKWARD_TRANSITIVE');
+    log(`schema ${subject}: ${known ? 'present' : 'registered'} (id ${id})`);
+  }
+  for (const [type, versions] of events) await applyVersions(registry, type, versions, log);
+}
+
+/** Of an event type. Only what comes after the last version that the registry has: older ones would get higher numbers. */
+async function applyVersions(
+  registry: HttpRegistry,
+  type: string,
+  versions: readonly VersionFile[],
+  log: (line: string) => void,
+): Promise<void> {
+  const present = (await registry.versions(type)) ?? [];
+  const found = await Promise.all(versions.map(({ schema }) => registry.find(type, schema)));
+  const last = found.findLastIndex((one) => one !== null);
+  // A subject with versions that no file holds: only the newest can be added to it.
+  const from = last >= 0 || present.length === 0 ? last + 1 : versions.length - 1;
+  const missing = versions.slice(0, from).filter((_, index) => found[index] === null);
+  if (missing.length > 0)
+    log(
+      `schema ${type}: left out ${missing.map(({ path }) => path).join(', ')}, since later versions are there already: numbers here differ from those of the files`,
+    );
+  // The newest also when it is there, for its rule.
+  for (const { schema, version } of versions.slice(Math.min(from, versions.length - 1))) {
+    const { id, known } = await applySchema(registry, type, schema, 'FULL_TRANSITIVE');
+    log(`schema ${type}: ${known ? 'present' : 'registered'} (id ${id}, version ${version})`);
+  }
 }
 
 async function applySchema(
@@ -46,8 +72,7 @@ async function applySchema(
   subject: string,
   schema: object,
   compatibility: Compatibility,
-  log: ((line: string) => void) | undefined,
-): Promise<void> {
+): Promise<{ readonly id: number; readonly known: boolean }> {
   // Before the new version, so that it is held to the rule; a subject that does not exist yet may have no rule.
   if ((await registry.compatibility(subject)) !== compatibility)
     await registry.setCompatibility(subject, compatibility);
@@ -59,21 +84,5 @@ async function applySchema(
     !(await registry.setCompatibility(subject, compatibility))
   )
     throw new Error(`the registry does not take the compatibility ${compatibility} for ${subject}`);
-  log?.(`schema ${subject}: ${known === null ? 'registered' : 'present'} (id ${result.id})`);
-}
-
-/** Event type to schema, by the files of a folder. */
-async function readEventSchemas(folder: string): Promise<Map<string, object>> {
-  const schemas = new Map<string, object>();
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.avsc')).sort()) {
-    try {
-      const schema = JSON.parse(await readFile(join(folder, file), 'utf8')) as object;
-      const node = parseAvroSchema(schema);
-      if (node.kind !== 'record') throw new Error('not the schema of a record');
-      schemas.set(node.name, schema);
-    } catch (cause) {
-      throw new Error(`${join(folder, file)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    }
-  }
-  return schemas;
+  return { id: result.id, known: known !== null };
 }

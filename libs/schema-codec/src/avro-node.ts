@@ -11,17 +11,33 @@ export interface AvroField {
   readonly node: AvroNode;
   /** Avro encoding of the default; null when there is none. */
   readonly defaultBytes: Buffer | null;
+  /** Earlier names. */
+  readonly aliases: readonly string[];
+  readonly doc: string | null;
+}
+
+/** What types with a name have. */
+interface Named {
+  readonly name: string;
+  /** Earlier full names. */
+  readonly aliases: readonly string[];
+  readonly doc: string | null;
 }
 
 /** A schema as a tree (a graph, where records are recursive), with names resolved. */
 export type AvroNode =
   | { readonly kind: 'null' | 'boolean' | 'float' | 'double' }
   | { readonly kind: 'int' | 'long' | 'string' | 'bytes'; readonly logical: Logical | null }
-  | { readonly kind: 'fixed'; readonly name: string; readonly size: number; readonly logical: Logical | null }
-  | { readonly kind: 'enum'; readonly name: string; readonly symbols: readonly string[] }
+  | (Named & { readonly kind: 'fixed'; readonly size: number; readonly logical: Logical | null })
+  | (Named & {
+      readonly kind: 'enum';
+      readonly symbols: readonly string[];
+      /** Taken for symbols that a reader does not know. */
+      readonly defaultSymbol: string | null;
+    })
   | { readonly kind: 'array'; readonly items: AvroNode }
   | { readonly kind: 'map'; readonly values: AvroNode }
-  | { readonly kind: 'record'; readonly name: string; readonly fields: AvroField[] }
+  | (Named & { readonly kind: 'record'; readonly fields: AvroField[] })
   | { readonly kind: 'union'; readonly branches: readonly AvroNode[] };
 
 /** What a schema says in JSON, beside what avsc makes of it. */
@@ -59,10 +75,10 @@ function nodeOf(raw: Raw, type: avsc.Type, named: Map<string, AvroNode>): AvroNo
   if (type instanceof avsc.types.MapType)
     return { kind: 'map', values: nodeOf(object?.values ?? 'null', type.valuesType, named) };
   if (type instanceof avsc.types.EnumType)
-    return keep(named, { kind: 'enum', name: type.name ?? '', symbols: type.symbols });
+    return keep(named, { kind: 'enum', ...namedOf(type), symbols: type.symbols, defaultSymbol: defaultOf(type) });
   if (type instanceof avsc.types.FixedType) {
     const logical = logicalOf(object, ['decimal']);
-    return keep(named, { kind: 'fixed', name: type.name ?? '', size: type.size, logical });
+    return keep(named, { kind: 'fixed', ...namedOf(type), size: type.size, logical });
   }
   if (avsc.Type.isType(type, 'union')) {
     const branches = raw as readonly Raw[];
@@ -101,17 +117,29 @@ const isObject = (raw: Raw): raw is RawObject => typeof raw === 'object' && !Arr
 function recordOf(raw: RawObject | null, type: avsc.types.RecordType, named: Map<string, AvroNode>): AvroNode {
   const fields: AvroField[] = [];
   // Known before its fields are read, because they may refer to it.
-  const node = keep(named, { kind: 'record', name: type.name ?? '', fields });
+  const node = keep(named, { kind: 'record', ...namedOf(type), fields });
   for (const [index, field] of type.fields.entries()) {
     const defaultValue = field.defaultValue() as unknown;
     fields.push({
       name: field.name,
       node: nodeOf(raw?.fields?.[index]?.type ?? 'null', field.type, named),
       defaultBytes: defaultValue === undefined ? null : field.type.toBuffer(defaultValue),
+      aliases: field.aliases,
+      doc: docOf(field),
     });
   }
   return node;
 }
+
+const namedOf = (type: avsc.Type): Named => ({
+  name: type.name ?? '',
+  aliases: type.aliases ?? [],
+  doc: type.doc ?? null,
+});
+
+// avsc has these, but not in its types.
+const defaultOf = (type: avsc.types.EnumType): string | null => (type as { default?: string }).default ?? null;
+const docOf = (field: avsc.types.Field): string | null => (field as { doc?: string }).doc ?? null;
 
 function keep<N extends AvroNode & { readonly name: string }>(named: Map<string, AvroNode>, node: N): N {
   named.set(node.name, node);

@@ -16,18 +16,25 @@
  * left, so that a damaged record costs no more than its size.
  */
 import type { JsonValue } from '#libs/core';
+import { Cursor, malformed, maxEmptyItems } from './avro-cursor.js';
 import type { AvroNode, Logical } from './avro-node.js';
 import { unscaledOf, decimalText } from './decimal-text.js';
-import { CodecError } from './errors.js';
 import { dateText, timestampMicrosText, timestampText, timeText } from './temporal-text.js';
 
 /** Reads one value that reaches from `start` to the end. Throws `CodecError` `malformed`. */
 export type JsonReader = (bytes: Buffer, start: number) => JsonValue;
 
-type Read = (cursor: Cursor) => JsonValue;
+/** Reads one value where the cursor stands. */
+export type Read = (cursor: Cursor) => JsonValue;
 
 export function compileReader(node: AvroNode): JsonReader {
-  const read = compile(node, new Map());
+  return wholeReader(compileRead(node));
+}
+
+/** The parts that resolution (avro-resolution.ts) shares. */
+export const compileRead = (node: AvroNode): Read => compile(node, new Map());
+
+export function wholeReader(read: Read): JsonReader {
   return (bytes, start) => {
     const cursor = new Cursor(bytes, start);
     try {
@@ -68,7 +75,7 @@ function compile(node: AvroNode, records: Map<AvroNode, Read>): Read {
       return (c) => symbols[c.index(symbols.length)] ?? null;
     }
     case 'array':
-      return compileArray(compile(node.items, records), leastBytes(node.items, new Set()) === 0);
+      return compileArray(compile(node.items, records), takesNoBytes(node.items));
     case 'map':
       return compileMap(compile(node.values, records));
     case 'union': {
@@ -98,10 +105,7 @@ function compileRecord(node: AvroNode & { kind: 'record' }, records: Map<AvroNod
   return read;
 }
 
-/** Items that take no bytes could be counted in billions. */
-const maxEmptyItems = 100_000;
-
-function compileArray(item: Read, empty: boolean): Read {
+export function compileArray(item: Read, empty: boolean): Read {
   return (c) => {
     const out: JsonValue[] = [];
     for (let count = c.blockCount(empty); count > 0; count = c.blockCount(empty)) {
@@ -112,7 +116,7 @@ function compileArray(item: Read, empty: boolean): Read {
   };
 }
 
-function compileMap(value: Read): Read {
+export function compileMap(value: Read): Read {
   return (c) => {
     const out: Record<string, JsonValue> = {};
     for (let count = c.blockCount(false); count > 0; count = c.blockCount(false))
@@ -124,7 +128,7 @@ function compileMap(value: Read): Read {
   };
 }
 
-function put(out: Record<string, JsonValue>, name: string, value: JsonValue): void {
+export function put(out: Record<string, JsonValue>, name: string, value: JsonValue): void {
   // An assignment would set the prototype and lose the value.
   if (name === '__proto__')
     Object.defineProperty(out, name, { value, enumerable: true, configurable: true, writable: true });
@@ -161,6 +165,8 @@ function compileBytes(take: (cursor: Cursor) => Buffer, logical: Logical | null)
   return (c) => decimalText(unscaledOf(take(c)), scale);
 }
 
+export const takesNoBytes = (node: AvroNode): boolean => leastBytes(node, new Set()) === 0;
+
 /** Fewest bytes that a value can take; only whether it is 0 matters. */
 function leastBytes(node: AvroNode, within: Set<AvroNode>): number {
   if (node.kind === 'null') return 0;
@@ -170,122 +176,13 @@ function leastBytes(node: AvroNode, within: Set<AvroNode>): number {
   return node.fields.reduce((sum, field) => sum + leastBytes(field.node, within), 0);
 }
 
-const realJson = (value: number): JsonValue => (Number.isFinite(value) ? value : String(value));
+export const realJson = (value: number): JsonValue => (Number.isFinite(value) ? value : String(value));
 
 function inRange(text: string | null, what: string): string {
   if (text === null) throw malformed(`a ${what} that no calendar has`);
   return text;
 }
 
-const malformed = (detail: string): CodecError =>
-  new CodecError('malformed', `the data does not fit its schema: ${detail}`);
-
-const unreachable: Read = () => {
+export const unreachable: Read = () => {
   throw malformed('unknown branch');
 };
-
-/** A place in Avro binary. Every read checks that it stays inside. */
-class Cursor {
-  readonly bytes: Buffer;
-  at: number;
-
-  constructor(bytes: Buffer, at: number) {
-    this.bytes = bytes;
-    this.at = at;
-  }
-
-  boolean(): boolean {
-    const byte = this.#byte();
-    if (byte > 1) throw malformed('not a boolean');
-    return byte === 1;
-  }
-
-  /** int or long, a bigint beyond the safe integers. */
-  integer(): number | bigint {
-    let byte = this.#byte();
-    let low = byte & 0x7f;
-    if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
-    // 49 bits in a double, which holds times in milliseconds and all offsets; what is longer goes by bigint.
-    let factor = 128;
-    for (let i = 1; i < 7; i += 1) {
-      byte = this.#byte();
-      low += (byte & 0x7f) * factor;
-      if (byte < 0x80) return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
-      factor *= 128;
-    }
-    let big = BigInt(low);
-    for (let shift = 49n; shift < 70n; shift += 7n) {
-      byte = this.#byte();
-      big |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        const value = BigInt.asIntN(64, (big >> 1n) ^ -(big & 1n));
-        const number = Number(value);
-        return Number.isSafeInteger(number) ? number : value;
-      }
-    }
-    throw malformed('an integer of more than 10 bytes');
-  }
-
-  /** A length that what is left can hold. */
-  length(): number {
-    const length = this.integer();
-    if (typeof length === 'bigint' || length < 0 || length > this.bytes.length - this.at)
-      throw malformed('a length beyond its end');
-    return length;
-  }
-
-  /** Items of the next block of an array or map; 0 at its end. */
-  blockCount(empty: boolean): number {
-    let count = this.integer();
-    if (typeof count === 'bigint') throw malformed('a count beyond its end');
-    if (count < 0) {
-      // The block's size in bytes follows, for readers that skip it.
-      this.integer();
-      count = -count;
-    }
-    if (count > (empty ? maxEmptyItems : this.bytes.length - this.at)) throw malformed('a count beyond its end');
-    return count;
-  }
-
-  index(size: number): number {
-    const index = this.integer();
-    if (typeof index === 'bigint' || index < 0 || index >= size) throw malformed('an unknown branch or symbol');
-    return index;
-  }
-
-  float(): number {
-    const from = this.#skip(4);
-    return this.bytes.readFloatLE(from);
-  }
-
-  double(): number {
-    const from = this.#skip(8);
-    return this.bytes.readDoubleLE(from);
-  }
-
-  text(): string {
-    const length = this.length();
-    const from = this.at;
-    this.at += length;
-    return this.bytes.toString('utf8', from, this.at);
-  }
-
-  take(length: number): Buffer {
-    const from = this.#skip(length);
-    return this.bytes.subarray(from, from + length);
-  }
-
-  #skip(length: number): number {
-    const from = this.at;
-    if (length > this.bytes.length - from) throw malformed('it ends too early');
-    this.at = from + length;
-    return from;
-  }
-
-  #byte(): number {
-    const byte = this.bytes[this.at];
-    if (byte === undefined) throw malformed('it ends too early');
-    this.at += 1;
-    return byte;
-  }
-}

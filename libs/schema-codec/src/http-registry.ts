@@ -37,26 +37,33 @@ export class HttpRegistry implements Registry {
     // Ids come from outside; what no registry can have given out need not be asked for.
     if (id < 1 || id > 0x7fffffff) return null;
     const answer = await this.request('GET', `/schemas/ids/${id}`);
-    if (answer === null) return null;
-    const { schema, schemaType, references } = answer as {
-      schema: string;
-      schemaType?: string;
-      references?: unknown[];
-    };
-    if ((schemaType !== undefined && schemaType !== 'AVRO') || (references?.length ?? 0) > 0) return null;
-    return schema;
+    return answer === null || !isPlainAvro(answer) ? null : (answer as { schema: string }).schema;
   }
 
-  async newest(subject: string): Promise<RegisteredVersion | null> {
+  async subjects(): Promise<readonly string[]> {
+    return ((await this.request('GET', '/subjects')) ?? []) as string[];
+  }
+
+  async versions(subject: string): Promise<readonly number[] | null> {
     if (subject.length > maxSubjectLength) return null;
-    const answer = await this.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`);
-    return answer === null ? null : (answer as RegisteredVersion);
+    const answer = await this.request('GET', `/subjects/${encodeURIComponent(subject)}/versions`);
+    return answer === null ? null : (answer as number[]).toSorted((a, b) => a - b);
+  }
+
+  async version(subject: string, version: number): Promise<RegisteredVersion | null> {
+    const answer = await this.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`);
+    return answer === null || !isPlainAvro(answer) ? null : (answer as RegisteredVersion);
   }
 
   async idOf(subject: string, schema: object): Promise<number | null> {
+    return (await this.find(subject, schema))?.id ?? null;
+  }
+
+  /** Id and number of exactly this schema under this subject; null if it was never registered there. */
+  async find(subject: string, schema: object): Promise<Pick<RegisteredVersion, 'id' | 'version'> | null> {
     const body = { schema: JSON.stringify(schema) };
     const answer = await this.request('POST', `/subjects/${encodeURIComponent(subject)}`, body);
-    return answer === null ? null : (answer as { id: number }).id;
+    return answer === null ? null : (answer as RegisteredVersion);
   }
 
   /** Compatibility of a subject; null when it has none of its own, or does not exist. */
@@ -101,6 +108,12 @@ export class HttpRegistry implements Registry {
       `the schema registry answers ${answer.status} to ${method} ${path}: ${messageOf(answer)}`,
     );
   }
+}
+
+/** Not Protobuf or JSON Schema, and complete in itself. */
+function isPlainAvro(answer: object): boolean {
+  const { schemaType = 'AVRO', references = [] } = answer as { schemaType?: string; references?: unknown[] };
+  return schemaType === 'AVRO' && references.length === 0;
 }
 
 const plain = (text: string): string => decodeURIComponent(text);

@@ -25,11 +25,20 @@ export class InMemoryRegistry implements Registry {
     return this.#schemas[id - 1] ?? null;
   }
 
-  async newest(subject: string): Promise<RegisteredVersion | null> {
+  async subjects(): Promise<readonly string[]> {
     this.#answer();
-    const versions = this.#subjects.get(subject) ?? [];
-    const id = versions.at(-1);
-    return id === undefined ? null : { id, schema: this.#schemas[id - 1] ?? '', version: versions.length };
+    return [...this.#subjects.keys()];
+  }
+
+  async versions(subject: string): Promise<readonly number[] | null> {
+    this.#answer();
+    return this.#subjects.get(subject)?.map((_, index) => index + 1) ?? null;
+  }
+
+  async version(subject: string, version: number): Promise<RegisteredVersion | null> {
+    this.#answer();
+    const id = this.#subjects.get(subject)?.[version - 1];
+    return id === undefined ? null : { id, schema: this.#schemas[id - 1] ?? '', version };
   }
 
   async idOf(subject: string, schema: object): Promise<number | null> {

@@ -3,139 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonValue } from '#libs/core';
 import { EventSchema } from './event-schema.js';
-
-/** A schema with values of it, as avsc takes them with `wrapUnions`. `kind` is the JSON kind that they map to. */
-interface Typed {
-  readonly schema: unknown;
-  readonly value: fc.Arbitrary<unknown>;
-  readonly kind: 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object';
-  /** Its branch in a wrapped union. */
-  readonly branch: string;
-}
-
-const day = 86_400_000;
-const maxDate = 8.64e15;
-// avsc, which encodes the values here, does not take ±(2^53 - 1).
-const safe = fc.integer({ min: Number.MIN_SAFE_INTEGER + 1, max: Number.MAX_SAFE_INTEGER - 1 });
-const bytes = fc.uint8Array({ maxLength: 12 }).map((b) => Buffer.from(b));
-const real = fc.double({ noDefaultInfinity: true, noNaN: true }).filter((x) => !Object.is(x, -0));
-/** Shortest two's complement, as Avro writers make it. */
-const decimalBytes = fc.bigInt({ min: -999_999_999_999n, max: 999_999_999_999n }).map((n) => {
-  let length = 1;
-  while (BigInt.asIntN(length * 8, n) !== n) length += 1;
-  return Buffer.from(
-    BigInt.asUintN(length * 8, n)
-      .toString(16)
-      .padStart(length * 2, '0'),
-    'hex',
-  );
-});
-
-let names = 0;
-const fresh = (prefix: string): string => `${prefix}${(names += 1)}`;
-
-const leaf = (
-  schema: unknown,
-  kind: Typed['kind'],
-  value: fc.Arbitrary<unknown>,
-  branch = schema as string,
-): Typed => ({ schema, kind, value, branch });
-const logical = (type: string, logicalType: string, value: fc.Arbitrary<unknown>, more: object = {}): Typed =>
-  leaf({ type, logicalType, ...more }, 'string', value, type);
-
-const leaves: readonly Typed[] = [
-  leaf('null', 'null', fc.constant(null)),
-  leaf('boolean', 'boolean', fc.boolean()),
-  leaf('int', 'number', fc.integer()),
-  leaf('long', 'number', safe),
-  leaf('double', 'number', real),
-  leaf(
-    'float',
-    'number',
-    fc.float({ noDefaultInfinity: true, noNaN: true }).filter((x) => !Object.is(x, -0)),
-  ),
-  leaf(
-    'string',
-    'string',
-    fc.string({ unit: 'binary' }).filter((s) => s.isWellFormed()),
-  ),
-  leaf('bytes', 'string', bytes),
-  logical('long', 'timestamp-millis', fc.integer({ min: -maxDate, max: maxDate })),
-  logical('long', 'timestamp-micros', safe),
-  logical('long', 'local-timestamp-millis', fc.integer({ min: -maxDate, max: maxDate })),
-  logical('long', 'local-timestamp-micros', safe),
-  logical('long', 'time-micros', fc.integer({ min: 0, max: day * 1000 - 1 })),
-  logical('int', 'time-millis', fc.integer({ min: 0, max: day - 1 })),
-  logical('int', 'date', fc.integer({ min: -maxDate / day, max: maxDate / day })),
-  logical('string', 'uuid', fc.uuid()),
-  logical('bytes', 'decimal', decimalBytes, { precision: 12, scale: 3 }),
-  leaf({ type: 'long', logicalType: 'of-nobody' }, 'number', safe, 'long'),
-];
-
-const anyLeaf = fc.oneof(
-  fc.constantFrom(...leaves),
-  fc.integer({ min: 1, max: 6 }).map((size): Typed => {
-    const name = fresh('F');
-    return leaf(
-      { type: 'fixed', name, size },
-      'string',
-      fc.uint8Array({ minLength: size, maxLength: size }).map((b) => Buffer.from(b)),
-      name,
-    );
-  }),
-  fc.uniqueArray(fc.stringMatching(/^[A-Z]{1,4}$/), { minLength: 1, maxLength: 4 }).map((symbols): Typed => {
-    const name = fresh('E');
-    return leaf({ type: 'enum', name, symbols }, 'string', fc.constantFrom(...symbols), name);
-  }),
-);
-
-const recordOf = (parts: readonly Typed[]): Typed => {
-  const name = fresh('R');
-  const fields = parts.map((part, i) => ({ name: i === 3 ? 'constructor' : `f${i}`, type: part.schema }));
-  const value = fc.record(Object.fromEntries(fields.map((field, i) => [field.name, parts[i]!.value])), {
-    noNullPrototype: true,
-  });
-  return { schema: { type: 'record', name, fields }, kind: 'object', value, branch: name };
-};
-
-/** A union whose branches JSON tells apart: one of each kind. */
-const unionOf = (parts: readonly Typed[]): Typed => {
-  const apart = parts.filter(
-    (part, i) =>
-      !Array.isArray(part.schema) &&
-      parts.findIndex((other) => other.kind === part.kind || other.branch === part.branch) === i,
-  );
-  const branches = apart.length === 0 ? [leaves[0]!] : apart;
-  const value = fc.oneof(
-    ...branches.map((b) => (b.kind === 'null' ? fc.constant(null) : b.value.map((v) => ({ [b.branch]: v })))),
-  );
-  return { schema: branches.map((b) => b.schema), kind: 'null', value, branch: 'union' };
-};
-
-const typed: fc.Arbitrary<Typed> = fc.letrec<{ any: Typed }>((tie) => ({
-  any: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    anyLeaf,
-    fc.array(tie('any'), { maxLength: 5 }).map(recordOf),
-    tie('any').map((t): Typed => ({
-      schema: { type: 'array', items: t.schema },
-      kind: 'array',
-      value: fc.array(t.value, { maxLength: 4 }),
-      branch: 'array',
-    })),
-    tie('any').map((t): Typed => ({
-      schema: { type: 'map', values: t.schema },
-      kind: 'object',
-      value: fc.dictionary(
-        fc.string({ maxLength: 5 }).filter((key) => key !== '__proto__'),
-        t.value,
-        { maxKeys: 4, noNullPrototype: true },
-      ),
-      branch: 'map',
-    })),
-    fc.array(tie('any'), { minLength: 1, maxLength: 4 }).map(unionOf),
-  ),
-})).any;
+import { recordOf, safe, typed } from './random-schemas.fixture.js';
+import { added } from './schema-pairs.fixture.js';
 
 const eventOf = (fields: unknown, id = 9): EventSchema =>
   new EventSchema(id, JSON.stringify({ type: 'record', namespace: 'test', name: 'event', fields }));
@@ -210,6 +79,66 @@ describe('Avro value → JSON → Avro value', () => {
       -65,
     ])
       expect(event.decode(bytesFor(event, { l, d: 0, f: 0 }))).toEqual({ l, d: 0, f: 0 });
+  });
+});
+
+describe('JSON → Avro value → JSON', () => {
+  const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+  const longJson = (n: bigint): JsonValue => (Number.isSafeInteger(Number(n)) ? Number(n) : n.toString());
+  const realJson = (x: number): JsonValue => (Number.isFinite(x) ? x : String(x));
+
+  it('is the identity over all 64-bit integers and all doubles, which JSON numbers cannot all be', () => {
+    const event = eventOf([
+      { name: 'l', type: ['null', 'long'] },
+      { name: 'd', type: { type: 'array', items: 'double' } },
+    ]);
+    fc.assert(
+      fc.property(fc.option(int64), fc.array(fc.double().filter((x) => !Object.is(x, -0))), (l, d) => {
+        const json = { l: l === null ? null : longJson(l), d: d.map(realJson) };
+        expect(event.decode(bytesFor(event, json))).toEqual(json);
+      }),
+    );
+  });
+
+  it('is the identity over decimals of any precision and scale, in bytes and in fixed', () => {
+    const decimals = fc
+      .tuple(fc.integer({ min: 1, max: 30 }), fc.nat(30), fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }))
+      .map(([precision, scale, n]) => ({ precision, scale: scale % (precision + 1), n: n % 10n ** BigInt(precision) }));
+    fc.assert(
+      fc.property(decimals, ({ precision, scale, n }) => {
+        const logical = { logicalType: 'decimal', precision, scale };
+        const event = eventOf([
+          { name: 'b', type: { type: 'bytes', ...logical } },
+          { name: 'f', type: { type: 'fixed', name: 'F', size: 16, ...logical } },
+        ]);
+        const digits = (n < 0n ? -n : n).toString().padStart(scale + 1, '0');
+        const whole = digits.slice(0, digits.length - scale);
+        const text = `${n < 0n ? '-' : ''}${whole}${scale === 0 ? '' : `.${digits.slice(-scale)}`}`;
+        expect(event.decode(bytesFor(event, { b: text, f: text }))).toEqual({ b: text, f: text });
+      }),
+    );
+  });
+
+  it('fills in what is absent, over random fields with defaults, and then stays as it is', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(added, fc.boolean()), { maxLength: 6 }).map((fields) => ({
+          fields: fields.map(([[type, value]], i) => ({ name: `f${i}`, type, default: value })),
+          given: fields.map(([, given]) => given),
+        })),
+        ({ fields, given }) => {
+          const event = eventOf(fields);
+          const whole = event.decode(bytesFor(event, {})) as Record<string, JsonValue>;
+          const part = Object.fromEntries(Object.entries(whole).filter((_, i) => given[i]));
+          expect(event.decode(bytesFor(event, part))).toEqual(whole);
+          const type = avsc.Type.forSchema({ type: 'record', name: 'event', fields } as unknown as avsc.Schema, {
+            wrapUnions: true,
+          });
+          // avsc says what the defaults are.
+          expect(bytesFor(event, part).subarray(5).toString('hex')).toBe(type.toBuffer(type.clone({})).toString('hex'));
+        },
+      ),
+    );
   });
 });
 

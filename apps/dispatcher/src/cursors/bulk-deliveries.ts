@@ -2,6 +2,7 @@ import type { Delivery } from '#libs/contracts';
 import { SendCaps, type SendLimits } from '#libs/core';
 import type { OutgoingRecord } from '#libs/kafka';
 import type { Appending } from '../appending.js';
+import { encodeWithin } from '../new-delivery.js';
 import { outgoingBytes } from '../reject.js';
 
 interface Addressed {
@@ -16,6 +17,8 @@ export interface BulkPorts {
   readonly encoder: { encode(delivery: Delivery): Buffer };
   readonly topic: string;
   readonly limits: SendLimits;
+  /** Of one record, key included. */
+  readonly maxRecordBytes: number;
   readonly loads: {
     sent(endpointId: string, partition: number, stream: string, offset: number, count: number): void;
   };
@@ -35,15 +38,11 @@ export class BulkDeliveries {
     return this.#records.length;
   }
 
-  /** @param most bytes of one record; @returns false when it would be larger: it is left out */
-  add(delivery: Delivery, partition: number, most: number): boolean {
-    const value = this.#ports.encoder.encode(delivery);
+  add(delivery: Delivery, partition: number): void {
+    const { encoder, topic, maxRecordBytes } = this.#ports;
     const { endpointId, stream } = delivery;
-    const record = { topic: this.#ports.topic, partition, key: endpointId, value };
-    if (outgoingBytes(record) > most) return false;
-    this.#records.push(record);
+    this.#records.push({ topic, partition, key: endpointId, value: encodeWithin(delivery, encoder, maxRecordBytes) });
     this.#addressed.push({ endpointId, stream, partition });
-    return true;
   }
 
   /** @returns whether all of it is acknowledged; false: it is not ours to send any more */

@@ -10,7 +10,9 @@ import { catchUpRoom, keepsUp, liveStream, type Cursor } from '#libs/core';
 import { OffsetOutOfRange } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from '../dispatch-endpoint.js';
 import type { ScannedRecord } from '../log-scan.js';
-import { newDelivery, prepareEvent } from '../new-delivery.js';
+import type { FormPorts } from '../forms/event-forms.js';
+import { madeEvents } from '../forms/made-events.js';
+import { newDelivery } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
 import type { BulkDeliveries } from './bulk-deliveries.js';
 import type { CursorWriter } from './cursor-writer.js';
@@ -30,11 +32,10 @@ export interface CatchUpPorts {
   readonly loads: Pick<EndpointLoads, 'of'>;
   readonly subscribers: Pick<Subscribers, 'match'> & { get(endpointId: string): DispatchEndpoint | undefined };
   readonly events: Pick<EventReader, 'decode'>;
+  readonly forms: FormPorts;
   readonly scans: Scans;
   readonly turnstile: Turnstile;
   newBulk(): BulkDeliveries;
-  /** Of one record, key included. */
-  readonly maxRecordBytes: number;
   readonly source: { readonly partition: number; readonly incarnation: number };
   now(): number;
   monotonic(): number;
@@ -205,19 +206,24 @@ export class CatchUp {
   }
 
   async #fill(wanted: readonly Planned[]): Promise<BulkDeliveries> {
-    const decoded = await this.#ports.events.decode(wanted.map(({ parsed }) => parsed));
-    const { source, maxRecordBytes } = this.#ports;
+    const { source, forms, events } = this.#ports;
+    const decoded = await events.decode(wanted.map(({ parsed }) => parsed));
+    const endpointsOf = (nth: number): readonly DispatchEndpoint[] =>
+      wanted[nth]?.members.map(({ endpoint }) => endpoint) ?? [];
+    const made = await madeEvents(decoded, endpointsOf, forms);
+    const cursors = new Map(
+      wanted.flatMap(({ members }) => members).map(({ endpoint, cursor }) => [endpoint.endpointId, cursor]),
+    );
     const dispatchedAt = this.#ports.now();
+    const { incarnation, partition: sourcePartition } = source;
     const bulk = this.#ports.newBulk();
-    for (const [nth, read] of decoded.entries()) {
-      // Live dispatch rejects it, whoever wants it.
-      if (read.kind === 'rejected') continue;
-      const event = prepareEvent(read);
-      for (const { endpoint, cursor } of wanted[nth]?.members ?? []) {
-        const { incarnation, partition: sourcePartition } = source;
+    for (const one of made) {
+      for (const { endpoint, form } of one?.given ?? []) {
+        const cursor = cursors.get(endpoint.endpointId);
+        if (one === null || cursor === undefined) continue;
         const space = { stream: liveStream, space: cursor.run, floor: cursor.position };
-        const delivery = newDelivery(event, endpoint, { ...space, incarnation, sourcePartition }, dispatchedAt);
-        bulk.add(delivery, endpoint.partition, maxRecordBytes);
+        const origin = { ...space, incarnation, sourcePartition };
+        bulk.add(newDelivery(one.event, endpoint, form, origin, dispatchedAt), endpoint.partition);
       }
     }
     return bulk;

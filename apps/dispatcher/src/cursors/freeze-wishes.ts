@@ -1,25 +1,28 @@
 import type { FreezeReason } from './cursor-store.js';
 
-/** `load`: its own. `partition`: it is one of the fattest of a partition that holds too much. */
-type Cause = 'state' | 'load' | 'partition';
+/** `load`: its own. `partition`: it is one of the fattest of a partition that holds too much. `cost`: its transformation's. */
+type Cause = 'state' | 'load' | 'partition' | 'cost';
 
 export interface WishListener {
   /** It should be frozen in every source partition; null: no longer. */
   wishChanged(endpointId: string, reason: FreezeReason | null): void;
 }
 
-/** Which endpoints should not be followed live, and why: their state as configured, and what workers tell of their load. */
+/** Which endpoints should not be followed live, and why: their state as configured, what workers tell of their load,
+ * and what their transformations take. */
 export class FreezeWishes {
   readonly #wishes = {
     state: new Map<string, FreezeReason>(),
     load: new Map<string, FreezeReason>(),
     partition: new Map<string, FreezeReason>(),
+    cost: new Map<string, FreezeReason>(),
   } as const;
   readonly #listeners = new Set<WishListener>();
 
   reasonFor(endpointId: string): FreezeReason | null {
-    const { state, load, partition } = this.#wishes;
-    return state.get(endpointId) ?? load.get(endpointId) ?? partition.get(endpointId) ?? null;
+    const { state, load, partition, cost } = this.#wishes;
+    const found = [state, load, partition, cost].find((wishes) => wishes.has(endpointId));
+    return found?.get(endpointId) ?? null;
   }
 
   set(endpointId: string, cause: Cause, reason: FreezeReason | null): void {

@@ -3,6 +3,7 @@ import type { Cursor, SendLimits } from '#libs/core';
 import type { LogReader, TopicPartition } from '#libs/kafka';
 import { Appending, type AppendingPorts } from '../appending.js';
 import type { EndpointDirectory } from '../endpoint-directory.js';
+import type { FormPorts } from '../forms/event-forms.js';
 import type { EventReader } from '../read-events.js';
 import { messageOf, type Surroundings } from '../surroundings.js';
 import type { Turnstile } from '../turnstile.js';
@@ -31,6 +32,7 @@ export interface CursorPorts {
   readonly wishes: FreezeWishes;
   readonly loads: EndpointLoads;
   readonly events: EventReader;
+  readonly forms: FormPorts;
   readonly reader: Pick<LogReader, 'bounds' | 'range'>;
   readonly repeatWindow: number;
   /** With a sender of its own: what is caught up must not stand before live deliveries. */
@@ -89,7 +91,14 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     );
   }
   const newBulk = (): BulkDeliveries =>
-    new BulkDeliveries({ appending, encoder: codecs.delivery, topic: deliveries.topic, limits: ports.send, loads });
+    new BulkDeliveries({
+      appending,
+      encoder: codecs.delivery,
+      topic: deliveries.topic,
+      limits: ports.send,
+      maxRecordBytes: ports.maxRecordBytes,
+      loads,
+    });
   const lost = ({ endpointId, run, position }: Cursor, start: number): void => {
     counts.eventsLost(start - position);
     around.log.error(
@@ -108,7 +117,7 @@ export function keepCursors(kept: KeptPartition, ports: CursorPorts): CursorKeep
     scans: new Scans(at, ports),
     turnstile: ports.turnstile,
     newBulk,
-    maxRecordBytes: ports.maxRecordBytes,
+    forms: ports.forms,
     source: { partition, incarnation },
     now: () => around.now(),
     monotonic: () => around.monotonic(),

@@ -4,6 +4,9 @@ import type { LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { BufferedRange } from '../buffered-range.js';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
+import type { Form } from '../forms/form.js';
+import type { Transformations } from '../forms/transformations.js';
+import { formFields } from '../new-delivery.js';
 import type { Candidate, ReplaySource, ReplayedDelivery } from './replay-source.js';
 import type { ReplayPart, ReplayStore } from './replay-store.js';
 
@@ -11,6 +14,7 @@ export interface DeadLetterSourcePorts {
   readonly reader: Pick<LogReader, 'range'>;
   readonly codecs: Pick<PlatformCodecs, 'prepare' | 'deadLetter'>;
   readonly store: Pick<ReplayStore, 'openDeadLetters'>;
+  readonly transformations: Pick<Transformations, 'run'>;
   now(): number;
 }
 
@@ -57,11 +61,14 @@ export class DeadLetterSource implements ReplaySource<DeadLetterCandidate> {
   deliveries(
     chosen: Parameters<ReplaySource<DeadLetterCandidate>['deliveries']>[0],
   ): ReturnType<ReplaySource<DeadLetterCandidate>['deliveries']> {
-    return Promise.resolve(
+    return Promise.all(
       chosen.flatMap(({ candidate, endpoints }) =>
-        endpoints.map((endpoint) => ({ delivery: this.#again(candidate, endpoint), endpoint })),
+        endpoints.map(async (endpoint) => {
+          const delivery = await this.#again(candidate, endpoint);
+          return delivery === null ? [] : [{ delivery, endpoint }];
+        }),
       ),
-    );
+    ).then((made) => made.flat());
   }
 
   replayed(chosen: readonly DeadLetterCandidate[]): readonly string[] {
@@ -79,13 +86,22 @@ export class DeadLetterSource implements ReplaySource<DeadLetterCandidate> {
     return this.#range.close();
   }
 
-  /** With the whole retry policy before it; URL and secret are those that the worker finds when it sends. */
-  #again({ deadLetter, offset }: DeadLetterCandidate, endpoint: DispatchEndpoint): ReplayedDelivery {
+  /**
+   * With the whole retry policy before it; URL and secret are those that the worker finds when it sends.
+   * @returns null when the endpoint's transformation cancels it now
+   */
+  async #again(
+    { deadLetter, offset }: DeadLetterCandidate,
+    endpoint: DispatchEndpoint,
+  ): Promise<ReplayedDelivery | null> {
     const { replayId, newIds } = this.#part;
     const before: Delivery = deadLetter.delivery;
     const { endpointId, eventSource, eventId } = before;
+    const form = await formAgain(before, endpoint, this.#ports.transformations);
+    if (form.kind === 'cancelled') return null;
     return {
       ...before,
+      ...formFields(form),
       webhookId: newIds ? webhookIdOf(endpointId, `${replayId} ${eventSource}`, eventId) : before.webhookId,
       // What is re-consumed is the dead letter: it makes the id unique.
       sourceOffset: offset,
@@ -102,4 +118,25 @@ export class DeadLetterSource implements ReplaySource<DeadLetterCandidate> {
       haltedAt: null,
     };
   }
+}
+
+/**
+ * What was POSTed is POSTed again, as it was. What a transformation failed on was kept, and passes the endpoint's
+ * transformation as it is now.
+ */
+async function formAgain(
+  before: Delivery,
+  endpoint: DispatchEndpoint,
+  transformations: Pick<Transformations, 'run'>,
+): Promise<Form> {
+  const { contentType, headers, body, renderError, renderKind } = before;
+  if (renderError === null && body !== null) return { kind: 'rendered', rendered: { contentType, headers, body } };
+  if (renderKind !== 'transformation' || body === null) {
+    const kind = renderKind === 'version' || renderKind === 'too-large' ? renderKind : 'transformation';
+    return { kind: 'failed', renderKind: kind, detail: renderError ?? 'there is no body', rendered: null };
+  }
+  // Of its other attributes what the body says; they are not kept beside it.
+  const { eventId: id, eventSource: source, eventType: type, acceptedAt } = before;
+  const event = { attributes: { id, source, type, extensions: {} }, acceptedAt };
+  return transformations.run(endpoint, event, { contentType, headers, body });
 }

@@ -1,6 +1,7 @@
 /** Real: the source, the scan, the reader of events. Doubled: the log (in memory), the directory. Asserted: what is read when. */
 import { beforeEach, expect, it } from 'vitest';
 import { InMemoryLog } from '#libs/kafka';
+import type { FormPorts } from '../forms/event-forms.js';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import { EventReader } from '../read-events.js';
 import { EventSource } from './event-source.js';
@@ -65,6 +66,7 @@ beforeEach(async () => {
     repeatWindow: 10,
     directory: { get: () => endpoint },
     store: { pastSubscriptions: () => Promise.resolve([]) },
+    forms: {} as unknown as FormPorts,
     now: () => 0,
   });
 });

@@ -2,15 +2,18 @@ import { parseAttributeFilter, ReplaySelection, webhookIdOf } from '#libs/core';
 import type { TopicPartition } from '#libs/kafka';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import { LogScan, type LogScanPorts } from '../log-scan.js';
-import { newDelivery, prepareEvent } from '../new-delivery.js';
+import type { FormPorts } from '../forms/event-forms.js';
+import { madeEvents } from '../forms/made-events.js';
+import { newDelivery } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
-import type { Candidate, ReplaySource, ReplayedDelivery } from './replay-source.js';
+import type { Candidate, ReplaySource } from './replay-source.js';
 import type { ReplayPart, ReplayStore } from './replay-store.js';
 
 export interface EventSourcePorts extends LogScanPorts {
   readonly events: Pick<EventReader, 'parse' | 'decode'>;
   readonly directory: { get(endpointId: string): DispatchEndpoint | undefined };
   readonly store: Pick<ReplayStore, 'pastSubscriptions'>;
+  readonly forms: FormPorts;
   now(): number;
 }
 
@@ -68,23 +71,21 @@ export class EventSource implements ReplaySource<EventCandidate> {
   async deliveries(
     chosen: Parameters<ReplaySource<EventCandidate>['deliveries']>[0],
   ): ReturnType<ReplaySource<EventCandidate>['deliveries']> {
-    const { events } = this.#ports;
+    const { events, forms } = this.#ports;
     const dispatchedAt = this.#ports.now();
     const { replayId, newIds } = this.#part;
     const decoded = await events.decode(chosen.map(({ candidate }) => candidate.parsed));
-    const made: { readonly delivery: ReplayedDelivery; readonly endpoint: DispatchEndpoint }[] = [];
-    for (const [nth, read] of decoded.entries()) {
-      // It was rejected when it came, too.
-      if (read.kind === 'rejected') continue;
-      const event = prepareEvent(read);
-      for (const endpoint of chosen[nth]?.endpoints ?? []) {
-        const delivery = newDelivery(event, endpoint, unfilled, dispatchedAt);
-        const { source, id } = event.envelope;
+    // Through each endpoint's filter and in its form as they are now, whenever the event came.
+    const made = await madeEvents(decoded, (nth) => chosen[nth]?.endpoints ?? [], forms);
+    return made.flatMap((one) => {
+      if (one === null) return [];
+      const { source, id } = one.event.envelope;
+      return one.given.map(({ endpoint, form }) => {
+        const delivery = newDelivery(one.event, endpoint, form, unfilled, dispatchedAt);
         const webhookId = newIds ? webhookIdOf(endpoint.endpointId, `${replayId} ${source}`, id) : delivery.webhookId;
-        made.push({ delivery: { ...delivery, webhookId }, endpoint });
-      }
-    }
-    return made;
+        return { delivery: { ...delivery, webhookId }, endpoint };
+      });
+    });
   }
 
   replayed(): readonly string[] {

@@ -35,14 +35,20 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
     directory,
     appending,
     newBulk: () =>
-      new BulkDeliveries({ appending, encoder: codecs.delivery, topic: deliveries.topic, limits: shared.send, loads }),
+      new BulkDeliveries({
+        appending,
+        encoder: codecs.delivery,
+        topic: deliveries.topic,
+        limits: shared.send,
+        maxRecordBytes: shared.maxRecordBytes,
+        loads,
+      }),
     async endOf({ source, partition, incarnation: of }) {
       if (source === 'events' && of !== incarnation) return -1;
       const topic = source === 'events' ? ports.topics.events : ports.topics.deadLetters;
       const [bounds] = await shared.reader.bounds([{ topic, partition }]);
       return bounds?.end ?? -1;
     },
-    maxRecordBytes: shared.maxRecordBytes,
     endOfSpace: codecs.endOfSpace,
     deliveries,
     monotonic: () => around.monotonic(),
@@ -60,6 +66,7 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
         {
           ...ports,
           reader: shared.reader,
+          transformations: shared.forms.transformations,
           now,
         },
       );
@@ -75,6 +82,7 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
         repeatWindow,
         directory,
         store: ports.store,
+        forms: shared.forms,
         now,
       },
     );

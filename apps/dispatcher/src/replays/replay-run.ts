@@ -27,7 +27,6 @@ export interface ReplayRunPorts {
   newBulk(): BulkDeliveries;
   /** End of the partition of its source, as far as it is of the same log; -1: it is not. */
   endOf(part: ReplayPart): Promise<number>;
-  readonly maxRecordBytes: number;
   readonly endOfSpace: { encode(end: EndOfSpace): Buffer };
   readonly deliveries: { readonly topic: string; readonly partitions: number };
   monotonic(): number;
@@ -121,7 +120,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
       // A worker that has not read the replay's record yet holds it.
       const configVersion = Math.max(delivery.configVersion, this.standing.version);
       const whole = { ...delivery, configVersion, stream, space: '', incarnation, sourcePartition, floor };
-      bulk.add(whole, endpoint.partition, this.#ports.maxRecordBytes);
+      bulk.add(whole, endpoint.partition);
     }
     if (!(await bulk.append())) return 'waits';
     const { matched, sent } = this.#part;

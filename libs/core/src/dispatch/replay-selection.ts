@@ -1,7 +1,8 @@
 import type { AttributeFilter } from '../event/attribute-filter.js';
 import type { EventEnvelope } from '../event/cloud-event.js';
 import { typeMatcher } from './event-pattern.js';
-import { SubscriptionIndex, type Subscription } from './subscription-index.js';
+import { SubscriptionIndex } from './subscription-index.js';
+import type { Subscription } from './subscription.js';
 
 /** What an endpoint subscribed to from a time on. */
 export interface PastPatterns {

@@ -9,8 +9,11 @@ import {
 import { contentKind } from './content-type.js';
 import { isJsonObject, parseJson } from './json-text.js';
 
-/** Content type of what `renderStructuredJson` makes (HTTP binding §3.2). */
-export const structuredJsonBodyType = 'application/cloudevents+json; charset=UTF-8';
+/**
+ * Content type of what `renderStructuredJson` makes (HTTP binding §3.2). In this spelling alone the CloudEvents SDK for
+ * JavaScript takes it, though case means nothing.
+ */
+export const structuredJsonBodyType = 'application/cloudevents+json; charset=utf-8';
 
 /**
  * The event as a CloudEvents JSON object with JSON data: the default body of a delivery. Nothing in it depends on the
