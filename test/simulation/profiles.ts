@@ -133,6 +133,7 @@ export const ablations: Readonly<Record<Ablation, AblationPlan>> = {
   'restore-retries': { finds: ['order'], profile: everything },
   'fold-attempts': { finds: ['order', 'duplicate'], profile: everything },
   stamps: { finds: ['order', 'duplicate'], profile: everything },
+  'batch-first': { finds: ['loss', 'order', 'duplicate'], profile: workersInTrouble },
   // Pending: the commit goes back below what was deleted since, so that the next owner stops with an alarm for good.
   'late-commits': { finds: ['loss', 'order', 'duplicate', 'pending'], profile: commitsInTrouble },
   'set-and-floor': { finds: ['loss'], profile: dispatchersInTrouble },

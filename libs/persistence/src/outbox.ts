@@ -1,16 +1,26 @@
-import { replayPrefix, tenantKey, type EndpointConfig, type ReplayConfig, type TenantConfig } from '#libs/contracts';
+import {
+  replayPrefix,
+  tenantKey,
+  transformationPrefix,
+  type EndpointConfig,
+  type ReplayConfig,
+  type TenantConfig,
+  type TransformationConfig,
+} from '#libs/contracts';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
 import { findEndpoint } from './endpoint-repository.js';
 import { resolutionsOf } from './halt-resolutions.js';
 import { configOf } from './replay-rows.js';
 import { findReplay } from './replays.js';
+import { configOfTransformation, findTransformation } from './transformations.js';
 
 /** The newest state of one record of the endpoints topic; `config` null: deleted (a replay: ended), append a tombstone. */
 export type ConfigurationChange =
   | { readonly kind: 'endpoint'; readonly key: string; readonly config: EndpointConfig | null }
   | { readonly kind: 'tenant'; readonly key: string; readonly config: TenantConfig | null }
-  | { readonly kind: 'replay'; readonly key: string; readonly config: ReplayConfig | null };
+  | { readonly kind: 'replay'; readonly key: string; readonly config: ReplayConfig | null }
+  | { readonly kind: 'transformation'; readonly key: string; readonly config: TransformationConfig | null };
 
 /** `busy`: another process is publishing; try again in a moment. `more`: there may be further changes. */
 export type PublishOutcome =
@@ -113,6 +123,10 @@ async function newestState(session: Session, key: string, now: number): Promise<
   if (key.startsWith(replayPrefix)) {
     const replay = await findReplay(session, key);
     return { kind: 'replay', key, config: replay && configOf(replay) };
+  }
+  if (key.startsWith(transformationPrefix)) {
+    const found = await findTransformation(session, key.slice(transformationPrefix.length));
+    return { kind: 'transformation', key, config: found && configOfTransformation(found) };
   }
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };

@@ -30,7 +30,7 @@ export interface PublisherOptions {
 export interface PublisherPorts {
   readonly outbox: Pick<Outbox, 'publishPending'>;
   readonly sender: Pick<RecordSender, 'send'>;
-  readonly codecs: Pick<PlatformCodecs, 'endpointConfig' | 'tenantConfig' | 'replayConfig'>;
+  readonly codecs: Pick<PlatformCodecs, 'endpointConfig' | 'tenantConfig' | 'replayConfig' | 'transformationConfig'>;
   readonly schedule: (ms: number, run: () => void) => () => void;
   readonly log: { warn(details: object, message: string): void };
 }
@@ -135,7 +135,7 @@ export class OutboxPublisher implements Publication {
 
   #valueOf(change: ConfigurationChange): Buffer | null {
     if (change.config === null) return null;
-    const { endpointConfig, tenantConfig, replayConfig } = this.ports.codecs;
+    const { endpointConfig, tenantConfig, replayConfig, transformationConfig } = this.ports.codecs;
     switch (change.kind) {
       case 'endpoint':
         return endpointConfig.encode(change.config);
@@ -143,6 +143,8 @@ export class OutboxPublisher implements Publication {
         return tenantConfig.encode(change.config);
       case 'replay':
         return replayConfig.encode(change.config);
+      case 'transformation':
+        return transformationConfig.encode(change.config);
     }
   }
 }

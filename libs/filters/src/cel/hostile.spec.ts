@@ -105,6 +105,7 @@ describe('an expression that is too much in itself', () => {
     ['a huge double', `data == ${'9'.repeat(1_000)}.0`, 'syntax'],
     ['a long text', `data == "${'a'.repeat(celLimits.text)}"`, 'too-big'],
     ['a long pattern', `data.matches("${'a'.repeat(patternLimits.text + 1)}")`, 'invalid'],
+    ['a pattern that is written out too long', `data.matches("${'a{1000}'.repeat(28)}")`, 'invalid'],
     ['a pattern that repeats too often', 'data.matches("((a{1,30}){1,30}){1,2}")', 'invalid'],
     ['a pattern that RE2 does not have', String.raw`data.matches("(a)\\1")`, 'invalid'],
     ['a pattern of the event', 'data.matches(data)', 'invalid'],

@@ -6,6 +6,7 @@ import { rebuild } from './0005-rebuild.sql.js';
 import { cursors } from './0006-cursors.sql.js';
 import { replays } from './0007-replays.sql.js';
 import { content } from './0008-content.sql.js';
+import { transformations } from './0009-transformations.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   { number: 6, name: 'cursors', sql: cursors },
   { number: 7, name: 'replays', sql: replays },
   { number: 8, name: 'content', sql: content },
+  { number: 9, name: 'transformations', sql: transformations },
 ];
