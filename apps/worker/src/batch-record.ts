@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import { batchIdOf, deliveryIdOf, type WriterEpoch } from '#libs/core';
+import { batchBodyType, batchIdOf, deliveryIdOf, type WriterEpoch } from '#libs/core';
 
 /**
  * A batch as it stands in a retry topic (docs/delivery-state.md, Batches): a Delivery with `members` in place of a body. A
@@ -10,15 +10,8 @@ import { batchIdOf, deliveryIdOf, type WriterEpoch } from '#libs/core';
 export const entryIdOf = (delivery: Delivery): string =>
   delivery.members === null ? deliveryIdOf(delivery) : `batch:${deliveryIdOf(delivery)}`;
 
-/** The media type of several bodies of this one as an array; null: they cannot be put into one. */
-export function batchTypeOf(contentType: string): string | null {
-  // CloudEvents JSON format 1.0.2, §4.
-  if (contentType.startsWith('application/cloudevents+json'))
-    return 'application/cloudevents-batch+json; charset=UTF-8';
-  return contentType.startsWith('application/json') ? 'application/json' : null;
-}
-
-type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
+/** What of a delivery says whether it travels with others. */
+export type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
 
 /** Whether a delivery can travel with others: what was sent alone before, and what cannot be sent, goes alone. */
 export const isBatchable = (delivery: Single, stream: string): boolean =>
@@ -27,7 +20,7 @@ export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.body !== null &&
   delivery.renderError === null &&
   delivery.haltedAt === null &&
-  batchTypeOf(delivery.contentType) !== null &&
+  batchBodyType(delivery.contentType) !== null &&
   !stream.startsWith('test:');
 
 /**
@@ -46,7 +39,7 @@ export function batchOf(members: readonly [Delivery, ...Delivery[]], hop: number
     eventType: '',
     orderingKey: null,
     scheduledSince: Math.min(...members.map((one) => one.scheduledSince ?? one.dispatchedAt)),
-    contentType: batchTypeOf(first.contentType) ?? first.contentType,
+    contentType: batchBodyType(first.contentType) ?? first.contentType,
     headers: {},
     body: null,
     hop,

@@ -33,7 +33,7 @@ describe('an endpoint that asks for batches', () => {
     await world.time.run(second);
     expect(batches()).toEqual([events]);
     const [{ post, at, webhookId }] = world.posts as [Posted];
-    expect(post.headers['content-type']).toBe('application/cloudevents-batch+json; charset=UTF-8');
+    expect(post.headers['content-type']).toBe('application/cloudevents-batch+json; charset=utf-8');
     const { headers, body } = post;
     const [timestamp, signature] = [headers['webhook-timestamp'], headers['webhook-signature']];
     const request = { id: webhookId, timestamp, signature, body };
@@ -169,7 +169,7 @@ describe('an endpoint that asks for batches', () => {
       [structured, { id: test }],
       ['text/plain', { id: text }],
       ['application/json', standard.map((id) => ({ id }))],
-      ['application/cloudevents-batch+json; charset=UTF-8', events.map((id) => ({ id }))],
+      ['application/cloudevents-batch+json; charset=utf-8', events.map((id) => ({ id }))],
       [structured, { id: before }],
     ]);
     expect(world.outcomes().get(unrendered ?? '')).toBe('deadLetter');

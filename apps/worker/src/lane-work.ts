@@ -1,6 +1,7 @@
-import type { BatchConfig, Delivery } from '#libs/contracts';
+import type { BatchConfig } from '#libs/contracts';
 import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds, type WorkKind } from '#libs/core';
-import { isBatchable } from './batch-record.js';
+import type { Single } from './batch-record.js';
+import { gatheredAt, merged, type Gathering } from './gathering.js';
 
 /** What a lane needs to know of a delivery. */
 export interface Waiting {
@@ -13,7 +14,7 @@ export interface Waiting {
   /** Deliveries that it stands for. */
   readonly weight: number;
   /** As it is while it is in a lane. */
-  readonly delivery: Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
+  readonly delivery: Single;
 }
 
 /** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
@@ -234,26 +235,23 @@ export class LaneWork<T extends Waiting> {
     );
   }
 
-  /** When first attempts of a stream may go: once they make up a batch, where they are to; Infinity with none. */
+  /** When the first one of a stream may go, where batches are made of them; Infinity with none. */
   #gatheredAt(stream: string, batch: BatchConfig | null, now: number): number {
     const head = stream === liveStream ? this.#fresh.peek() : this.#others.peek(stream);
     if (head === undefined) return Infinity;
-    if (batch === null || !isBatchable(head.delivery, stream)) return now;
-    const at = head.since + batch.maxWaitMs;
-    return at <= now || this.#isFull(stream, batch) ? now : at;
+    return batch === null ? now : gatheredAt(stream, head, () => this.#gathering(stream), batch, this.#bounds, now);
   }
 
-  /** Whether what waits of a stream fills a batch, or all the room there is. */
-  #isFull(stream: string, { maxEvents, maxBytes }: BatchConfig): boolean {
-    const isLive = stream === liveStream;
-    const records = isLive ? this.#fresh.size + this.#blocked.size : sizeIn(stream, this.#others, this.#blockedOthers);
-    if (records >= Math.min(maxEvents, this.#bounds.maxRecords)) return true;
-    const bytes = isLive ? this.#fresh.bytes + this.#blocked.bytes : bytesIn(stream, this.#others, this.#blockedOthers);
-    if (bytes < Math.min(maxBytes, this.#bounds.maxBytes)) return false;
-    if (bytes >= this.#bounds.maxBytes) return true;
-    let body = 0;
-    for (const { delivery } of this.waiting(stream)) body += delivery.body?.length ?? 0;
-    return body >= maxBytes;
+  #gathering(stream: string): Gathering<T> {
+    const [fresh, blocked, others, more] = [this.#fresh, this.#blocked, this.#others, this.#blockedOthers];
+    const items = this.waiting(stream);
+    return stream === liveStream
+      ? { records: fresh.size + blocked.size, bytes: fresh.bytes + blocked.bytes, items }
+      : {
+          records: others.sizeOf(stream) + more.sizeOf(stream),
+          bytes: others.bytesOf(stream) + more.bytesOf(stream),
+          items,
+        };
   }
 
   #takeLastLive(): T | undefined {
@@ -286,27 +284,6 @@ function sourceOf({ stream, delivery }: Waiting): Source {
 /** First attempts of live events come before all else. */
 export const workKindOf = ({ attempt, stream }: { readonly attempt: number; readonly stream: string }): WorkKind =>
   attempt > 0 || stream !== liveStream ? 'old' : 'fresh';
-
-/** Of two that ascend by pos. */
-function* merged<T extends { readonly pos: number }>(these: Iterable<T>, those: Iterable<T>): Iterable<T> {
-  const [ones, others] = [these[Symbol.iterator](), those[Symbol.iterator]()];
-  let [one, other] = [ones.next(), others.next()];
-  for (;;) {
-    if (one.done !== true && (other.done === true || one.value.pos < other.value.pos)) {
-      yield one.value;
-      one = ones.next();
-    } else if (other.done !== true) {
-      yield other.value;
-      other = others.next();
-    } else return;
-  }
-}
-
-const sizeIn = (stream: string, ...queues: readonly StreamQueues<unknown>[]): number =>
-  queues.reduce((sum, queue) => sum + queue.sizeOf(stream), 0);
-
-const bytesIn = (stream: string, ...queues: readonly StreamQueues<unknown>[]): number =>
-  queues.reduce((sum, queue) => sum + queue.bytesOf(stream), 0);
 
 const fills = (queue: LaneQueue<unknown>, records: number, bytes: number): boolean =>
   queue.size >= records || queue.bytes >= bytes;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../problem/app-error.js';
-import { mergePins, shownPins, versionFor, type KnownType, type Pins } from './versions-merge.js';
+import { mergePins, shownPins, sentVersion, type KnownType, type Pins } from './versions-merge.js';
 import type { VersionsPatch } from './versions.dto.js';
 
 const known: readonly KnownType[] = [
@@ -110,7 +110,7 @@ describe('a patch', () => {
     const before = { eventTypes: ['task.*'], versions: { 'task.updated': 1 }, latestByDefault: false };
     const same = patched(before, { eventTypes: ['task.*', 'note.*'], versions: { 'task.updated': 3 } });
     expect(same.versions).toEqual({ 'note.added': 1, 'task.updated': 3 });
-    expect(versionFor(same, known[1]!)).toEqual({ version: 1, follows: false });
+    expect(sentVersion(same, known[1]!)).toEqual({ version: 1, follows: false, isNamed: false });
     expect(patched(before, { versions: { 'task.completed': null } }).versions).toMatchObject({ 'task.completed': 2 });
   });
 });
@@ -139,7 +139,7 @@ describe('pins', () => {
         const versions = Object.fromEntries(followed.map((type) => [type, 'latest' as const]));
         const pins = patched({ ...all, eventTypes: ['*'] }, { versions });
         for (const one of known) {
-          const { version, follows } = versionFor(pins, one);
+          const { version, follows } = sentVersion(pins, one);
           expect(version).toBe(one.versions.at(-1));
           expect(follows).toBe(latest || followed.some((type) => type === one.type));
         }

@@ -1,5 +1,5 @@
 import type { EndpointContent } from '#libs/contracts';
-import { typeMatcher } from '#libs/core';
+import { typeMatcher, versionFor } from '#libs/core';
 import { AppError, type Fault } from '../problem/app-error.js';
 import { pointerOf } from '../problem/check-input.js';
 import { otherTypes, type VersionsPatch } from './versions.dto.js';
@@ -99,12 +99,19 @@ function thoseOf(known: readonly KnownType[], wanted: (type: string) => boolean)
   return `\`eventTypes\` holds ${names.slice(0, shownTypes).join(', ')}${more}`;
 }
 
-/** The version of a type that an endpoint gets, of those that there are; and whether it is the newest whatever comes. */
-export function versionFor(pins: Pins, { type, versions }: KnownType): { version: number; follows: boolean } {
-  const pin = Object.hasOwn(pins.versions, type) ? pins.versions[type] : undefined;
-  const follows = pin === undefined ? pins.latestByDefault : pin === latest;
-  if (follows) return { version: versions.at(-1) ?? latest, follows };
-  return { version: pin ?? versions[0] ?? latest, follows };
+interface SentVersion {
+  readonly version: number;
+  /** Whether it is the newest, whatever comes. */
+  readonly follows: boolean;
+  /** False: nobody chose it, it is what the type began with. */
+  readonly isNamed: boolean;
+}
+
+/** What an endpoint gets of a type, as dispatchers decide it. */
+export function sentVersion(pins: Pins, { type, versions }: KnownType): SentVersion {
+  const { version, isNamed } = versionFor(pins, type);
+  if (version === 'latest') return { version: versions.at(-1) ?? latest, follows: true, isNamed };
+  return { version, follows: false, isNamed };
 }
 
 /** Pins as the API takes and shows them. */

@@ -5,7 +5,7 @@ import type { LastEvents, PastEvent, PastEvents } from '../event-types/last-even
 import { registryAnswered, type TypeCatalogue } from '../event-types/type-catalogue.js';
 import { checkId, dateTime, dateTimeOrNull } from '../http/list-query.js';
 import { AppError, notFound, type Fault } from '../problem/app-error.js';
-import { versionFault, versionFor } from './versions-merge.js';
+import { versionFault, sentVersion } from './versions-merge.js';
 import type { PreviewBody } from './versions.dto.js';
 
 /** The data in a version, or why it cannot be had. */
@@ -60,7 +60,7 @@ export class VersionPreview {
       throw refused('/type', { code: 'not-subscribed', detail: 'The endpoint does not want this type.' });
     const fault = versionFault(found, version);
     if (fault !== null) throw refused('/version', fault);
-    const present = versionFor(endpoint, found).version;
+    const present = sentVersion(endpoint, found).version;
     const wanted = version === 'latest' ? (found.versions.at(-1) ?? present) : version;
     const { events, lookedBack } = await this.ports.past.last(endpoint.tenantId, type, last);
     await this.#prepare(events, type, [present, wanted]);

@@ -5,7 +5,7 @@ import type { TypeMeta } from '../event-types/event-meta.js';
 import type { CatalogueType, TypeCatalogue } from '../event-types/type-catalogue.js';
 import { checkId } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
-import { versionFor } from './versions-merge.js';
+import { sentVersion } from './versions-merge.js';
 
 interface TypeVersionAnswer {
   readonly type: string;
@@ -48,13 +48,13 @@ export class TypeVersions {
 }
 
 function answerOf(endpoint: Endpoint, { type, versions, meta }: CatalogueType): TypeVersionAnswer {
-  const { version, follows } = versionFor(endpoint, { type, versions: versions.map((one) => one.version) });
+  const known = { type, versions: versions.map((one) => one.version) };
+  const { version, follows, isNamed } = sentVersion(endpoint, known);
   const present = versions.find((one) => one.version === version);
   const newest = versions.at(-1);
-  const named = follows || Object.hasOwn(endpoint.versions, type);
   return {
     type,
-    pinned: follows ? 'latest' : named ? version : null,
+    pinned: follows ? 'latest' : isNamed ? version : null,
     version,
     newest: newest?.version ?? version,
     behind: versions.filter((one) => one.version > version).length,

@@ -41,7 +41,10 @@ export const eventTypeProviders: readonly Provider[] = [
     provide: PastEvents,
     inject: [ReplayLog, CONFIG, TOPICS],
     useFactory: (log: ReplayLog, { maxEventBytes }: Config, { names, eventPartitions: partitions }: Topics) =>
-      new PastEvents({ log, monotonic }, { topic: names.events, partitions, maxEventBytes, ...lookBack }),
+      new PastEvents(
+        { log, now: Date.now, monotonic },
+        { topic: names.events, partitions, maxEventBytes, ...lookBack },
+      ),
   },
   {
     provide: VersionPins,

@@ -27,6 +27,9 @@ const record = (partition: number, offset: number, { tenant = 'acme', type = 'no
   ),
 });
 
+/** An offset without a record, as where a transaction ended. */
+const marker: Given = { at: 0 };
+
 /** Partitions as lists of records, in order of time; those below a start are gone. */
 function search(
   partitions: readonly (readonly Given[])[],
@@ -45,11 +48,13 @@ function search(
           reads.push([place.partition, from, to]);
           const here = bounds()[place.partition]!;
           if (from < here.start) throw new OffsetOutOfRange(place, from, here);
-          const all = partitions[place.partition]!.slice(from, to);
-          for (let i = 0; i < all.length; i += 64)
-            yield all.slice(i, i + 64).map((given, at) => record(place.partition, from + i + at, given));
+          const all = partitions[place.partition]!.slice(from, to).flatMap((given, at) =>
+            given === marker ? [] : [record(place.partition, from + at, given)],
+          );
+          for (let i = 0; i < all.length; i += 64) yield all.slice(i, i + 64);
         },
       },
+      now: () => 1_000_000,
       monotonic: () => clock.now,
     },
     {
@@ -121,6 +126,19 @@ describe('the last events', () => {
     expect((await past.last('acme', 'note.added', 1)).lookedBack).toMatchObject({ records: 0, partial: true });
     const all = await search([others]).past.last('acme', 'note.added', 1);
     expect(all.lookedBack).toEqual({ records: 3_000, since: null, partial: false });
+  });
+
+  it('are found beyond offsets that hold no record', async () => {
+    const { past } = search([
+      [{ at: 7 }, ...Array.from({ length: 150 }, () => marker)],
+      [{ at: 5 }, { at: 6 }],
+    ]);
+    const { events, lookedBack } = await past.last('acme', 'note.added', 1);
+    expect(placesOf(events)).toEqual(['0-0']);
+    expect(lookedBack).toEqual({ records: 3, since: null, partial: false });
+    const markers = [{ at: 7 }, ...Array.from({ length: 150 }, () => marker)];
+    const { lookedBack: bounded } = await search([markers], { maxRecords: 0 }).past.last('acme', 'note.added', 1);
+    expect(bounded).toEqual({ records: 0, since: 1_000_000, partial: true });
   });
 
   it('are those that retention has left', async () => {

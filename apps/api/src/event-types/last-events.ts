@@ -6,6 +6,7 @@ import { answered, type ReplayLog } from '../replays/replay-log.js';
 
 export interface LastEventsPorts {
   readonly log: Pick<ReplayLog, 'bounds' | 'range'>;
+  readonly now: () => number;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
 }
@@ -79,8 +80,8 @@ export class PastEvents {
       const room = Math.floor((this.limits.maxRecords - read) / open.length);
       const partial = open.length > 0 && (room < 1 || this.ports.monotonic() > until);
       if (open.length === 0 || partial)
-        return { events: found, lookedBack: { records: read, partial, since: sinceOf(parts) } };
-      const steps = open.map((part) => this.#stepBack(part, Math.min(step, room), wanted));
+        return { events: found, lookedBack: { records: read, partial, since: this.#since(parts) } };
+      const steps = open.map((part) => this.#stepBack(part, Math.min(step, room), { wanted, count }));
       for (const one of await Promise.all(steps)) {
         read += one.read;
         found.push(...one.found);
@@ -99,31 +100,46 @@ export class PastEvents {
   async #stepBack(
     part: Tail,
     step: number,
-    wanted: (record: LogRecord) => PastEvent | null,
+    { wanted, count }: { readonly wanted: (record: LogRecord) => PastEvent | null; readonly count: number },
   ): Promise<{ read: number; found: PastEvent[] }> {
     const from = Math.max(part.start, part.position - step);
     const found: PastEvent[] = [];
+    let { oldest } = part;
     const place = { topic: this.limits.topic, partition: part.partition };
     const batches = this.ports.log.range(place, from, part.position)[Symbol.asyncIterator]();
     let read = 0;
     try {
       for (let next = await answered(batches.next()); next.done !== true; next = await answered(batches.next())) {
         for (const record of next.value) {
-          part.oldest = Math.min(part.oldest, record.timestamp);
+          oldest = Math.min(oldest, record.timestamp);
           const one = wanted(record);
-          if (one !== null) found.push(one);
+          if (one === null) continue;
+          found.push(one);
+          // Events may be large, and no more than these are asked for.
+          if (found.length > count) found.shift();
         }
         read += next.value.length;
         await turn();
       }
       part.position = from;
+      part.oldest = oldest;
     } catch (error) {
       if (!(error instanceof OffsetOutOfRange)) throw error;
       // Retention has taken some of them away meanwhile: what is left is read in the next step.
       part.start = Math.min(part.position, error.bounds.start);
       return { read: 0, found: [] };
+    } finally {
+      // What was fetched ahead is of no interest any more, and neither is its failure.
+      batches.return?.().catch(() => undefined);
     }
     return { read, found };
+  }
+
+  #since(parts: readonly Tail[]): number | null {
+    const unread = parts.filter(({ position, start }) => position > start);
+    if (unread.length === 0) return null;
+    // Where no record was met yet, nothing is known of any time.
+    return Math.min(this.ports.now(), Math.max(...unread.map(({ oldest }) => oldest)));
   }
 
   #wanted(record: LogRecord, tenantId: string, type: string): PastEvent | null {
@@ -145,11 +161,6 @@ class Tail {
     /** Everything from here on was read. */
     public position: number,
   ) {}
-}
-
-function sinceOf(parts: readonly Tail[]): number | null {
-  const unread = parts.filter(({ position, start }) => position > start);
-  return unread.length === 0 ? null : Math.max(...unread.map(({ oldest }) => oldest));
 }
 
 const newestFirst = (a: PastEvent, b: PastEvent): number =>

@@ -12,6 +12,10 @@ export const testFiltersBody = z
       .unknown()
       .optional()
       .meta({ description: 'A CloudEvent in the JSON format, of a registered type; it is not kept.' }),
+    version: z
+      .union([z.int().min(1), z.literal('latest')], { error: 'Must be the number of a version, or `latest`' })
+      .default('latest')
+      .meta({ description: "Version of the type's data that the filters look at.", example: 2 }),
     tenantId: tenantId.optional(),
     type: z
       .string()
@@ -56,7 +60,9 @@ const filterTestAnswer = z
       events: z.int(),
       matched: z.int(),
       errors: z.int(),
-      rejected: z.int().meta({ description: 'Events whose data is not of their type, which nobody gets.' }),
+      rejected: z
+        .int()
+        .meta({ description: 'Events whose data is not of their type or cannot be had in this version.' }),
     }),
     lookedBack: z
       .object({
@@ -64,8 +70,8 @@ const filterTestAnswer = z
         since: z.iso
           .datetime()
           .nullable()
-          .meta({ description: 'Everything appended after that was looked at; null: all that the log holds.' }),
-        complete: z.boolean().meta({ description: 'False when more events of the type may be further back.' }),
+          .meta({ description: 'Everything appended since then was looked at; null: all that the log holds.' }),
+        partial: z.boolean().meta({ description: 'The search ended early: more of them may be further back.' }),
       })
       .nullable(),
   })

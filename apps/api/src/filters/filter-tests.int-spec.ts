@@ -67,6 +67,8 @@ describe('POST /v1/filters/test with an event', () => {
     ['no dialect', { filters: [{ all: [{ sql: 'x' }] }], event }, [['/filters/0/all/0/sql', 'unknown-dialect']]],
     ['no event', { filters: [], event: { ...event, id: '' } }, [['/event/id', 'invalid-attribute']]],
     ['no schema', { filters: [], event: { ...event, type: 'note.gone' } }, [['/event/type', 'unknown-event-type']]],
+    ['no such version', { filters: [], event, version: 9 }, [['/version', 'unknown-version']]],
+    ['no version', { filters: [], event, version: 'first' }, [['/version', 'invalid']]],
     ['no such data', { filters: [], event: { ...event, data: { text: 7 } } }, [['/event/data/text', 'wrong-type']]],
   ])('refuses %s', async (_name, body, expected) => {
     const { status, body: problem } = await test(body);
@@ -96,7 +98,7 @@ describe('POST /v1/filters/test with the latest events of a type', () => {
     expect(results.map(({ id }) => id).sort()).toEqual(Array.from({ length: 30 }, (_, i) => `e-${i}`).sort());
     for (const { id, match } of results) expect(match).toBe(Number(id.slice(2)) >= 10);
     expect(body['totals']).toEqual({ events: 30, matched: 20, errors: 0, rejected: 1 });
-    expect(body['lookedBack']).toEqual({ records: 33, since: null, complete: true });
+    expect(body['lookedBack']).toEqual({ records: 33, since: null, partial: false });
   });
 
   it('as many as are asked for', async () => {
@@ -105,11 +107,22 @@ describe('POST /v1/filters/test with the latest events of a type', () => {
     // One of the latest is of no use to anybody.
     const totals = body['totals'] as unknown as { events: number; rejected: number };
     expect(totals.events + totals.rejected).toBe(5);
-    expect(body['lookedBack']).toMatchObject({ complete: true });
+    expect(body['lookedBack']).toMatchObject({ partial: false });
+  });
+
+  it('in a version of their data, if there is one', async () => {
+    const filters = [{ cel: 'data.stars < 100' }];
+    const { body } = await test({ filters, ...latest, last: 5, version: 1 });
+    expect((body['totals'] as unknown as { matched: number }).matched).toBeGreaterThan(0);
+    const refused = await test({ filters, ...latest, last: 5, version: 9 });
+    expect({ status: refused.status, faults: faults(refused.body) }).toEqual({
+      status: 422,
+      faults: [['/version', 'unknown-version']],
+    });
   });
 
   it('none, when there are none', async () => {
     const { status, body } = await test({ filters: [], ...latest, tenantId: 'idle', last: 5 });
-    expect({ status, body }).toMatchObject({ status: 200, body: { results: [], lookedBack: { complete: true } } });
+    expect({ status, body }).toMatchObject({ status: 200, body: { results: [], lookedBack: { partial: false } } });
   });
 });

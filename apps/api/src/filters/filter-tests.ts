@@ -2,83 +2,82 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { eventFromJson, type EventEnvelope, type JsonValue } from '#libs/core';
 import { compileFilters, type CompiledFilters } from '#libs/filters';
 import type { TenantRepository } from '#libs/persistence';
-import { RegistryUnavailable, type EventCatalogue } from '#libs/schema-codec';
+import type { EventCatalogue } from '#libs/schema-codec';
+import type { PastEvents } from '../event-types/last-events.js';
+import { registryAnswered } from '../event-types/type-catalogue.js';
 import { dateTimeOrNull } from '../http/list-query.js';
-import { AppError } from '../problem/app-error.js';
+import { AppError, type Fault } from '../problem/app-error.js';
 import { unknownTenant } from '../replays/replays.js';
 import type { FilterTestAnswer, TestFiltersBody } from './filter-test.dto.js';
-import type { LatestEvents } from './latest-events.js';
 
 type Result = FilterTestAnswer['results'][number];
+type Version = TestFiltersBody['version'];
+type Unusable = Extract<ReturnType<EventCatalogue['toJsonAs']>, { readonly ok: false }>;
 
 /** Filters, tried on events; nothing is sent or kept. */
 export class FilterTests {
-  #running = 0;
-
   constructor(
     private readonly ports: {
       readonly tenants: Pick<TenantRepository, 'get'>;
-      readonly latest: Pick<LatestEvents, 'find'>;
-      readonly data: Pick<EventCatalogue, 'prepare' | 'toJson'>;
+      readonly past: Pick<PastEvents, 'last'>;
+      readonly data: Pick<EventCatalogue, 'prepare' | 'prepareVersions' | 'toJsonAs'>;
     },
-    /** Tests of this process that read the log at once. */
-    private readonly atOnce: number,
   ) {}
 
-  async run({ filters, event, tenantId = '', type = '', last = 0 }: TestFiltersBody): Promise<FilterTestAnswer> {
+  /** Throws an AppError for what cannot be tried, with every fault. */
+  async run({ filters, version, event, ...ofLog }: TestFiltersBody): Promise<FilterTestAnswer> {
     const compiled = compileFilters(filters);
-    if (event !== undefined) return answer([await this.#onGiven(compiled, event)], 0, null);
+    if (event !== undefined) return answer([await this.#onGiven(compiled, event, version)], 0, null);
+    const { tenantId = '', type = '', last = 0 } = ofLog;
     if ((await this.ports.tenants.get(tenantId)) === null) throw unknownTenant(tenantId);
-    if (this.#running >= this.atOnce) {
-      const headers = { 'retry-after': '5' };
-      throw new AppError('overloaded', 'Other filters are being tested in this process.', { headers });
+    const { events, lookedBack } = await this.ports.past.last(tenantId, type, last);
+    const envelopes = events.map((one) => one.event);
+    await this.#prepare(envelopes, version);
+    const results: Result[] = [];
+    for (const envelope of envelopes) {
+      const data = this.ports.data.toJsonAs(envelope, version);
+      if (data.ok) results.push(resultOf(compiled, envelope, data.json));
+      else if (data.code === 'unknown-version') throw unusable(data);
+      // Each may take all its steps, and others are waiting.
+      await turn();
     }
-    this.#running += 1;
-    try {
-      return await this.#onLatest(compiled, tenantId, type, last);
-    } finally {
-      this.#running -= 1;
-    }
+    const since = dateTimeOrNull(lookedBack.since);
+    return answer(results, events.length - results.length, { ...lookedBack, since });
   }
 
   /** Its data is taken as ingest takes it: what a dispatcher would refuse is refused here. */
-  async #onGiven(filters: CompiledFilters, given: unknown): Promise<Result> {
+  async #onGiven(filters: CompiledFilters, given: unknown, version: Version): Promise<Result> {
     // It came as JSON.
     const parsed = eventFromJson(given as JsonValue, '/event');
     if (!parsed.ok) throw new AppError('invalid-body', 'The event cannot be used.', { errors: parsed.faults });
     const { event } = parsed;
-    await this.#prepare([event]);
-    const data = this.ports.data.toJson(event);
-    if (data.ok) return resultOf(filters, event, data.json);
-    const { code, detail, faults } = data;
-    const whole = { pointer: code === 'unknown-event-type' ? '/event/type' : '/event/data', code, detail };
-    const errors = faults.map((fault) => ({ ...fault, pointer: `/event/data${fault.pointer}` }));
-    throw new AppError('invalid-body', 'The event cannot be used.', { errors: errors.length > 0 ? errors : [whole] });
+    await this.#prepare([event], version);
+    const data = this.ports.data.toJsonAs(event, version);
+    if (!data.ok) throw unusable(data);
+    return resultOf(filters, event, data.json);
   }
 
-  async #onLatest(filters: CompiledFilters, tenantId: string, type: string, last: number): Promise<FilterTestAnswer> {
-    const { events, records, since, complete } = await this.ports.latest.find(tenantId, type, last);
-    await this.#prepare(events);
-    const results: Result[] = [];
-    for (const event of events) {
-      const data = this.ports.data.toJson(event);
-      if (data.ok) results.push(resultOf(filters, event, data.json));
-      // Each may take all its steps, and others are waiting.
-      await turn();
-    }
-    return answer(results, events.length - results.length, { records, since: dateTimeOrNull(since), complete });
-  }
-
-  async #prepare(events: readonly EventEnvelope[]): Promise<void> {
-    try {
-      await this.ports.data.prepare(events);
-    } catch (error) {
-      if (!(error instanceof RegistryUnavailable)) throw error;
-      const options = { headers: { 'retry-after': '2' }, cause: error };
-      throw new AppError('registry-unavailable', 'A schema of the events is not known here yet.', options);
-    }
+  async #prepare(events: readonly EventEnvelope[], version: Version): Promise<void> {
+    await registryAnswered(this.ports.data.prepare(events));
+    await registryAnswered(this.ports.data.prepareVersions(events.map(({ type }) => ({ type, version }))));
   }
 }
+
+function unusable(data: Unusable): AppError {
+  const errors: Fault[] =
+    'faults' in data && data.faults.length > 0
+      ? data.faults.map((fault) => ({ ...fault, pointer: `/event/data${fault.pointer}` }))
+      : [{ pointer: places[data.code], code: data.code, detail: data.detail }];
+  return new AppError('invalid-body', 'The filters cannot be tried on this.', { errors });
+}
+
+const places: Readonly<Record<Unusable['code'], string>> = {
+  'unknown-event-type': '/event/type',
+  'schema-mismatch': '/event/data_base64',
+  'invalid-data': '/event/data',
+  'unknown-version': '/version',
+  'incompatible-version': '/version',
+};
 
 function resultOf(filters: CompiledFilters, event: EventEnvelope, data: JsonValue): Result {
   const { match, error } = filters.matches({ attributes: event, data });

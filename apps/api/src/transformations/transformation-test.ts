@@ -1,8 +1,14 @@
-import { eventFromJson, renderEvent, type EventAttributes, type JsonValue } from '#libs/core';
+import {
+  type EventAttributes,
+  eventFromJson,
+  jsonPatch,
+  type JsonValue,
+  type PatchOperation,
+  renderEvent,
+} from '#libs/core';
 import type { TransformationRepository } from '#libs/persistence';
 import type { Sandbox, SandboxFailureCode, SandboxInput } from '#libs/sandbox';
 import { AppError, notFound } from '../problem/app-error.js';
-import { jsonPatch, type PatchOperation } from './json-patch.js';
 import type { TestTransformationBody } from './transformation.dto.js';
 import { inSandbox } from './transformations.js';
 

@@ -18,6 +18,8 @@ const nested = (depth: number): JsonValue => {
 const megabyte = 'a'.repeat(1 << 20);
 const big: JsonValue = {
   numbers: Array.from({ length: 100_000 }, (_, i) => i),
+  some: Array.from({ length: 10_000 }, (_, i) => i),
+  likewise: Array.from({ length: 10_000 }, (_, i) => i),
   texts: Array.from({ length: 1_000 }, () => 'a'.repeat(1_000)),
   text: megabyte,
   other: `${'a'.repeat(1 << 19)}b${'a'.repeat(1 << 19)}`.slice(0, 1 << 20),
@@ -37,6 +39,7 @@ describe('an expression that would take too long over an event of a megabyte', (
     'data.numbers.map(a, data.numbers + data.numbers).size() > 0',
     'data.numbers.filter(a, a in data.numbers).size() > 0',
     'data.numbers == data.numbers + [1]',
+    'data.some.all(a, data.some == data.likewise)',
     'data.names.all(a, a in data.names && size(data.names) > 0)',
     'data.names == data.names && data.names != data.names',
     'data.texts.all(a, data.texts.all(b, a == b))',
@@ -47,8 +50,8 @@ describe('an expression that would take too long over an event of a megabyte', (
     'data.other.contains("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")',
     'data.text.lowerAscii() == "a"',
     'size(data.text) == 1',
-    'data.numbers.all(a, timestamp("2026-01-01T00:00:00Z") > timestamp(0))',
-    'data.numbers.all(a, duration("1h2m3s4ms5us6ns1h2m3s4ms5us6ns") > duration("1s"))',
+    'data.some.all(a, timestamp("2026-01-01T00:00:00Z") > timestamp(0))',
+    'data.some.all(a, duration("1h2m3s4ms5us6ns1h2m3s4ms5us6ns") > duration("1s"))',
     'data.text.matches("(a+)+$")',
     'data.text.matches("(a|aa)*b")',
     'data.deep == data.deepToo',
