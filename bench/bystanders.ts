@@ -32,9 +32,9 @@ export function* bystanders(
   tenantId: string,
   from: number,
   to: number,
-  masterKeys: string,
+  place: { readonly masterKeys: string; readonly receiverUrl: string },
 ): Generator<EndpointConfig, void, undefined> {
-  const keys = parseMasterKeys(masterKeys);
+  const keys = parseMasterKeys(place.masterKeys);
   const secret = formatSecret(randomBytes(32));
   for (let n = from; n < to; n += 1) {
     const endpointId = `ep_bystander_${tenantId}_${n}`;
@@ -46,7 +46,7 @@ export function* bystanders(
       ...plainContent,
       ...wish,
       endpointId,
-      url: `http://127.0.0.1/bystander/${n}`,
+      url: `${place.receiverUrl}/bystander/${n}`,
       state: 'active',
       ordering: 'none',
       onExhausted: 'skip',
@@ -70,14 +70,14 @@ export async function appendBystanders(platform: Platform, tenantId: string, fro
   const { schemaRegistryUrl: registryUrl } = platform.services.runtime;
   const { endpointConfig } = (await connectSchemaCodec({ registryUrl })).platform;
   const topic = platform.topics.endpoints;
+  const place = { masterKeys: platform.masterKeys, receiverUrl: platform.services.receiver.url };
   for (let first = from; first < to; first += atOnce) {
-    const configs = bystanders(tenantId, first, Math.min(to, first + atOnce), platform.masterKeys);
+    const configs = bystanders(tenantId, first, Math.min(to, first + atOnce), place);
     const records = Array.from(configs, (config) => ({
       topic,
       partition: 0,
       key: config.endpointId,
       value: endpointConfig.encode(config),
-      headers: {},
     }));
     await appendAll(platform.sender, records);
   }

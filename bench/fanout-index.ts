@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { appendBystanders } from './bystanders.js';
 import { machineMs } from './clock.js';
 import { appendAll, eventOf } from './load.js';
-import type { Platform } from './platform.js';
+import type { EndpointSettings, Platform } from './platform.js';
 import type { Figures } from './results.js';
 import { pathOf, settled, type Stage } from './stage.js';
 import { medianBy, rounded } from './statistics.js';
@@ -51,7 +51,7 @@ interface Step {
 export const fanoutIndex = (stage: Stage): Promise<Figures<IndexSpeed>> =>
   stage.onPlatform([{ name: 'fanout-index-warm', endpoints: matching, behaviour: 'answers' }], async (platform) => {
     await platform.createTenant(tenant);
-    for (let n = 0; n < matching; n += 1) await platform.createEndpoint(tenant, pathOf(tenant, n));
+    for (let n = 0; n < matching; n += 1) await platform.createEndpoint(tenant, pathOf(tenant, n), settingsOf(n));
     // The dispatcher is measured alone: what it makes waits for the worker.
     await platform.killWorker();
     const used = platform.usage();
@@ -98,6 +98,10 @@ export const fanoutIndex = (stage: Stage): Promise<Figures<IndexSpeed>> =>
       processes,
     };
   });
+
+/** Of those that want every event, in turn: no filter, one that an attribute fits, one that the data fits. */
+const settingsOf = (n: number): EndpointSettings =>
+  [{}, { filters: [{ exact: { source: '/bench' } }] }, { filters: [{ cel: 'data.taskId == "task-1"' }] }][n % 3] ?? {};
 
 /** The events lie in the log when the dispatcher goes on; the time ends when the last of its deliveries does. */
 async function dispatched(platform: Platform, from: number, events: number): Promise<Step> {
