@@ -97,7 +97,7 @@ export const settings = {
   eventsDir: text(
     'POSTHORN_EVENTS_DIR',
     'schemas/events',
-    'Folder with the Avro schemas of the events, and what is said of them: owner, status, examples.',
+    'Folder with the Avro schemas of the events and what is said of them (owner, status, examples); relative to the project.',
   ),
   maxEventBytes: count('POSTHORN_MAX_EVENT_BYTES', 262_144, 'Largest event that is accepted.', {
     least: 1_024,
