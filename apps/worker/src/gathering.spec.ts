@@ -29,7 +29,6 @@ describe('what is gathered', () => {
             const delivery = {
               attempt,
               members: null,
-              renderError: null,
               haltedAt: null,
               renderError: null,
               contentType: 'application/json',
@@ -58,13 +57,8 @@ describe('what is gathered', () => {
     const single = {
       attempt: 0,
       members: null,
-<<<<<<< HEAD
       haltedAt: null,
       renderError: null,
-=======
-      renderError: null,
-      haltedAt: null,
->>>>>>> main
       contentType: 'application/json',
       body: Buffer.of(1),
     };
