@@ -54,7 +54,7 @@ describe('lifeSign', () => {
     const kinds = ['connect-timeout', 'total-timeout', 'dns', 'refused', 'reset', 'tls', 'protocol'] as const;
     expect(kinds.map((kind) => lifeSign(failure(kind)))).toEqual(Array(7).fill('failed'));
     const ours = ['guard', 'proxy', 'undeliverable', 'aborted'] as const;
-    expect(ours.map((kind) => lifeSign(failure(kind)))).toEqual(Array(3).fill('unclear'));
+    expect(ours.map((kind) => lifeSign(failure(kind)))).toEqual(Array(4).fill('unclear'));
   });
 });
 
