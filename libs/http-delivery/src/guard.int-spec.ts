@@ -1,12 +1,13 @@
-// DESIGN §9, invariant 7: nothing is sent to an address that the guard forbids, whatever DNS answers and whenever it
-// changes. Real: the sender, sockets and a name server on loopback. 127.0.0.2, which is allowed, stands for the public
+// Real: the sender, sockets and a name server on loopback. 127.0.0.2, which is allowed, stands for the public
 // network, 127.0.0.3 for what is forbidden. Facts: results, and what the listener at the forbidden address has read.
+import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultPorts, networkRules, type PostResult } from '#libs/core';
 import { startDnsServer, type DnsServer, type Zone } from './dns-server.fixture.js';
 import { createHttpSender, type HttpSender, type HttpSenderOptions } from './index.js';
 import { startForbidden, startReceiver, type Forbidden, type Handler, type Receiver } from './listeners.fixture.js';
 
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 const open = '127.0.0.2';
 const shut = '127.0.0.3';
 const rules = networkRules({ allowHttp: true, allowedRanges: [open], allowedPorts: defaultPorts });
@@ -39,9 +40,9 @@ function sender(options: HttpSenderOptions): HttpSender {
   return made;
 }
 
-async function post(http: HttpSender, host: string): Promise<string> {
+async function post(http: HttpSender, host: string, { port } = receiver): Promise<string> {
   const result = await http.post({
-    origin: `http://${host}:${receiver.port}`,
+    origin: `http://${host}:${port}`,
     path: '/hook',
     headers: {},
     body: Buffer.from('{}'),
@@ -60,7 +61,7 @@ const untouched = (): void => expect([forbidden.connections(), forbidden.bytes()
 
 const refused = (host: string): string => `guard: ${host} leads to a forbidden address: loopback (RFC 1122)`;
 
-describe('the guard', () => {
+describe('invariant 7: the guard', () => {
   it('sends to a name that leads to an open address, and says the name', async () => {
     const dns = await dnsOf(() => ({ addresses: [open] }));
     expect(await post(sender({ dnsServers: [dns.address] }), 'hooks.example')).toBe('answer 204');
@@ -172,6 +173,19 @@ describe('the guard', () => {
     expect(await Promise.all(['127.0.0.2', '2130706434', '0x7f.2'].map((host) => post(http, host)))).toEqual(
       Array(3).fill('answer 204'),
     );
+  });
+
+  it.runIf(hasIpv6)('sends over IPv6 where that is open, and does not where it is not', async () => {
+    const six = await startReceiver('::1');
+    closers.push(six.close);
+    const dns = await dnsOf(() => ({ addresses: ['::1'] }));
+    const options = { dnsServers: [dns.address] };
+    const allowed = networkRules({ allowHttp: true, allowedRanges: ['::1'], allowedPorts: defaultPorts });
+    for (const host of ['six.example', '[::1]', '[0:0::0001]']) {
+      expect(await post(sender({ ...options, rules: allowed }), host, six)).toBe('answer 204');
+      expect(await post(sender(options), host, six)).toMatch(/^guard: .* loopback \(RFC 4291\)$/);
+    }
+    expect(six.hosts).toHaveLength(3);
   });
 
   it('follows no redirect to a forbidden address', async () => {

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { defaultPorts, networkRules } from '#libs/core';
 import { testAuthority, type Issued, type TestAuthority } from './certificates.fixture.js';
@@ -36,9 +37,9 @@ interface TestProxy {
 }
 
 /** Connects to whatever it is asked for, or answers with `status`. Its own address, 127.0.0.1, is not an allowed one. */
-async function startProxy(status = 200): Promise<TestProxy> {
+async function startProxy(status = 200, secure?: Issued): Promise<TestProxy> {
   const asked: TestProxy['asked'] = [];
-  const server: Server = createServer();
+  const server: Server = secure === undefined ? createServer() : createSecureServer(secure);
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     asked.push({ target: request.url, host: request.headers.host, login: request.headers['proxy-authorization'] });
     if (status !== 200) {
@@ -53,7 +54,7 @@ async function startProxy(status = 200): Promise<TestProxy> {
   });
   const { port } = await listening(server, '127.0.0.1', 0);
   closers.push(() => closed(server));
-  return { url: `http://127.0.0.1:${port}`, asked };
+  return { url: `${secure === undefined ? 'http' : 'https'}://127.0.0.1:${port}`, asked };
 }
 
 async function startSecure(): Promise<{ port: number; names: (string | undefined)[] }> {
@@ -135,6 +136,22 @@ describe('a proxy', () => {
     );
     expect(proxy.asked).toHaveLength(1);
     expect(receiver.hosts).toEqual(Array(2).fill(`hooks.example:${receiver.port}`));
+  });
+
+  it('may itself be spoken to by TLS, if its certificate is trusted on this machine', async () => {
+    const proxy = await startProxy(200, await authority.issue('proxy', ['127.0.0.1']));
+    const { port } = await startSecure();
+    const origin = `https://hooks.example:${port}`;
+    const options = { proxy: { url: proxy.url, forHttp: false, bypass: [] } };
+    expect(await post(sender(await leadingTo(open), options), origin)).toMatch(/^proxy: the proxy cannot be reached/);
+    const before = getCACertificates('default');
+    setDefaultCACertificates([...before, authority.ca]);
+    try {
+      expect(await post(sender(await leadingTo(open), options), origin)).toBe('answer 204');
+    } finally {
+      setDefaultCACertificates(before);
+    }
+    expect(proxy.asked.map(({ target }) => target)).toEqual([`${open}:${port}`]);
   });
 
   it('is left out for what NO_PROXY names', async () => {
