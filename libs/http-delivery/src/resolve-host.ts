@@ -7,9 +7,9 @@ export type ResolveHost = (hostname: string) => Promise<readonly string[]>;
 
 export interface ResolverPorts {
   /** Null: there is no such name. */
-  askDns(hostname: string): Promise<readonly string[] | null>;
+  readonly askDns: (hostname: string) => Promise<readonly string[] | null>;
   /** Hosts files, search domains; it takes a thread. Rejects when it knows nothing. */
-  askSystem(hostname: string): Promise<readonly string[]>;
+  readonly askSystem: (hostname: string) => Promise<readonly string[]>;
 }
 
 /** At most so many of libuv's four threads wait for getaddrinfo. */
