@@ -37,10 +37,8 @@ export function parseSecret(secret: string): Buffer {
 export function parsePrivateKey(text: string): Buffer {
   const bytes = text.startsWith(privatePrefix) ? parsed(text.slice(privatePrefix.length)) : null;
   const seed = bytes?.subarray(0, seedBytes);
-  const isWhole =
-    bytes?.length === seedBytes ||
-    (bytes?.length === 2 * seedBytes && rawPublicKey(privateKey(seed!)).equals(bytes.subarray(seedBytes)));
-  if (!seed || !isWhole) {
+  const rest = bytes?.subarray(seedBytes);
+  if (seed?.length !== seedBytes || (rest?.length !== 0 && !rest?.equals(rawPublicKey(privateKey(seed))))) {
     throw new RangeError(
       'not a private key: expected whsk_ and the base64 of 32 bytes, or of those and their public key',
     );
