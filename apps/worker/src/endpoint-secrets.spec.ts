@@ -79,28 +79,28 @@ describe('a new master key', () => {
     const before = sealed(first, old);
     const after = { ...before, ciphertext: reseal(both, before.ciphertext, 'ep_1', randomBytes) };
     let version = await world.endpoint('ep_1', { secrets: [before] });
-    const { kill, alarms } = await world.worker({ masterKeys: both });
+    const worker = await world.worker({ masterKeys: both });
     await world.deliver('ep_1', version);
     await world.time.run(second);
     version = await world.endpoint('ep_1', { secrets: [after] });
     await world.deliver('ep_1', version);
     await world.time.run(second);
-    await kill();
+    await worker.kill();
     const later = await world.worker({ masterKeys: newest });
     await world.deliver('ep_1', version);
     await world.time.run(10 * second);
     expect(verified(parseSecret(old))).toEqual([true, true, true]);
     // The record that was replaced needs the old key, which nobody has any more.
-    expect([alarms, later.alarms]).toEqual([[], []]);
+    expect([worker.alarms, later.alarms]).toEqual([[], []]);
   });
 
   it('that a worker lacks makes the deliveries wait for it, with an alarm', async () => {
     const version = await world.endpoint('ep_1', { secrets: [sealed(both, old)] });
-    const { kill, alarms } = await world.worker({ masterKeys: first });
+    const worker = await world.worker({ masterKeys: first });
     await world.deliver('ep_1', version);
     await world.time.run(10 * second);
-    expect([world.posts.length, alarms.length]).toEqual([0, 1]);
-    await kill();
+    expect([world.posts.length, worker.alarms.length]).toEqual([0, 1]);
+    await worker.kill();
     await world.worker({ masterKeys: both });
     await world.time.run(60 * second);
     expect(verified(parseSecret(old))).toEqual([true]);
