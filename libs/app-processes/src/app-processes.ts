@@ -58,6 +58,9 @@ export class AppProcesses {
       POSTHORN_EVENT_PARTITIONS: '4',
       POSTHORN_DELIVERY_PARTITIONS: '4',
       POSTHORN_LOG_LEVEL: 'info',
+      // Tests and benches receive on this machine.
+      POSTHORN_ALLOW_HTTP: 'true',
+      POSTHORN_ALLOWED_RANGES: '127.0.0.0/8',
       POSTHORN_API_PORT: '0',
       POSTHORN_DISPATCHER_PORT: '0',
       POSTHORN_WORKER_PORT: '0',
