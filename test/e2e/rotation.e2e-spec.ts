@@ -83,8 +83,7 @@ describe('a rotation under load', () => {
     const fresh = `2:${randomBytes(32).toString('base64')}`;
     secrets.set('new master key', fresh);
 
-    await Promise.all([rotateShared(), rotatePair()]);
-    await restart(`${old},${fresh}`);
+    await Promise.all([rotateShared(), rotatePair(), restart(`${old},${fresh}`)]);
     const [said] = await Promise.all([test.platform.cli('secrets', 'reencrypt'), rotateShared(), rotatePair()]);
     expect(said).toMatch(/secrets of 2 endpoints are sealed with master key 2 now/);
     // What was rotated meanwhile was sealed with the new key from the start.
