@@ -37,6 +37,8 @@ import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
+import { EndpointSecretsController } from './endpoints/secrets.controller.js';
+import { EndpointSecrets } from './endpoints/secrets.js';
 import { SourceLog } from './endpoints/source-log.js';
 import { filterProviders } from './filters/filter-providers.js';
 import { FilterTestsController } from './filters/filter-tests.controller.js';
@@ -81,6 +83,7 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
+    EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
     DeliveriesController,
@@ -214,6 +217,19 @@ const newId = (): string => v7().replaceAll('-', '');
             }),
           },
         ),
+    },
+    {
+      provide: EndpointSecrets,
+      inject: [DATABASE, OutboxPublisher, CONFIG],
+      useFactory: (database: Database, publication: OutboxPublisher, config: Config) =>
+        new EndpointSecrets({
+          repository: new EndpointRepository(database),
+          publication,
+          masterKeys: parseMasterKeys(config.masterKeys),
+          now: Date.now,
+          newId,
+          randomBytes,
+        }),
     },
     {
       provide: EndpointHaltedKeys,

@@ -6,6 +6,7 @@ import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
+import { sharedSecret } from './secrets.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
 const url = (rules: NetworkRules) =>
@@ -98,6 +99,7 @@ export const createEndpointBody = (rules: NetworkRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      secret: sharedSecret.optional(),
       filters: filtersField.optional(),
       versions: versions.optional(),
       format: format.optional(),
