@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Attempt, AttemptOutcome } from '#libs/contracts';
 import { signWebhook, textWithin, webhookHeaders, type PostResult } from '#libs/core';
-import { bodyOf } from './batch-record.js';
+import { bodyOf, headersOf } from './batch-record.js';
 import type { ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
 import type { Subject } from './subjects.js';
@@ -65,7 +65,7 @@ export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly
     path: endpoint.path,
     headers: {
       ...headers,
-      ...delivery.headers,
+      ...headersOf(delivery),
       'content-type': delivery.contentType,
       ...(isGzipped ? gzipHeaders : noHeaders),
       'user-agent': userAgent,

@@ -97,6 +97,38 @@ describe('an endpoint that asks for batches', () => {
     expect(batches().map((one) => one.length)).toEqual([2, 1]);
   });
 
+  it('gets events together that have the same headers, and those headers', async () => {
+    const version = await world.endpoint('ep_1', { batch: { ...batch, maxEvents: 4 } });
+    await world.worker();
+    world.reactions.set('ep_1', (nth) => ({ status: nth === 1 ? 503 : 200 }));
+    const [a, b] = await deliver(2, version, { headers: { 'x-shard': '1' } });
+    const [c] = await deliver(1, version, { headers: { 'x-shard': '2' } });
+    const [d] = await deliver(1, version, { headers: { 'x-shard': '1' } });
+    await world.time.run(minute);
+    const sent = world.posts.map((one) => [one.post.headers['x-shard'], eventsOf(one)]);
+    expect(sent).toEqual([
+      ['1', [a, b, d]],
+      ['2', [c]],
+      ['1', [a, b, d]],
+    ]);
+    expect(world.attempts().find(({ eventId }) => eventId === c)?.requestHeaders).toMatchObject({ 'x-shard': '2' });
+  });
+
+  it('gets alone what was made in the format `binary` before it asked for batches', async () => {
+    const version = await world.endpoint('ep_1', { batch });
+    await world.worker();
+    const binary = (id: string) => ({ contentType: 'application/json; charset=utf-8', headers: { 'ce-id': id } });
+    await deliver(1, version, binary('1'));
+    await deliver(1, version, binary('2'));
+    await deliver(1, version, { contentType: 'application/json; charset=utf-8' });
+    await world.time.run(second);
+    expect(world.posts.map(({ post }) => [post.headers['ce-id'], post.body.toString()])).toEqual([
+      ['1', '{"id":"event-0"}'],
+      ['2', '{"id":"event-1"}'],
+      [undefined, '[{"id":"event-2"}]'],
+    ]);
+  });
+
   it('gets a failed one again whole, under the same id, until it is taken', async () => {
     const version = await world.endpoint('ep_1', { batch });
     await world.worker();
@@ -280,5 +312,40 @@ describe('a batch in order', () => {
     await world.time.run(10 * second);
     expect(world.deadLetters()).toMatchObject([{ reason: 'skipped', delivery: { eventId: behind } }]);
     expect(world.posts).toHaveLength(5);
+  });
+
+  it('is halted whole if any of its events has others behind it, whatever the first was made with', async () => {
+    const config = { batch, ordering: 'key', onExhausted: 'halt', retry: scheduleOf([], { jitter: 0 }) } as const;
+    const version = await world.endpoint('ep_1', config);
+    await world.worker();
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const events = await deliver(1, version, { ordering: 'none' });
+    events.push(...(await deliver(2, version, { ordering: 'key', orderingKey: 'a' })));
+    await deliver(1, version, { ordering: 'key', orderingKey: 'a' });
+    await world.time.run(minute);
+    expect(batches()).toEqual([events]);
+    expect(world.attempts().map(({ outcome, eventId }) => [outcome, eventId])).toEqual(
+      events.map((one) => ['halted', one]),
+    );
+    expect(world.deadLetters()).toEqual([]);
+  });
+
+  it('is halted so when its time is over, too', async () => {
+    const retry = { ...scheduleOf([10 * second]), maxTotalMs: 15 * second };
+    const config = { batch, ordering: 'key', onExhausted: 'halt', retry } as const;
+    const version = await world.endpoint('ep_1', config);
+    await world.worker();
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const events = await deliver(1, version, { ordering: 'none' });
+    events.push(...(await deliver(2, version, { ordering: 'key', orderingKey: 'a' })));
+    await world.time.run(second);
+    expect(batches()).toEqual([events]);
+    await world.endpoint('ep_1', { ...config, state: 'paused' });
+    await world.time.run(minute);
+    await world.endpoint('ep_1', config);
+    await world.time.run(10 * minute);
+    const halted = world.attempts().filter(({ outcome }) => outcome === 'halted');
+    expect(halted.map(({ eventId, error }) => [eventId, error?.kind])).toEqual(events.map((one) => [one, 'expired']));
+    expect(world.deadLetters()).toEqual([]);
   });
 });

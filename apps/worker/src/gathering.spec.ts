@@ -32,6 +32,7 @@ describe('what is gathered', () => {
               haltedAt: null,
               renderError: null,
               contentType: 'application/json',
+              headers: {},
               body: Buffer.alloc(body),
             };
             return { pos, since, delivery };
@@ -60,6 +61,7 @@ describe('what is gathered', () => {
       haltedAt: null,
       renderError: null,
       contentType: 'application/json',
+      headers: {},
       body: Buffer.of(1),
     };
     const batch = { maxEvents: 10, maxBytes: 10_000, maxWaitMs: 100 };
