@@ -16,6 +16,8 @@ export interface FilterSubject {
 export interface FilterAnswer {
   readonly match: boolean;
   readonly error: string | null;
+  /** What it took to find out, in steps of a quarter of a microsecond. Whoever gets the same answer again pays nothing. */
+  readonly steps: number;
 }
 
 /** A customer's filter, compiled and shared by all endpoints that have the same one. */

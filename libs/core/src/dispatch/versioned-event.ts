@@ -38,7 +38,7 @@ export interface WrittenEvent {
 export type VersionData =
   { readonly ok: true; readonly json: JsonValue } | { readonly ok: false; readonly detail: string };
 
-const passed: FilterAnswer = { match: true, error: null };
+const passed: FilterAnswer = { match: true, error: null, steps: 0 };
 const dataPath = 'data.';
 
 /** An event in the versions that its endpoints get, and before their filters; each is made or asked once. */
