@@ -111,6 +111,19 @@ describe('a sandbox', () => {
     expect(payloadOf(await box.run(jobOf('tr_1', handler('return { payload: 2 }'))))).toBe(2);
   });
 
+  it.each([
+    ['nearly all of its memory', 'for (let i = 0; i < 13; i += 1) all.push(new Uint8Array(1e6))', 'done'],
+    ['more than it may', 'for (;;) all.push(new Uint8Array(1e6))', 'failed'],
+  ])('keeps what is loaded of others when one uses %s', async (_what, body, kind) => {
+    const box = open({ threads: 1 });
+    const kept = (payload: number) => box.run(jobOf('tr_1', handler(`return { payload: ${payload} }`)));
+    expect(payloadOf(await kept(1))).toBe(1);
+    const large = await box.run(jobOf('tr_2', handler(`const all = []; ${body}`)));
+    expect(large.kind).toBe(kind);
+    // The same id and version are the same code, as long as it is kept.
+    expect(payloadOf(await kept(2))).toBe(1);
+  });
+
   it('loads again what it had no room to keep', async () => {
     const box = open({ threads: 1, imageBytes: 1 });
     for (const id of ['tr_1', 'tr_2', 'tr_1']) expect(await box.run(jobOf(id, good))).toMatchObject(done);
