@@ -140,6 +140,19 @@ describe('a sandbox', () => {
     expect(box.stats()).toEqual({ queued: 0, busy: 0, ended: 0 });
   });
 
+  it('refuses none of those who have asked for room, however many ask at once', async () => {
+    const box = open({ threads: 1, maxQueued: 100 });
+    let longest = 0;
+    const runs = Array.from({ length: 250 }, async (_, i) => {
+      await box.room();
+      const run = box.run(jobOf(`tr_${i % 3}`, good));
+      longest = Math.max(longest, box.stats().queued);
+      return run;
+    });
+    expect(await Promise.all(runs)).toMatchObject(runs.map(() => done));
+    expect(longest).toBeLessThanOrEqual(51);
+  });
+
   it('rejects what is left when it is closed', async () => {
     const box = open({ threads: 1 });
     const runs = [jobOf('tr_1', stuck), jobOf('tr_2', good)].map((job) => box.run(job));
