@@ -1,6 +1,7 @@
 // Real: threads, their ending, QuickJS. What code may do within a machine is in machine.spec.ts.
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openSandbox, SandboxFull, type Sandbox, type SandboxOptions, type SandboxResult } from './index.js';
+import { sandboxLimits } from './sandbox-job.js';
 
 let sandbox: Sandbox | undefined;
 const open = (options: Partial<SandboxOptions> = {}): Sandbox => {
@@ -193,6 +194,8 @@ describe('what cannot be interrupted', () => {
       { payload: '4' },
       { payload: '5' },
     ]);
+    // What it was allowed, and what its thread's successor takes to start.
+    expect(results[2]?.cpuMs).toBeGreaterThan(sandboxLimits.runMs + sandboxLimits.graceMs);
     expect(box.stats().ended).toBe(1);
   });
 });
