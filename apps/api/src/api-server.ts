@@ -1,11 +1,14 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import type { Logger } from '#libs/observability';
 import { CONFIG, LOGGER } from '#libs/platform';
 import { installConventions } from './http/conventions.js';
+import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
+import { installSecurityHeaders } from './http/security-headers.js';
 import { installEventsRoute } from './ingest/events-route.js';
 import { Ingest } from './ingest/ingest.js';
 
@@ -25,6 +28,8 @@ export class ApiServer implements OnModuleInit {
 
   onModuleInit(): void {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
+    installRequestIds(server, () => v7().replaceAll('-', ''));
+    installSecurityHeaders(server);
     installConventions(server, { operatorKey: this.config.operatorKey, requests: this.requests });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);

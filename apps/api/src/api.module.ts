@@ -51,6 +51,7 @@ import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
 import { Repeats } from './ingest/repeats.js';
 import { TenantDirectory } from './ingest/tenant-directory.js';
+import { DocsController } from './openapi/docs.controller.js';
 import { OutboxPublisher } from './outbox/publish-outbox.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { replayProviders } from './replays/replay-providers.js';
@@ -93,6 +94,7 @@ const newId = (): string => v7().replaceAll('-', '');
     FilterTestsController,
     StatsController,
     TransformationsController,
+    DocsController,
   ],
   providers: [
     RequestsInFlight,

@@ -10,6 +10,7 @@ import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
 import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
 import { ApiModule } from '../src/api.module.js';
+import { DocumentedAnswers } from './documented-answers.js';
 import { testCodec } from './event-codec.js';
 
 const operatorKey = 'test-operator-key-0123456789';
@@ -27,6 +28,8 @@ export interface TestApi<L = InMemoryLog> {
   readonly config: Config;
   readonly databaseUrl: string;
   readonly app: NestFastifyApplication;
+  /** What the router knows: `GET /v1/tenants/:id`. */
+  readonly routes: readonly string[];
   /** The double; unless a codec was given. */
   readonly registry: InMemoryRegistry;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -35,7 +38,7 @@ export interface TestApi<L = InMemoryLog> {
 
 /**
  * The real ApiModule on Fastify over a real PostgreSQL. Doubled: Kafka (InMemoryLog, with real time for timeouts) and the
- * schema registry.
+ * schema registry. Every answer is held to the OpenAPI document.
  */
 export function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
   const log = new InMemoryLog({
@@ -85,13 +88,18 @@ export async function startApiOn<L extends KafkaLog>(
     bodyParser: false,
     logger: false,
   });
+  const routes: string[] = [];
+  const server = app.getHttpAdapter().getInstance();
+  server.addHook('onRoute', ({ method, url }) => void routes.push(`${String(method)} ${url}`));
   await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  await server.ready();
+  const documented = new DocumentedAnswers();
   return {
     log,
     config,
     databaseUrl: database.url,
     app,
+    routes,
     registry,
     async call(method, path, body, headers = {}) {
       const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
@@ -105,11 +113,13 @@ export async function startApiOn<L extends KafkaLog>(
         },
         ...(body === undefined ? {} : { payload: given ? (body as string) : JSON.stringify(body) }),
       });
-      const json = /json/.test(String(response.headers['content-type']));
+      const type = String(response.headers['content-type'] ?? '');
+      const json = /json/.test(type) ? (JSON.parse(response.body) as unknown) : undefined;
+      documented.check(method, path, { status: response.statusCode, type, body: json ?? response.body });
       return {
         status: response.statusCode,
         headers: response.headers,
-        body: (json ? JSON.parse(response.body) : {}) as Answer['body'],
+        body: (json ?? {}) as Answer['body'],
         text: response.body,
       };
     },

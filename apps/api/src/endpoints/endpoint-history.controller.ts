@@ -1,13 +1,16 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { EndpointVersions, type VersionAnswer } from './endpoint-history.js';
 import { listHistoryQuery } from './history.dto.js';
+import { endpointOperations } from './endpoint-operations.js';
 
 @Controller('v1/endpoints/:id/history')
 export class EndpointHistoryController {
   constructor(@Inject(EndpointVersions) private readonly versions: EndpointVersions) {}
 
   /** Newest first; of deleted endpoints too. */
+  @Documented(endpointOperations.history)
   @Get()
   list(
     @Param('id') id: string,

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { NetworkRules } from '#libs/core';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
   createEndpointBody,
@@ -9,6 +10,7 @@ import {
   type EndpointAnswer,
 } from './endpoint.dto.js';
 import { Endpoints } from './endpoints.js';
+import { endpointOperations } from './endpoint-operations.js';
 
 export const ENDPOINT_RULES = Symbol('EndpointRules');
 
@@ -26,52 +28,61 @@ export class EndpointsController {
   }
 
   /** The only answer that ever holds the secret. */
+  @Documented(endpointOperations.create)
   @Post()
   @Header('cache-control', 'no-store')
   create(@Body() body: unknown): Promise<CreatedAnswer> {
     return this.endpoints.create(checkBody(this.#createBody, body));
   }
 
+  @Documented(endpointOperations.list)
   @Get()
   list(@Query() query: unknown): Promise<{ data: readonly EndpointAnswer[]; nextCursor: string | null }> {
     return this.endpoints.list(checkQuery(listEndpointsQuery, query));
   }
 
+  @Documented(endpointOperations.get)
   @Get(':id')
   get(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.get(id);
   }
 
+  @Documented(endpointOperations.patch)
   @Patch(':id')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, checkBody(this.#patchBody, body));
   }
 
   /** Events that come meanwhile wait in the log. */
+  @Documented(endpointOperations.pause)
   @Post(':id/pause')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'paused' });
   }
 
+  @Documented(endpointOperations.resume)
   @Post(':id/resume')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
+  @Documented(endpointOperations.disable)
   @Post(':id/disable')
   @HttpCode(200)
   disable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'disabled' });
   }
 
+  @Documented(endpointOperations.enable)
   @Post(':id/enable')
   @HttpCode(200)
   enable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
+  @Documented(endpointOperations.delete)
   @Delete(':id')
   @HttpCode(204)
   async delete(@Param('id') id: string): Promise<void> {

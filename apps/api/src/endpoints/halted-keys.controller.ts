@@ -1,12 +1,15 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
 import { EndpointHaltedKeys, type HaltedKeyAnswer, type ResolutionAnswer } from './halted-keys.js';
+import { endpointOperations } from './endpoint-operations.js';
 
 @Controller('v1/endpoints/:id/halted-keys')
 export class HaltedKeysController {
   constructor(@Inject(EndpointHaltedKeys) private readonly halted: EndpointHaltedKeys) {}
 
+  @Documented(endpointOperations.haltedKeys)
   @Get()
   list(
     @Param('id') id: string,
@@ -16,6 +19,7 @@ export class HaltedKeysController {
   }
 
   /** Its retry schedule begins anew. */
+  @Documented(endpointOperations.release)
   @Post(':deliveryId/release')
   @HttpCode(202)
   release(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
@@ -23,6 +27,7 @@ export class HaltedKeysController {
   }
 
   /** It becomes a dead letter, and the next of its key follows. */
+  @Documented(endpointOperations.skip)
   @Post(':deliveryId/skip')
   @HttpCode(202)
   skip(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {

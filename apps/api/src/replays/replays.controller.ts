@@ -1,11 +1,13 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { ReplayCreation } from './create-replay.js';
 import type { DryRunAnswer } from './dry-run-answer.js';
 import type { ReplayAnswer } from './replay-answer.js';
 import { createReplayBody, listReplaysQuery, patchReplayBody } from './replay.dto.js';
 import { ReplayDesk } from './replays.js';
+import { replayOperations } from './replay-operations.js';
 
 /** What is sent again out of the log. */
 @Controller('v1/replays')
@@ -15,6 +17,7 @@ export class ReplaysController {
     @Inject(ReplayCreation) private readonly creation: ReplayCreation,
   ) {}
 
+  @Documented(replayOperations.create)
   @Post()
   async create(
     @Body() body: unknown,
@@ -26,33 +29,39 @@ export class ReplaysController {
     return this.creation.dryRun(asked);
   }
 
+  @Documented(replayOperations.list)
   @Get()
   list(@Query() query: unknown): Promise<{ data: readonly ReplayAnswer[]; nextCursor: string | null }> {
     return this.desk.list(checkQuery(listReplaysQuery, query));
   }
 
+  @Documented(replayOperations.get)
   @Get(':id')
   get(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.get(id);
   }
 
+  @Documented(replayOperations.patch)
   @Patch(':id')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     return this.desk.patch(id, checkBody(patchReplayBody, body));
   }
 
+  @Documented(replayOperations.pause)
   @Post(':id/pause')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.pause(id);
   }
 
+  @Documented(replayOperations.resume)
   @Post(':id/resume')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.resume(id);
   }
 
+  @Documented(replayOperations.cancel)
   @Post(':id/cancel')
   @HttpCode(200)
   cancel(@Param('id') id: string): Promise<ReplayAnswer> {

@@ -2,11 +2,13 @@ import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common'
 import { EndpointRepository } from '#libs/persistence';
 import { checkId } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { DeadLetterReplays } from './dead-letter-replays.js';
 import type { ReplayAnswer } from './replay-answer.js';
 import { recoverBody, resendBody } from './replay.dto.js';
 import { Resends } from './resends.js';
+import { replayOperations } from './replay-operations.js';
 
 /** Replays that are named by what they are for. */
 @Controller('v1')
@@ -18,6 +20,7 @@ export class SendAgainController {
   ) {}
 
   /** Everything that the endpoint's deliveries lost from a time on: what was given up then or later, and is open. */
+  @Documented(replayOperations.recover)
   @Post('endpoints/:id/recover')
   @HttpCode(202)
   async recover(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
@@ -26,6 +29,7 @@ export class SendAgainController {
     return this.deadLetters.begin({ endpointId: id, from: since }, how);
   }
 
+  @Documented(replayOperations.resend)
   @Post('deliveries/:id/resend')
   @HttpCode(202)
   resend(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {

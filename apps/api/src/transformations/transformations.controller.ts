@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { Page } from '#libs/persistence';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { TransformationTest, type TestAnswer } from './transformation-test.js';
 import {
@@ -14,6 +15,7 @@ import {
   type VersionSummaryAnswer,
 } from './transformation.dto.js';
 import { Transformations } from './transformations.js';
+import { transformationOperations } from './transformation-operations.js';
 
 /** Code of tenants that changes what their endpoints receive. */
 @Controller('v1/transformations')
@@ -23,50 +25,59 @@ export class TransformationsController {
     @Inject(TransformationTest) private readonly trial: TransformationTest,
   ) {}
 
+  @Documented(transformationOperations.create)
   @Post()
   create(@Body() body: unknown): Promise<TransformationAnswer> {
     return this.transformations.create(checkBody(createTransformationBody, body));
   }
 
+  @Documented(transformationOperations.list)
   @Get()
   list(@Query() query: unknown): Promise<Page<TransformationSummaryAnswer>> {
     return this.transformations.list(checkQuery(listTransformationsQuery, query));
   }
 
   /** Whatever the code does is in the answer. */
+  @Documented(transformationOperations.test)
   @Post('test')
   @HttpCode(200)
   test(@Body() body: unknown): Promise<TestAnswer> {
     return this.trial.run(checkBody(testTransformationBody, body));
   }
 
+  @Documented(transformationOperations.get)
   @Get(':id')
   get(@Param('id') id: string): Promise<TransformationAnswer> {
     return this.transformations.get(id);
   }
 
+  @Documented(transformationOperations.patch)
   @Patch(':id')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<TransformationAnswer> {
     return this.transformations.patch(id, checkBody(patchTransformationBody, body));
   }
 
+  @Documented(transformationOperations.delete)
   @Delete(':id')
   @HttpCode(204)
   delete(@Param('id') id: string): Promise<void> {
     return this.transformations.delete(id);
   }
 
+  @Documented(transformationOperations.versions)
   @Get(':id/versions')
   versions(@Param('id') id: string, @Query() query: unknown): Promise<Page<VersionSummaryAnswer>> {
     return this.transformations.versions(id, checkQuery(listVersionsQuery, query));
   }
 
+  @Documented(transformationOperations.version)
   @Get(':id/versions/:version')
   version(@Param('id') id: string, @Param('version') version: string): Promise<VersionAnswer> {
     return this.transformations.version(id, version);
   }
 
   /** Its code comes back as a new version. */
+  @Documented(transformationOperations.restore)
   @Post(':id/versions/:version/restore')
   @HttpCode(200)
   restore(@Param('id') id: string, @Param('version') version: string): Promise<TransformationAnswer> {
