@@ -33,7 +33,6 @@ describe('what is gathered', () => {
               renderError: null,
               headers: {},
               contentType: 'application/json',
-              headers: {},
               body: Buffer.alloc(body),
             };
             return { pos, since, delivery };
@@ -63,7 +62,6 @@ describe('what is gathered', () => {
       renderError: null,
       headers: {},
       contentType: 'application/json',
-      headers: {},
       body: Buffer.of(1),
     };
     const batch = { maxEvents: 10, maxBytes: 10_000, maxWaitMs: 100 };
