@@ -98,6 +98,7 @@ describe('what an endpoint receives', () => {
     const patched = await api.call('PATCH', path, { description: 'the first to read', timeoutMs: 5_000 });
     const readings = reads.mock.calls.length;
     reads.mockRestore();
+    await database.close();
     // Its own twice, the other one's, and the test's.
     expect(readings).toBe(4);
     const both = {
