@@ -87,12 +87,10 @@ describe('what an endpoint receives', () => {
   it('is changed by two at once without either undoing the other', async () => {
     const { body } = await create({ format: 'data', headers: { 'x-a': '1' } });
     const path = `/v1/endpoints/${String(body['id'])}`;
-    const { get } = EndpointRepository.prototype;
-    const reads = vi.spyOn(EndpointRepository.prototype, 'get').mockImplementationOnce(async function (
-      this: never,
-      id,
-    ) {
-      const before = await get.call(this, id);
+    const database = await connectDatabase(api.databaseUrl);
+    const repository = new EndpointRepository(database);
+    const reads = vi.spyOn(EndpointRepository.prototype, 'get').mockImplementationOnce(async (id) => {
+      const before = await repository.get(id);
       const other = { compression: 'gzip', batch: { maxEvents: 7 }, headers: { 'x-b': '2' }, format: 'standard' };
       expect((await api.call('PATCH', path, other)).status).toBe(200);
       return before;
@@ -100,6 +98,7 @@ describe('what an endpoint receives', () => {
     const patched = await api.call('PATCH', path, { description: 'the first to read', timeoutMs: 5_000 });
     const readings = reads.mock.calls.length;
     reads.mockRestore();
+    await database.close();
     // Its own twice, the other one's, and the test's.
     expect(readings).toBe(4);
     const both = {
