@@ -1,0 +1,3 @@
+export * from './audit-chain.js';
+export * from './audit-entry.js';
+export * from './without-secrets.js';
