@@ -101,7 +101,7 @@ const newId = (): string => v7().replaceAll('-', '');
       ) =>
         new OutboxPublisher(
           { outbox: new Outbox(db), sender, codecs, schedule, log },
-          { topic: topics.names.endpoints, pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 500 },
+          { topic: topics.names.endpoints, auditTopic: topics.names.audit, pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 500 },
         ),
     },
     {

@@ -2,6 +2,7 @@ import { tenantKey } from '#libs/contracts';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { endpointEntity, tenantEntity } from './entities.js';
+import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 
@@ -13,7 +14,7 @@ export interface Tenant {
   readonly updatedAt: number;
 }
 
-/** Tenants. Each change and its outbox row are one transaction. */
+/** Tenants. Each change, its outbox row and its audit entry are one transaction. */
 export class TenantRepository {
   constructor(private readonly database: Database) {}
 
@@ -32,6 +33,7 @@ export class TenantRepository {
         .execute();
       if ((inserted.raw as unknown[]).length === 0) return null;
       await noteChange(session, tenantKey(tenant.id), now);
+      await noteAudit(session, { ...noteOf(tenant.id, now), action: 'tenant.created', before: null, after: row });
       return row;
     });
   }
@@ -63,7 +65,10 @@ export class TenantRepository {
       if (await session.existsBy(endpointEntity, { tenantId: id })) return 'has-endpoints';
       await session.delete(tenantEntity, { id });
       await noteChange(session, tenantKey(id), now);
+      await noteAudit(session, { ...noteOf(id, now), action: 'tenant.deleted', before: row, after: null });
       return 'deleted';
     });
   }
 }
+
+const noteOf = (id: string, at: number) => ({ tenantId: id, at, resource: `tenant/${id}` });
