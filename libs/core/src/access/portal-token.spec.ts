@@ -68,12 +68,16 @@ describe('a portal token', () => {
   it('property: no change of a character goes unseen', () => {
     const token = signPortalToken(keys, claims);
     fc.assert(
-      fc.property(fc.nat(token.length - 1), fc.constantFrom(...'abcXYZ019-_.='), (at, letter) => {
-        const changed = `${token.slice(0, at)}${letter}${token.slice(at + 1)}`;
-        // The last letter has two bits that mean nothing: base64url has four spellings of it.
-        fc.pre(changed !== token && at !== token.length - 1);
-        expect(verifyPortalToken(keys, changed, now)).toHaveProperty('fault');
-      }),
+      fc.property(
+        fc.nat(token.length - 1),
+        fc.constantFrom('a', 'b', 'X', 'Y', '0', '9', '-', '_', '.', '='),
+        (at, letter) => {
+          const changed = `${token.slice(0, at)}${letter}${token.slice(at + 1)}`;
+          // The last letter has two bits that mean nothing: base64url has four spellings of it.
+          fc.pre(changed !== token && at !== token.length - 1);
+          expect(verifyPortalToken(keys, changed, now)).toHaveProperty('fault');
+        },
+      ),
       { numRuns: 500 },
     );
   });
