@@ -16,6 +16,12 @@ export default {
       to: { path: '^(libs|apps)/', pathNot: '^libs/(contracts|core)/' },
     },
     {
+      name: 'documents-import-core-only',
+      severity: 'error',
+      from: { path: '^libs/event-documents/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^libs/(event-documents|core)/' },
+    },
+    {
       name: 'adapters-do-not-know-each-other',
       comment: 'An adapter imports core and contracts, never another adapter. Compose them in an app.',
       severity: 'error',

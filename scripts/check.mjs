@@ -5,13 +5,17 @@ import { capture, fromBin, root, stopped } from './process.mjs';
 
 const SOURCES = ['apps', 'libs', 'examples', 'bench', 'test'];
 
+/** Against themselves and the commit before; it needs no build. */
+const schemasCheck = ['--conditions=source', '--import', 'tsx', 'apps/cli/main.ts', 'schemas', 'check', '--offline'];
+
 const checks = [
   { title: 'types', command: 'tsc', args: () => ['-p', 'tsconfig.json'] },
   { title: 'lint', command: 'oxlint', args: () => ['--type-aware', '--deny-warnings'] },
   { title: 'format', command: 'prettier', args: () => ['--check', '--log-level=warn', '.'] },
   { title: 'import law', command: 'depcruise', args: () => ['--config', '.dependency-cruiser.mjs', ...folders()] },
   { title: 'dead code', command: 'knip', args: () => ['--no-progress'] },
-  { title: 'generated files', command: 'node', args: () => ['scripts/gen.mjs', '--check'] },
+  { title: 'event schemas', command: 'node', args: () => schemasCheck },
+  { title: 'generated files', command: 'node', args: () => ['--conditions=source', 'scripts/gen.mjs', '--check'] },
 ];
 
 /** Runs them all, also after one has failed: `{ passed, failed }`. */

@@ -1,16 +1,18 @@
 /**
- * `node scripts/gen.mjs` writes the generated files; with `--check` it only says which are out of date (exit 1).
+ * `node --conditions=source scripts/gen.mjs` writes the generated files; with `--check` it only says which are out of date (exit 1).
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateConfiguration } from './gen/configuration.mjs';
+import { generateEventDocuments } from './gen/event-documents.mjs';
 import { generateRecords } from './gen/records.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const check = process.argv.includes('--check');
 const stale = [];
-for (const { path, text } of [...generateRecords(root), await generateConfiguration()]) {
+const generated = [...generateRecords(root), await generateConfiguration(), ...(await generateEventDocuments(root))];
+for (const { path, text } of generated) {
   const file = join(root, path);
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
   stale.push(path);

@@ -23,7 +23,7 @@ const tasks = {
       { command: fromBin('node'), args: ['--enable-source-maps', '--watch', 'dist/apps/standalone/main.js', ...args] },
     ]);
   },
-  gen: (args) => runNode(['scripts/gen.mjs', ...args]),
+  gen: (args) => runNode(['--conditions=source', 'scripts/gen.mjs', ...args]),
   check: () => check(),
   test: (args) => (args[0] === 'simulation' && args.length > 1 ? simulation(args.slice(1)) : test(args)),
 };

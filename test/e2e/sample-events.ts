@@ -123,6 +123,17 @@ export class UpstreamService {
     };
   }
 
+  /** The same by an earlier version of its type. */
+  async avroOfVersion(event: CloudEvent, version: number): Promise<Message> {
+    const id = await this.registry.getRegistryId(event.type, version);
+    const data = { ...(event.data as Record<string, unknown>), updatedAt: 1_767_323_045_678 };
+    return {
+      key: this.tenantId,
+      headers: attributes(event, 'application/avro'),
+      value: await this.registry.encode(id, data),
+    };
+  }
+
   async send(messages: readonly Message[]): Promise<void> {
     await this.producer.send({ topic: this.topic, acks: -1, messages: [...messages] });
   }

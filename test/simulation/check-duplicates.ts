@@ -9,7 +9,7 @@ import type { Evidence, PostFact, Violation } from './evidence.js';
 export function checkDuplicates({ posts, deliveries }: Evidence): Violation[] {
   const violations: Violation[] = [];
   const ids = new Map(deliveries.map(({ webhookId, id }) => [webhookId, id]));
-  for (const [webhookId, all] of Map.groupBy(posts, (post) => post.webhookId)) {
+  for (const [webhookId, all] of byEvent(posts)) {
     all.forEach((post, nth) => {
       const reasons = all.slice(0, nth).filter((earlier) => isReason(earlier, post.at)).length;
       if (nth <= reasons) return;
@@ -26,11 +26,24 @@ export function checkDuplicates({ posts, deliveries }: Evidence): Violation[] {
 export function duplicateCounts({ posts }: Evidence): { readonly duplicates: number; readonly allowed: number } {
   let duplicates = 0;
   let allowed = 0;
-  for (const all of Map.groupBy(posts, (post) => post.webhookId).values()) {
+  for (const all of byEvent(posts).values()) {
     duplicates += Math.max(0, all.filter(({ status }) => isSuccess(status)).length - 1);
     allowed += all.filter((post) => post.failedAt === null && endedUnknown(post)).length;
   }
   return { duplicates, allowed };
+}
+
+/** The POSTs of each event, alone or in a batch. */
+function byEvent(posts: readonly PostFact[]): ReadonlyMap<string, readonly PostFact[]> {
+  const found = new Map<string, PostFact[]>();
+  for (const post of posts) {
+    for (const webhookId of post.carries) {
+      const all = found.get(webhookId);
+      if (all === undefined) found.set(webhookId, [post]);
+      else all.push(post);
+    }
+  }
+  return found;
 }
 
 function isReason(earlier: PostFact, at: number): boolean {

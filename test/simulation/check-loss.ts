@@ -72,7 +72,7 @@ function unended(evidence: Evidence): Violation[] {
     if ((outcome === 'deadLetter' || outcome === 'disable') && (dead.get(id) ?? Infinity) > at)
       violations.push({ kind: 'loss', text: `${id} was closed as ${outcome} before its dead letter stood` });
   }
-  const accepted = new Set(posts.filter(({ status }) => isSuccess(status)).map(({ webhookId }) => webhookId));
+  const accepted = new Set(posts.filter(({ status }) => isSuccess(status)).flatMap(({ carries }) => carries));
   const deleted = new Set(endpoints.filter(({ deletedAt }) => deletedAt !== null).map(({ endpointId }) => endpointId));
   const behind = new Set(evidence.leftover.behind.map(({ partition }) => partition));
   for (const { id, webhookId, endpointId, partition, stream } of committedDeliveries(evidence)) {

@@ -1,10 +1,10 @@
 import { committedDeliveries, isSuccess } from './check-loss.js';
-import type { DeliveryFact, Evidence, Violation } from './evidence.js';
+import type { DeliveryFact, Evidence, PostFact, Violation } from './evidence.js';
 
 /**
  * Invariant 2. Of two deliveries that are ordered to each other, the later one reaches its receiver with its first success
  * only after the receiver has answered the first success of the earlier one. Earlier is the lower `pos` of their first
- * copies. Those that ended as dead letters or were dropped hold nobody.
+ * copies. Those that ended as dead letters or were dropped hold nobody. In one POST, the earlier one stands first.
  */
 export function checkOrder(evidence: Evidence): Violation[] {
   return [...outOfPosition(evidence), ...outOfSource(evidence)];
@@ -44,16 +44,7 @@ function outOfPosition(evidence: Evidence): Violation[] {
   const { attempts, posts } = evidence;
   const given = new Set(attempts.filter(({ final, outcome }) => final && outcome !== 'delivered').map(({ id }) => id));
   const committed = new Set([...committedDeliveries(evidence)].map(({ id }) => id));
-  const success = new Map<string, { arrivedAt: number; answeredAt: number }>();
-  for (const { webhookId, status, arrivedAt, answeredAt } of posts) {
-    if (!isSuccess(status) || arrivedAt === null || answeredAt === null) continue;
-    const known = success.get(webhookId);
-    if (known === undefined) success.set(webhookId, { arrivedAt, answeredAt });
-    else {
-      known.arrivedAt = Math.min(known.arrivedAt, arrivedAt);
-      known.answeredAt = Math.min(known.answeredAt, answeredAt);
-    }
-  }
+  const success = firstSuccesses(posts);
   const violations: Violation[] = [];
   const byEndpoint = Map.groupBy(firstCopies(evidence), ({ endpointId, stream }) => `${endpointId} ${stream}`);
   for (const all of byEndpoint.values()) {
@@ -66,6 +57,7 @@ function outOfPosition(evidence: Evidence): Violation[] {
         const first = success.get(earlier.webhookId);
         // What no dispatcher has committed may be settled as a repeat, and holds nobody then.
         if (first === undefined && !committed.has(earlier.id)) continue;
+        if (first !== undefined && first.post === second.post && first.place < second.place) continue;
         if (first === undefined || second.arrivedAt < first.answeredAt)
           violations.push({
             kind: 'order',
@@ -77,6 +69,35 @@ function outOfPosition(evidence: Evidence): Violation[] {
     });
   }
   return violations;
+}
+
+interface Success {
+  arrivedAt: number;
+  answeredAt: number;
+  /** In which it arrived first, and where in it. */
+  post: PostFact;
+  place: number;
+}
+
+/** By the webhook-id of the event. */
+function firstSuccesses(posts: readonly PostFact[]): ReadonlyMap<string, Success> {
+  const success = new Map<string, Success>();
+  for (const post of posts) {
+    const { carries, status, arrivedAt, answeredAt } = post;
+    if (!isSuccess(status) || arrivedAt === null || answeredAt === null) continue;
+    for (const [place, webhookId] of carries.entries()) {
+      const known = success.get(webhookId);
+      if (known === undefined || arrivedAt < known.arrivedAt)
+        success.set(webhookId, {
+          arrivedAt,
+          answeredAt: Math.min(answeredAt, known?.answeredAt ?? Infinity),
+          post,
+          place,
+        });
+      else known.answeredAt = Math.min(known.answeredAt, answeredAt);
+    }
+  }
+  return success;
 }
 
 /** By the stricter of the settings that they were made with. */

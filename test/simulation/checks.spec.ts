@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { duplicateCounts } from './check-duplicates.js';
-import type { AttemptFact, DeliveryFact, Evidence, PostFact, Tenure, Violation } from './evidence.js';
+import type { AttemptFact, BatchFact, DeliveryFact, Evidence, PostFact, Tenure, Violation } from './evidence.js';
 import { judge } from './play.js';
 
 const worker: Tenure = { process: 'w1', group: 'worker', partition: 0, generation: 1, from: 0, until: Infinity };
@@ -41,6 +41,8 @@ function post(nth: number, at: number, changes: Partial<PostFact> = {}): PostFac
     process: 'w1',
     endpointId: 'ep',
     webhookId: `msg${nth}`,
+    body: `{${nth}}`,
+    carries: [`msg${nth}`],
     at,
     arrivedAt: at + 2,
     status: 200,
@@ -76,6 +78,7 @@ const good: Evidence = {
   deliveries: [delivery(0), delivery(1)],
   attempts: [attempt(0, 50), attempt(1, 60)],
   copies: [],
+  batches: [],
   deadLetters: [],
   posts: [post(0, 50), post(1, 60)],
   tenures: [worker],
@@ -94,6 +97,22 @@ const good: Evidence = {
   leftover: { behind: [] },
   alarms: [],
   calm: true,
+};
+
+/** Both in one POST, under the id of their batch. */
+const together = (at: number, changes: Partial<PostFact> = {}): PostFact =>
+  post(0, at, { webhookId: 'batch', body: '[{0},{1}]', carries: ['msg0', 'msg1'], ...changes });
+const batch: BatchFact = {
+  webhookId: 'batch',
+  endpointId: 'ep',
+  stream: 'live',
+  members: [0, 1].map((nth) => ({ id: `d${nth}`, webhookId: `msg${nth}`, pos: nth, body: `{${nth}}` })),
+  at: 40,
+};
+const batched: Partial<Evidence> = {
+  posts: [together(50)],
+  batches: [batch],
+  attempts: [attempt(0, 50), attempt(1, 50)],
 };
 
 const window = { replayId: 'replay:0', partition: 0, from: 0, to: 1, endpointIds: ['ep'], cancelled: false };
@@ -240,6 +259,64 @@ describe('what judges a run', () => {
     ],
     ['a retry that nothing led to', { attempts: [attempt(0, 50), attempt(1, 60, { number: 2 })] }, /^due: d1: POST 2/],
     [
+      'another body under the same id',
+      { posts: [post(0, 50), post(1, 60), { ...failed(1, 55), body: 'other' }] },
+      /^batch: msg1: the POST at 55 is not/,
+    ],
+    [
+      'a batch that was not written down',
+      { ...batched, batches: [] },
+      /^batch: batch at 50 by w1 was not written down/,
+    ],
+    ['… or only afterwards', { ...batched, batches: [{ ...batch, at: 51 }] }, /^batch: .* was not written down before/],
+    [
+      'a batch of other events',
+      { ...batched, posts: [together(50, { body: '[{0},{2}]' })] },
+      /^batch: .* is not what was/,
+    ],
+    [
+      'a batch of another endpoint',
+      { ...batched, posts: [together(50, { endpointId: 'other' })] },
+      /^batch: batch .* is ep's/,
+    ],
+    [
+      'a batch that is not in order',
+      {
+        ...batched,
+        posts: [together(50, { body: '[{1},{0}]', carries: ['msg1', 'msg0'] })],
+        batches: [{ ...batch, members: batch.members.toReversed() }],
+      },
+      /^batch: .* is not in order/,
+    ],
+    [
+      'an order that is not that of the events in it',
+      { ...batched, posts: [together(50, { carries: ['msg1', 'msg0'] })] },
+      /^order: ep: d1/,
+    ],
+    [
+      'an event in two batches',
+      {
+        ...batched,
+        posts: [
+          together(50, { status: 500, failedAt: 56 }),
+          together(60),
+          together(70, { webhookId: 'other', body: '[{1}]', carries: ['msg1'], status: 500, failedAt: 76 }),
+        ],
+        batches: [batch, { ...batch, webhookId: 'other', members: batch.members.slice(1) }],
+      },
+      /^batch: msg1 was in batch and is in other/,
+    ],
+    [
+      'a second POST of a batch without a reason',
+      { ...batched, posts: [together(50), together(90)] },
+      /^duplicate: d0 .*POST 2/,
+    ],
+    [
+      'an event of a batch that was never taken',
+      { ...batched, posts: [together(50, { status: 500 })] },
+      /^loss: d1 counts/,
+    ],
+    [
       'a retry that is late though nothing holds it',
       {
         posts: [post(0, 10), failed(1, 20), post(1, 2_000)],
@@ -264,6 +341,11 @@ describe('what it allows', () => {
         deliveries: [delivery(0, { ordering: 'none' }), delivery(1, { ordering: 'none' })],
         posts: [post(0, 60), post(1, 50)],
       },
+    ],
+    ['several events in one POST', batched],
+    [
+      'a batch as it was, again, when it had failed',
+      { ...batched, posts: [together(50, { status: 500, failedAt: 56 }), together(70)] },
     ],
     [
       'any order between keys',

@@ -1,5 +1,15 @@
+import type { Delivery } from '#libs/contracts';
 import { deliveryIdOf } from '#libs/core';
-import type { AttemptFact, CopyFact, DeliveryFact, EndpointFact, EventFact, Evidence, Tenure } from './evidence.js';
+import type {
+  AttemptFact,
+  BatchFact,
+  CopyFact,
+  DeliveryFact,
+  EndpointFact,
+  EventFact,
+  Evidence,
+  Tenure,
+} from './evidence.js';
 import type { Appended } from './broker.js';
 import type { World } from './world.js';
 
@@ -14,6 +24,7 @@ export function collect(world: World): Evidence {
   const deliveries: DeliveryFact[] = [];
   const attempts: AttemptFact[] = [];
   const copies: CopyFact[] = [];
+  const batches = new Map<string, BatchFact>();
   const deadLetters: { id: string; at: number }[] = [];
   for (const { topic, partition, offset, value, at, by } of broker.history) {
     if (value === null) continue;
@@ -43,7 +54,10 @@ export function collect(world: World): Evidence {
       deadLetters.push({ id: platform.deadLetter.decode(value).deliveryId, at });
     } else if (retryTopics.has(topic) && !platform.isFence(value)) {
       const delivery = platform.delivery.decode(value);
-      copies.push({ id: deliveryIdOf(delivery), attempt: delivery.attempt, dueAt: since(delivery.dueAt), at });
+      const { attempt, webhookId } = delivery;
+      for (const one of delivery.members ?? [delivery])
+        copies.push({ id: deliveryIdOf(one), attempt, dueAt: since(delivery.dueAt), at });
+      if (delivery.members !== null && !batches.has(webhookId)) batches.set(webhookId, batchOf(delivery, at));
     }
   }
   return {
@@ -68,13 +82,27 @@ export function collect(world: World): Evidence {
     attempts,
     copies,
     deadLetters,
-    posts: world.receivers.posts,
+    batches: [...batches.values()],
+    posts: world.receivers.posts.map((post) => {
+      const batch = batches.get(post.webhookId);
+      return batch === undefined ? post : { ...post, carries: batch.members.map((one) => one.webhookId) };
+    }),
     tenures: world.tenures,
     commits: world.commits,
     leftover: { behind: world.behind() },
     alarms: world.alarms,
     calm: scenario.calm,
   };
+}
+
+function batchOf({ webhookId, endpointId, stream, members }: Delivery, at: number): BatchFact {
+  const facts = (members ?? []).map((one) => ({
+    id: deliveryIdOf(one),
+    webhookId: one.webhookId,
+    pos: one.pos ?? -1,
+    body: one.body?.toString() ?? '',
+  }));
+  return { webhookId, endpointId, stream, members: facts, at };
 }
 
 /** The last hold of that partition that the process had begun when it called. */

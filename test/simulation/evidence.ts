@@ -16,7 +16,11 @@ export interface PostFact {
   readonly tenure: Tenure | null;
   readonly process: string;
   readonly endpointId: string;
+  /** Of its event, or of its batch. */
   readonly webhookId: string;
+  readonly body: string;
+  /** The webhook-ids of the events in it, in their order: its own, or those that its batch's record tells. */
+  readonly carries: readonly string[];
   /** When the worker handed it over. */
   readonly at: number;
   /** When the receiver got it; null: never. */
@@ -58,11 +62,25 @@ export interface AttemptFact {
   readonly at: number;
 }
 
-/** A copy in a retry topic. */
+/** A copy in a retry topic; of a batch, one for each of its members. */
 export interface CopyFact {
   readonly id: string;
   readonly attempt: number;
   readonly dueAt: number | null;
+  readonly at: number;
+}
+
+/** A batch as it was first written down. */
+export interface BatchFact {
+  readonly webhookId: string;
+  readonly endpointId: string;
+  readonly stream: string;
+  readonly members: readonly {
+    readonly id: string;
+    readonly webhookId: string;
+    readonly pos: number;
+    readonly body: string;
+  }[];
   readonly at: number;
 }
 
@@ -122,6 +140,7 @@ export interface Evidence {
   readonly deliveries: readonly DeliveryFact[];
   readonly attempts: readonly AttemptFact[];
   readonly copies: readonly CopyFact[];
+  readonly batches: readonly BatchFact[];
   /** Ids in dead letters. */
   readonly deadLetters: readonly { readonly id: string; readonly at: number }[];
   readonly posts: readonly PostFact[];
@@ -134,7 +153,8 @@ export interface Evidence {
   readonly calm: boolean;
 }
 
-export type ViolationKind = 'loss' | 'order' | 'duplicate' | 'rate' | 'due' | 'alarm' | 'commit' | 'pending' | 'lease';
+export type ViolationKind =
+  'loss' | 'order' | 'duplicate' | 'rate' | 'due' | 'batch' | 'alarm' | 'commit' | 'pending' | 'lease';
 
 export interface Violation {
   readonly kind: ViolationKind;

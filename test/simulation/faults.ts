@@ -1,7 +1,7 @@
 import { decodeCommitMetadata, encodeCommitMetadata } from '#libs/core';
 import { partitionName } from '#libs/kafka';
 import { startDispatcher, startWorker } from './processes.js';
-import type { EndpointPlan, Fault, Profile } from './scenario.js';
+import { drawBatch, type EndpointPlan, type Fault, type Profile } from './scenario.js';
 import type { Role } from './sim-process.js';
 import { groupIds, sessionTimeoutMs, type Running, type World } from './world.js';
 
@@ -47,6 +47,11 @@ export class Faults {
     deleteEndpoint: () => this.#configure(({ endpointId }) => this.#world.deleteEndpoint(endpointId)),
     steerReplay: () => this.#steerReplay(),
     restartGenerations: () => this.#restartGenerations(),
+    changeBatch: () =>
+      this.#configure((plan) => {
+        const { random } = this.#world;
+        this.#world.writeEndpoint(plan, { batch: random.chance(0.5) ? drawBatch(random) : null });
+      }),
   };
 
   constructor(world: World, profile: Profile) {

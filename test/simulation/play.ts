@@ -1,3 +1,4 @@
+import { checkBatches } from './check-batches.js';
 import { checkDuplicates, checkLease, duplicateCounts } from './check-duplicates.js';
 import { checkLoss } from './check-loss.js';
 import { checkOrder } from './check-order.js';
@@ -65,6 +66,7 @@ export function judge(evidence: Evidence): Violation[] {
     ...checkLease(evidence),
     ...checkRate(evidence),
     ...checkDue(evidence),
+    ...checkBatches(evidence),
   ];
 }
 
@@ -113,6 +115,13 @@ function tally(counts: Map<string, number>, evidence: Evidence, world: World): v
   add('failedPosts', evidence.posts.filter(({ failedAt }) => failedAt !== null).length);
   add('unansweredPosts', evidence.posts.filter(({ status }) => status === null).length);
   add('takeOvers', evidence.tenures.filter(({ group }) => group === 'worker').length);
+  const inBatches = evidence.posts.filter(({ body }) => body.startsWith('['));
+  add('batchPosts', inBatches.length);
+  add(
+    'batchEvents',
+    inBatches.reduce((sum, { carries }) => sum + carries.length, 0),
+  );
+  add('batchRetries', inBatches.filter(({ failedAt }) => failedAt !== null).length);
   add('calm', evidence.calm ? 1 : 0);
   add('deadLetters', evidence.deadLetters.length);
   add('virtualSeconds', Math.round(world.time.elapsed / 1_000));

@@ -22,6 +22,7 @@ const workerRules = new Set<Rule>([
   'fold-attempts',
   'stamps',
   'set-and-floor',
+  'batch-first',
 ]);
 
 /** A mark of every counter: nobody looks at them here. */

@@ -66,6 +66,18 @@ const stragglersInTrouble: Profile = {
   feedLagMs: [0],
 };
 
+/** Workers die while answers to their sends are lost, so that what they have settled meanwhile is committed before it stands. */
+const batchesInTrouble: Profile = {
+  ...workersInTrouble,
+  faults: { crashWorker: 6, crashWorkerInCall: 4, startWorker: 3, loseSendAnswers: 8 },
+  faultEveryMs: 400,
+  commitEveryMs: [20, 60],
+  behaviours: { ok: 2, failsFirst: 1 },
+  batched: 1,
+  smallSends: 1,
+  crashesHeardOf: 1,
+};
+
 /** Dispatchers take over from one another with much uncommitted, and know different endpoints. */
 const dispatchersInTrouble: Profile = {
   ...everything,
@@ -133,6 +145,7 @@ export const ablations: Readonly<Record<Ablation, AblationPlan>> = {
   'restore-retries': { finds: ['order'], profile: everything },
   'fold-attempts': { finds: ['order', 'duplicate'], profile: everything },
   stamps: { finds: ['order', 'duplicate'], profile: everything },
+  'batch-first': { finds: ['loss'], profile: batchesInTrouble },
   // Pending: the commit goes back below what was deleted since, so that the next owner stops with an alarm for good.
   'late-commits': { finds: ['loss', 'order', 'duplicate', 'pending'], profile: commitsInTrouble },
   'set-and-floor': { finds: ['loss'], profile: dispatchersInTrouble },

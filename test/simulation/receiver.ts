@@ -18,6 +18,7 @@ export type Behaviour = (nth: number, elapsed: number, random: Random) => Reacti
 export interface Request {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
   readonly timeoutMs: number;
 }
 
@@ -43,7 +44,7 @@ export class Receivers {
     this.#trace = trace;
   }
 
-  post(process: SimProcess, { path, headers, timeoutMs }: Request): Promise<PostResult> {
+  post(process: SimProcess, { path, headers, body, timeoutMs }: Request): Promise<PostResult> {
     const { promise, resolve } = Promise.withResolvers<PostResult>();
     const endpointId = path.slice(1);
     // Before the call: it may die in it.
@@ -56,6 +57,8 @@ export class Receivers {
       process: process.name,
       endpointId,
       webhookId,
+      body: body.toString(),
+      carries: [webhookId],
       at,
       arrivedAt: null,
       status: null,

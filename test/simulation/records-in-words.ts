@@ -23,11 +23,12 @@ export function inWords(topics: TopicNames, platform: PlatformCodecs, { topic, v
     return `EndOfSpace ${space} of ${endpointId}, events-${sourcePartition}`;
   }
   if (topic !== topics.deliveries && !topics.retry.some(({ name }) => name === topic)) return '';
-  const { pos, hop, attempt, dueAt, writer, webhookId, ordering, orderingKey, floor, ...rest } =
+  const { pos, hop, attempt, dueAt, writer, webhookId, ordering, orderingKey, floor, members, ...rest } =
     platform.delivery.decode(value);
+  const batch = members === null ? '' : ` of ${members.map((one) => one.pos ?? '-').join()}`;
   const copy =
     pos === null
       ? ''
       : ` pos ${pos} hop ${hop} attempt ${attempt} due ${dueAt ?? '-'} by ${writer?.era}.${writer?.generation}`;
-  return `Delivery ${deliveryIdOf(rest)} ${webhookId} ${ordering} ${orderingKey ?? '-'} floor ${floor}${rest.space === '' ? '' : ` space ${rest.space}`}${copy}`;
+  return `Delivery ${deliveryIdOf(rest)} ${webhookId} ${ordering} ${orderingKey ?? '-'} floor ${floor}${rest.space === '' ? '' : ` space ${rest.space}`}${batch}${copy}`;
 }

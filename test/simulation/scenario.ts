@@ -1,4 +1,4 @@
-import type { EndpointConfig, EndpointOrdering } from '#libs/contracts';
+import type { BatchConfig, EndpointConfig, EndpointOrdering } from '#libs/contracts';
 import { partitionFor } from '#libs/core';
 import type { Random } from './random.js';
 import type { Behaviour } from './receiver.js';
@@ -28,6 +28,7 @@ export const faults = [
   'deleteEndpoint',
   'steerReplay',
   'restartGenerations',
+  'changeBatch',
 ] as const;
 
 export type Fault = (typeof faults)[number];
@@ -52,6 +53,9 @@ export interface Profile {
   readonly createdLate: number;
   /** Share of the latter that begin in the past. */
   readonly backfilled: number;
+  /** Share of endpoints that ask for batches, and of runs in which a send takes few records. */
+  readonly batched: number;
+  readonly smallSends: number;
   /** Shares of runs: with a low bound of outstanding for an endpoint, with replays. */
   readonly flooded: number;
   readonly replayed: number;
@@ -97,6 +101,7 @@ export const everything: Profile = {
     deleteEndpoint: 0.4,
     steerReplay: 0.7,
     restartGenerations: 0.7,
+    changeBatch: 0.7,
   },
   faultEveryMs: 1_500,
   orderings: { none: 1, key: 2, endpoint: 1 },
@@ -110,6 +115,8 @@ export const everything: Profile = {
   backfilled: 0.6,
   flooded: 0.1,
   replayed: 0.3,
+  batched: 0.35,
+  smallSends: 0.2,
   heldUp: 0.6,
   heldUpMs: [4_000, 12_000],
   latencyMs: [1, 6],
@@ -166,6 +173,8 @@ export interface Scenario {
   readonly faultEveryMs: number;
   /** Now and then a fetch answers so much later. */
   readonly feedLagMs: number;
+  /** That a partition takes in one request. */
+  readonly sendRecords: number;
 }
 
 export function drawScenario(random: Random, profile: Profile): Scenario {
@@ -189,7 +198,7 @@ export function drawScenario(random: Random, profile: Profile): Scenario {
       };
     },
   ).toSorted((a, b) => a.at - b.at);
-  return {
+  const drawn: Scenario = {
     calm,
     deliveryPartitions,
     sourcePartitions,
@@ -209,8 +218,27 @@ export function drawScenario(random: Random, profile: Profile): Scenario {
     activeMs,
     faultEveryMs: Math.round(profile.faultEveryMs * (0.5 + 1.5 * random.next())),
     feedLagMs: calm ? 0 : (random.pick(profile.feedLagMs) ?? 0),
+    sendRecords: 1_000,
+  };
+  // Last, so that all else stays what it is for a seed.
+  return {
+    ...drawn,
+    endpoints: endpoints.map((plan) => (random.chance(profile.batched) ? withBatch(plan, random) : plan)),
+    sendRecords: random.chance(profile.smallSends) ? random.int(1, 3) : 1_000,
   };
 }
+
+export const drawBatch = (random: Random): BatchConfig => ({
+  maxEvents: random.int(1, 5),
+  // An event has some 150 bytes.
+  maxBytes: random.pick([400, 100_000]),
+  maxWaitMs: random.pick([0, 50, 400, 1_500]),
+});
+
+const withBatch = (plan: EndpointPlan, random: Random): EndpointPlan => ({
+  ...plan,
+  config: { ...plan.config, batch: drawBatch(random) },
+});
 
 function drawReplays(
   random: Random,

@@ -30,6 +30,9 @@ const injected = [
   'replays',
   'lostQuery',
   'diedInWrite',
+  'batchPosts',
+  'batchEvents',
+  'batchRetries',
 ];
 
 describe('the worker and the dispatcher, under whatever happens', () => {

@@ -16,6 +16,7 @@ export function simKafka(world: World, process: SimProcess, joined: (membership:
       new SimSender(process, {
         broker,
         ignoresHeld: process.role === 'worker' && world.without.has('lease'),
+        mostRecords: scenario.sendRecords,
         acknowledged: (by, records) => world.acknowledged(by, records),
         count,
       }),

@@ -41,6 +41,8 @@ export interface SenderWorld {
   readonly broker: Broker;
   /** Whether `held` is ignored: the lease is taken away. */
   readonly ignoresHeld: boolean;
+  /** Records of one batch, at most. */
+  readonly mostRecords: number;
   /** The process knows that they stand. */
   acknowledged(process: SimProcess, records: readonly OutgoingRecord[]): void;
   count(injection: 'lostAnswer' | 'freshProducer' | 'lateAppend'): void;
@@ -101,7 +103,12 @@ export class SimSender implements RecordSender {
   #next(name: string): void {
     const outbox = this.#outboxes.get(name);
     if (outbox === undefined || outbox.batch !== null) return;
-    const items = outbox.queue.splice(0).filter((item) => !item.call.settled && this.#held(item));
+    const items: Item[] = [];
+    while (items.length < this.#world.mostRecords) {
+      const item = outbox.queue.shift();
+      if (item === undefined) break;
+      if (!item.call.settled && this.#held(item)) items.push(item);
+    }
     if (items.length === 0) return;
     const batch: Batch = { items, tries: 0, stands: null };
     outbox.batch = batch;

@@ -2,6 +2,7 @@ import {
   plainContent,
   tenantKey,
   topicNames,
+  type Attempt,
   type EndpointConfig,
   type ReplayState,
   type TopicNames,
@@ -11,7 +12,7 @@ import { partitionName, type Committed, type OutgoingRecord, type PartitionCommi
 import { Broker } from './broker.js';
 import { inWords } from './records-in-words.js';
 import { sealedSecretOf, type Codecs } from './codecs.js';
-import type { CommitFact, Leftover, Tenure } from './evidence.js';
+import type { CommitFact, Leftover, PostFact, Tenure } from './evidence.js';
 import { Random } from './random.js';
 import { Receivers } from './receiver.js';
 import type { EndpointPlan, Fault, ReplayPlan, Scenario } from './scenario.js';
@@ -77,6 +78,9 @@ export class World {
   /** Those that were asked for, as their records say. */
   readonly replays = new Map<string, ReplayState>();
   started = 0;
+  /** Places in a batch that an acknowledged Attempt tells of: by POST, and those that are final by the batch's id. */
+  readonly #told = new Map<PostFact, Set<number>>();
+  readonly #closedPlaces = new Map<string, Set<number>>();
 
   constructor(
     readonly scenario: Scenario,
@@ -256,11 +260,21 @@ export class World {
   acknowledged(process: SimProcess, records: readonly OutgoingRecord[]): void {
     for (const { topic, value } of records) {
       if (topic !== this.topics.attempts || value === null) continue;
-      const { webhookId, number, outcome } = this.codecs.schema.platform.attempt.decode(value);
+      const { webhookId, number, outcome, batch, final } = this.codecs.schema.platform.attempt.decode(value);
       if (number === 0 || outcome === 'started') continue;
-      const post = this.receivers.posts.findLast((one) => one.webhookId === webhookId && one.process === process.name);
-      if (post !== undefined) post.acknowledgedAt ??= this.time.elapsed;
+      const id = batch?.id ?? webhookId;
+      const post = this.receivers.posts.findLast((one) => one.webhookId === id && one.process === process.name);
+      if (post === undefined) continue;
+      if (batch === null || this.#isToldOfAll(post, batch, final)) post.acknowledgedAt ??= this.time.elapsed;
     }
+  }
+
+  /** Of a batch, each member has an Attempt of its own; those that were closed before have no further one. */
+  #isToldOfAll(post: PostFact, { id, size, place }: NonNullable<Attempt['batch']>, final: boolean): boolean {
+    const told = this.#told.get(post) ?? new Set(this.#closedPlaces.get(id));
+    this.#told.set(post, told.add(place));
+    if (final) this.#closedPlaces.set(id, new Set(this.#closedPlaces.get(id)).add(place));
+    return told.size === size;
   }
 
   committed(process: SimProcess, commits: readonly PartitionCommit[], before: readonly (Committed | null)[]): void {

@@ -120,6 +120,27 @@ describe('the api on real services', () => {
     await expect.poll(known, { timeout: 10_000 }).toEqual(revisions);
   });
 
+  it('carries transformations to the topic, their versions in order, also from two processes, and their end', async () => {
+    const code = (n: number) => `function handler(webhook) { webhook.payload.n = ${n} }`;
+    await call(0, 'POST', '/v1/tenants', { id: 'coder', name: 'Coder' });
+    const made = await call(0, 'POST', '/v1/transformations', { tenantId: 'coder', name: 'n', code: code(0) });
+    const { id } = (await made.json()) as { id: string };
+    const changes = Array.from({ length: 6 }, (_, n) =>
+      call(n % 2, 'PATCH', `/v1/transformations/${id}`, { code: code(n + 1) }),
+    );
+    expect((await Promise.all(changes)).map(({ status }) => status)).toEqual(changes.map(() => 200));
+    expect((await call(1, 'DELETE', `/v1/transformations/${id}`)).status).toBe(204);
+    const { platform } = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+    const records = (await recordsOf(topicNames(config.topicPrefix).endpoints, 1))
+      .filter(({ key }) => key?.toString() === `transformation:${id}`)
+      .map(({ value }) => value && platform.transformationConfig.decode(value));
+    const versions = records.flatMap((record) => (record === null ? [] : [record.version]));
+    expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+    expect(versions.length).toBeGreaterThan(0);
+    // A tombstone, and nothing behind it that would bring it back.
+    expect(records.at(-1)).toBeNull();
+  });
+
   it('appends events that a stock reader of the binding understands, also for a tenant made a moment ago elsewhere', async () => {
     await call(0, 'POST', '/v1/tenants', { id: 'fresh', name: 'Fresh' });
     const answer = await call(1, 'POST', '/v1/events', note('e1', 'fresh'), structured);

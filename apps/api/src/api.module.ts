@@ -11,6 +11,7 @@ import {
   DeadLetters,
   DeliveryLog,
   EndpointHistory,
+  EndpointFaultLog,
   EndpointRepository,
   HaltedKeys,
   Outbox,
@@ -38,6 +39,12 @@ import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
 import { SourceLog } from './endpoints/source-log.js';
+import { filterProviders } from './filters/filter-providers.js';
+import { FilterTestsController } from './filters/filter-tests.controller.js';
+import { EndpointVersionsController } from './endpoints/versions.controller.js';
+import { VersionPins } from './endpoints/versions-pins.js';
+import { eventTypeProviders } from './event-types/event-type-providers.js';
+import { EventTypesController } from './event-types/event-types.controller.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
@@ -51,6 +58,8 @@ import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
+import { transformationProviders } from './transformations/transformation-providers.js';
+import { TransformationsController } from './transformations/transformations.controller.js';
 
 const maxPendingBytes = 64 * 1024 * 1024;
 /** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
@@ -68,7 +77,9 @@ const newId = (): string => v7().replaceAll('-', '');
   imports: [DatabaseModule],
   controllers: [
     TenantsController,
+    EventTypesController,
     EndpointsController,
+    EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
     EndpointHistoryController,
@@ -77,7 +88,9 @@ const newId = (): string => v7().replaceAll('-', '');
     DeadLettersController,
     ReplaysController,
     SendAgainController,
+    FilterTestsController,
     StatsController,
+    TransformationsController,
   ],
   providers: [
     RequestsInFlight,
@@ -173,13 +186,21 @@ const newId = (): string => v7().replaceAll('-', '');
     },
     {
       provide: Endpoints,
-      inject: [DATABASE, OutboxPublisher, SourceLog, CONFIG],
-      useFactory: (database: Database, publication: OutboxPublisher, source: SourceLog, config: Config) =>
+      inject: [DATABASE, OutboxPublisher, SourceLog, VersionPins, CONFIG],
+      useFactory: (
+        database: Database,
+        publication: OutboxPublisher,
+        source: SourceLog,
+        pins: VersionPins,
+        config: Config,
+      ) =>
         new Endpoints(
           {
             repository: new EndpointRepository(database),
+            faults: new EndpointFaultLog(database),
             publication,
             source,
+            pins,
             masterKeys: parseMasterKeys(config.masterKeys),
             now: Date.now,
             newId,
@@ -244,6 +265,9 @@ const newId = (): string => v7().replaceAll('-', '');
         }),
     },
     ...replayProviders,
+    ...filterProviders,
+    ...eventTypeProviders,
+    ...transformationProviders,
   ],
 })
 export class ApiModule {}

@@ -7,6 +7,7 @@ import { InMemoryLog, type KafkaLog } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { migrate } from '#libs/persistence';
 import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
+import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
 import { ApiModule } from '../src/api.module.js';
 import { testCodec } from './event-codec.js';
@@ -26,6 +27,8 @@ export interface TestApi<L = InMemoryLog> {
   readonly config: Config;
   readonly databaseUrl: string;
   readonly app: NestFastifyApplication;
+  /** The double; unless a codec was given. */
+  readonly registry: InMemoryRegistry;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -47,11 +50,12 @@ export function startApi(settings: Record<string, string> = {}): Promise<TestApi
   });
 }
 
-/** The same over a given log, which `create` gives its topics. */
+/** The same over a given log, which `create` gives its topics; and over a real registry, if a codec is given. */
 export async function startApiOn<L extends KafkaLog>(
   log: L,
   settings: Record<string, string>,
   create: (topics: readonly TopicSpec[]) => Promise<unknown>,
+  given?: SchemaCodec,
 ): Promise<TestApi<L>> {
   const database = await createTestDatabase();
   await migrate(database.url);
@@ -67,7 +71,7 @@ export async function startApiOn<L extends KafkaLog>(
   });
   const { topicPrefix: prefix, ...layout } = config;
   await create(topicSpecs({ prefix, ...layout, maxMessageBytes: 1_000_000 }));
-  const { codec } = await testCodec();
+  const { codec, registry } = await testCodec();
   const logger = createLogger({ name: 'api', level: 'silent' });
   const module = await Test.createTestingModule({
     imports: [PlatformModule.forApp({ name: 'api', config, logger }), ApiModule],
@@ -75,7 +79,7 @@ export async function startApiOn<L extends KafkaLog>(
     .overrideProvider(KAFKA_LOG)
     .useValue(log)
     .overrideProvider(SCHEMA_CODEC)
-    .useValue(codec)
+    .useValue(given ?? codec)
     .compile();
   const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter({ exposeHeadRoutes: false }), {
     bodyParser: false,
@@ -88,6 +92,7 @@ export async function startApiOn<L extends KafkaLog>(
     config,
     databaseUrl: database.url,
     app,
+    registry,
     async call(method, path, body, headers = {}) {
       const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
       const response = await app.inject({

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { projectRoot, type Config } from '#libs/config';
 import { migrate } from '#libs/persistence';
 import { applySchemas } from '#libs/schema-codec';
@@ -12,9 +12,9 @@ export async function deploy(config: Config, report: Report): Promise<void> {
   await migrateTables(config, report);
 }
 
-/** Registers the platform's schemas and those of `schemas/events`. */
+/** Registers the platform's schemas and those of the events. */
 export async function applyAllSchemas(config: Config, report: Report): Promise<void> {
-  const eventsFolder = join(projectRoot(), 'schemas/events');
+  const eventsFolder = resolve(projectRoot(), config.eventsDir);
   await applySchemas({ registryUrl: config.schemaRegistryUrl, eventsFolder, log: report });
 }
 

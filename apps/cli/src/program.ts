@@ -4,7 +4,7 @@ import { loadConfig, type Config } from '#libs/config';
 import { applyOffsets, type ApplyRequest } from './apply-offsets.js';
 import { connectBrokers } from './broker.js';
 import { createTopics } from './create-topics.js';
-import { applyAllSchemas, deploy, migrateTables } from './deploy.js';
+import { deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
 import { openPositions, type PositionsRequest } from './open-positions.js';
 import { CursorRelocation, type CursorRecord } from '#libs/persistence';
@@ -15,6 +15,7 @@ import { publishConfiguration } from './publish-configuration.js';
 import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
 import { CommandFailed, type Report } from './report.js';
 import { verifyAudit, type VerifyRequest } from './verify-audit.js';
+import { addSchemas } from './schema-commands.js';
 
 const report: Report = (line) => {
   process.stdout.write(`${line}\n`);
@@ -53,12 +54,7 @@ function program(): Command {
     .description('create what is missing; fail on what is there but different')
     .action(() => createTopics(load('kafkaBrokers'), report));
 
-  posthorn
-    .command('schemas')
-    .description('the schema registry')
-    .command('apply')
-    .description("register the platform's schemas and schemas/events, with their compatibility rules")
-    .action(() => applyAllSchemas(load('schemaRegistryUrl'), report));
+  addSchemas(posthorn, report);
 
   posthorn
     .command('migrate')

@@ -1,11 +1,11 @@
 import type { Config } from '#libs/config';
-import { replayPrefix, tenantKey, topicNames } from '#libs/contracts';
+import { replayPrefix, tenantKey, topicNames, transformationPrefix } from '#libs/contracts';
 import { connectDatabase, publishAll } from '#libs/persistence';
 import { connectBrokers } from './broker.js';
 import type { Report } from './report.js';
 
 /**
- * Has a running api append every tenant, endpoint and open replay to the endpoints topic once more, as Postgres has them, and delete
+ * Has a running api append every tenant, endpoint, transformation and open replay to the endpoints topic once more, as Postgres has them, and delete
  * there what Postgres has not: after a move to a cluster, or a database, that is behind the other.
  */
 export async function publishConfiguration(config: Config, report: Report): Promise<void> {
@@ -30,4 +30,4 @@ export async function publishConfiguration(config: Config, report: Report): Prom
   }
 }
 
-const ours = [tenantKey(''), replayPrefix];
+const ours = [tenantKey(''), replayPrefix, transformationPrefix];

@@ -1,7 +1,5 @@
 import type { EndpointOrdering, EndpointState } from '#libs/contracts';
-import type { Subscription } from '#libs/core';
-import type { Content } from './forms/content.js';
-import type { EventForms } from './forms/event-forms.js';
+import type { Content, EventEnvelope, Subscription, VersionChoice } from '#libs/core';
 
 /** What dispatching needs of an endpoint, whatever its state: until its cursor is stored a paused one is dispatched to. */
 export interface DispatchEndpoint extends Subscription {
@@ -16,12 +14,19 @@ export interface DispatchEndpoint extends Subscription {
   readonly content: Content;
 }
 
+/** What an event is told apart by. */
+export interface DiscriminatedEvent {
+  readonly envelope: Pick<EventEnvelope, 'type'>;
+  /** Null: that cannot be said (yet). */
+  valuesAt(path: string, choices: readonly VersionChoice[]): readonly string[] | null;
+}
+
 /** Who wants an event, as the configuration stands. */
 export interface Subscribers {
   hasTenant(tenantId: string): boolean;
   match(tenantId: string, type: string): readonly DispatchEndpoint[];
   /** Those of `match` whose filters may let it through; the filters themselves decide. */
-  candidates(tenantId: string, forms: EventForms): readonly DispatchEndpoint[];
+  candidates(tenantId: string, event: DiscriminatedEvent): readonly DispatchEndpoint[];
 }
 
 /** Who follows a source partition live. */

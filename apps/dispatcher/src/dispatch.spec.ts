@@ -1,13 +1,12 @@
 /** Matching and rendering of decoded records into sends. Everything real but the subscribers, who are a list. */
 import { describe, expect, it } from 'vitest';
 import { plainContent } from '#libs/contracts';
-import { DispatchWindow, RepeatWindow } from '#libs/core';
+import { contentOf, DispatchWindow, RepeatWindow } from '#libs/core';
+import { filterOf } from '#libs/filters';
 import type { LogRecord } from '#libs/kafka';
 import { Dispatch, type DispatchSource } from './dispatch.js';
 import type { DispatchEndpoint } from './dispatch-endpoint.js';
-import { contentOf } from './forms/content.js';
 import type { FormPorts } from './forms/event-forms.js';
-import { filterOf } from './forms/filter-of.js';
 import type { ReadRecord } from './read-events.js';
 
 const endpoint = (number: number): DispatchEndpoint => ({

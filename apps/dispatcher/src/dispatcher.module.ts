@@ -6,6 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Config } from '#libs/config';
+import { filterOf } from '#libs/filters';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
 import {
@@ -20,7 +21,6 @@ import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#l
 import type { SchemaCodec } from '#libs/schema-codec';
 import { openSandbox, type Sandbox } from '#libs/sandbox';
 import { Dispatcher } from './dispatcher.js';
-import { filterOf } from './forms/filter-of.js';
 import type { Surroundings } from './surroundings.js';
 
 /** Connections of its own: what holds a source partition up must have an answer soon, or none. */

@@ -1,3 +1,4 @@
+import type { VersionSource } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { CommitLoop } from './commit-loop.js';
@@ -9,7 +10,7 @@ import { EndpointLoads } from './cursors/endpoint-loads.js';
 import type { CursorRule } from './cursors/freezing.js';
 import { FreezeWishes } from './cursors/freeze-wishes.js';
 import { EndpointFaults, type FaultKind, type FaultStore } from './forms/endpoint-faults.js';
-import type { FormPorts, VersionedData } from './forms/event-forms.js';
+import type { FormPorts } from './forms/event-forms.js';
 import { FreezingBudget } from './forms/freezing-budget.js';
 import { Transformations, type TransformationRunner } from './forms/transformations.js';
 import { LeaseGate } from './lease-gate.js';
@@ -50,7 +51,7 @@ export interface DispatcherOptions {
 }
 
 export interface DispatcherCodecs {
-  readonly events: EventData & VersionedData;
+  readonly events: EventData & VersionSource;
   readonly config: ConfigCodec;
   readonly platform: Pick<PlatformCodecs, 'delivery' | 'deadLetter' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
 }

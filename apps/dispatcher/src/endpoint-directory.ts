@@ -8,12 +8,16 @@ import {
   type TenantConfig,
   type TransformationConfig,
 } from '#libs/contracts';
-import { eventPatternFault, partitionFor, SubscriptionIndex } from '#libs/core';
+import {
+  contentOf,
+  eventPatternFault,
+  partitionFor,
+  SubscriptionIndex,
+  WantedVersions,
+  type EventFilter,
+} from '#libs/core';
 import type { LogFeed, LogReader, LogRecord, TopicPartition } from '#libs/kafka';
-import type { DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
-import { contentOf, type EventFilter } from './forms/content.js';
-import type { EventForms } from './forms/event-forms.js';
-import { WantedVersions } from './forms/wanted-versions.js';
+import type { DiscriminatedEvent, DispatchEndpoint, Subscribers } from './dispatch-endpoint.js';
 import { backoffMs, messageOf, pause, type Surroundings } from './surroundings.js';
 
 /** Decodes records of posthorn.endpoints; `prepare` rejects while the registry is away. */
@@ -105,12 +109,12 @@ export class EndpointDirectory implements Subscribers {
     return this.#index.match(tenantId, type);
   }
 
-  candidates(tenantId: string, forms: EventForms): readonly DispatchEndpoint[] {
-    const { type } = forms.envelope;
+  candidates(tenantId: string, event: DiscriminatedEvent): readonly DispatchEndpoint[] {
+    const { type } = event.envelope;
     const choices = this.#wanted.of(type);
     let isKnown = true;
     const found = this.#index.candidates(tenantId, type, (path) => {
-      const values = forms.valuesAt(path, choices);
+      const values = event.valuesAt(path, choices);
       isKnown &&= values !== null;
       return values ?? [];
     });

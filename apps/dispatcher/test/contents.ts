@@ -1,6 +1,6 @@
+import { filterOf } from '#libs/filters';
 import type { DispatcherContent } from '../src/dispatcher.js';
 import type { EndpointFault, FaultStore } from '../src/forms/endpoint-faults.js';
-import { filterOf } from '../src/forms/filter-of.js';
 
 /** Filters are real; there are no transformations. */
 export const plainContents: DispatcherContent = {

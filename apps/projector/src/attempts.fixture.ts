@@ -92,6 +92,7 @@ export const someAttempts = fc.array(
       durationMs: fc.nat({ max: 5_000 }),
       kind: fc.constantFrom('delivered', 'retry', 'retry', 'timeout', 'deadLetter', 'dropped', 'halted', 'started'),
       orderingKey: fc.constantFrom(null, 'task-1', 'task\0 2'),
+      batch: fc.constantFrom(null, { id: 'msg_b', size: 2, place: 1 }),
     })
     .map(({ delivery, kind, ...drawn }): Attempt => {
       const { startedAt } = drawn;

@@ -135,7 +135,8 @@ describe('the projection', () => {
       dueAt: 1_800_000_005_000,
       response: { status: 503, headers: { a: 'ü"\\' }, body: Buffer.from([0, 255]), truncated: true },
     });
-    const second = anAttempt({ number: 2, startedAt: 1_800_000_005_000, eventId: 'a\0b' });
+    const batch = { id: 'msg_batch', size: 3, place: 0 };
+    const second = anAttempt({ number: 2, startedAt: 1_800_000_005_000, eventId: 'a\0b', batch });
     await writeAttempts([first, second]);
     const found = await deliveryLog.get(first.deliveryId);
     expect(found?.delivery).toMatchObject({
@@ -160,6 +161,7 @@ describe('the projection', () => {
           dueAt,
           workerId,
           configVersion,
+          batch,
         } = attempt;
         return {
           number,
@@ -175,6 +177,7 @@ describe('the projection', () => {
           dueAt,
           workerId,
           configVersion,
+          batch,
         };
       }),
     );

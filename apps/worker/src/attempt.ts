@@ -1,8 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { Attempt, AttemptOutcome } from '#libs/contracts';
 import { signWebhook, webhookHeaders, type PostResult } from '#libs/core';
+import { bodyOf } from './batch-record.js';
 import type { ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
+import type { Subject } from './subjects.js';
 
 /** A request, ready to be POSTed. */
 export interface Post {
@@ -37,7 +39,6 @@ const noHeaders = {};
 const gzipHeaders = { 'content-encoding': 'gzip' };
 /** Smaller bodies gain nothing. */
 const gzipsFromBytes = 1_024;
-const noBody = Buffer.alloc(0);
 /** Answer headers that an Attempt keeps, in characters; the rest is left out. */
 const keptHeaderLength = 8_192;
 const keptBodyBytes = 4_096;
@@ -50,7 +51,7 @@ const keptBodyBytes = 4_096;
  */
 export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly KeyObject[], now: number): Post {
   const { delivery } = entry;
-  const body = delivery.body ?? noBody;
+  const body = bodyOf(delivery);
   const timestamp = Math.floor(now / 1_000);
   const { headers, compression, timeoutMs } = endpoint.config;
   const isGzipped = compression === 'gzip' && body.length >= gzipsFromBytes;
@@ -73,15 +74,19 @@ export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly
   };
 }
 
-/** The record of what happened. `result` null: nothing was sent. */
+/**
+ * The record of what happened. `result` null: nothing was sent. Of a batch, the first member tells all of request and answer,
+ * the others what there is room for: a thousand of them would multiply it.
+ */
 export function attemptOf(
-  entry: Entry,
+  { entry, delivery, batch }: Subject,
   trial: Trial,
   result: PostResult | null,
   facts: AttemptFacts,
   workerId: string,
 ): Attempt {
-  const { delivery } = entry;
+  const parts = batch === null || batch.place === 0 ? 1 : batch.size;
+  const bodyBytes = Math.floor(keptBodyBytes / parts);
   return {
     deliveryId: entry.id,
     webhookId: delivery.webhookId,
@@ -99,14 +104,14 @@ export function attemptOf(
     startedAt: trial.startedAt,
     durationMs: Math.round(result?.durationMs ?? 0),
     url: trial.post === null ? '' : trial.post.origin + trial.post.path,
-    requestHeaders: trial.post?.headers ?? noHeaders,
+    requestHeaders: parts === 1 ? (trial.post?.headers ?? noHeaders) : essentialOf(trial.post?.headers ?? noHeaders),
     response:
       result?.kind === 'response'
         ? {
             status: result.status,
-            headers: keptHeaders(result.headers),
-            body: result.body.subarray(0, keptBodyBytes),
-            truncated: result.truncated || result.body.length > keptBodyBytes,
+            headers: keptHeaders(result.headers, keptHeaderLength / parts),
+            body: result.body.subarray(0, bodyBytes),
+            truncated: result.truncated || result.body.length > bodyBytes,
           }
         : null,
     error: result?.kind === 'error' ? result.error : (facts.error ?? null),
@@ -116,15 +121,27 @@ export function attemptOf(
     dueAt: facts.dueAt ?? null,
     workerId,
     orderingKey: delivery.orderingKey,
-    batch: null,
+    batch,
   };
 }
 
-function keptHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/** What tells a request from others. */
+const essential = [webhookHeaders.id, webhookHeaders.timestamp, webhookHeaders.signature, 'content-type'];
+
+function essentialOf(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const kept: Record<string, string> = {};
+  for (const name of essential) {
+    const value = headers[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+function keptHeaders(headers: Readonly<Record<string, string>>, keptLength: number): Readonly<Record<string, string>> {
   let length = 0;
   for (const name in headers) length += name.length + (headers[name]?.length ?? 0);
-  if (length <= keptHeaderLength) return headers;
-  let room = keptHeaderLength;
+  if (length <= keptLength) return headers;
+  let room = keptLength;
   return Object.fromEntries(
     Object.entries(headers).filter(([name, value]) => (room -= name.length + value.length) >= 0),
   );

@@ -30,8 +30,9 @@ export class Backlog {
     entry.load(delivery);
     entry.place = 'here';
     entry.since = this.monotonic();
+    entry.recordBytes = recordBytes;
     entry.bytes = recordBytes + overheadBytes;
-    entry.share.here += 1;
+    entry.share.here += entry.weight;
     entry.partition.records += 1;
     entry.partition.bytes += entry.bytes;
     this.#records += 1;
@@ -40,7 +41,7 @@ export class Backlog {
 
   /** It stands in the log alone, or is done. */
   unload(entry: Entry): void {
-    entry.share.here -= 1;
+    entry.share.here -= entry.weight;
     entry.partition.records -= 1;
     entry.partition.bytes -= entry.bytes;
     this.#records -= 1;

@@ -1,86 +1,26 @@
-import type { TopicNames } from '#libs/contracts';
-import { ShareBudget, type MasterKeys } from '#libs/core';
-import type { GroupMembership, LogFeed, LogReader, RecordSender, TopicAdministration } from '#libs/kafka';
-import type { PlatformCodecs } from '#libs/schema-codec';
+import { ShareBudget } from '#libs/core';
 import { Appender } from './appender.js';
-import { Backlog, type BacklogBounds } from './backlog.js';
-import type { Clock } from './clock.js';
+import { Backlog } from './backlog.js';
+import { Batching } from './batching.js';
 import { Commits } from './commits.js';
+import { Copies } from './copies.js';
+import type { DeliverOptions, DeliverPorts } from './deliver-options.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import type { DelayedCopy, EndpointShare, Entry } from './owned-partition.js';
 import { FarCopies } from './far-copies.js';
 import { Halts } from './halts.js';
-import { HeldPartitions, type PartitionMetrics } from './held-partitions.js';
+import { HeldPartitions } from './held-partitions.js';
 import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
 import { workKindOf } from './lane-work.js';
 import { Lanes } from './lanes.js';
-import { Outcomes, type OutcomeMetrics } from './outcomes.js';
-import { Posting, type Http } from './posting.js';
+import { Outcomes } from './outcomes.js';
+import { Posting } from './posting.js';
 import { RetryTimers } from './retry-timers.js';
 import type { Without } from './rules.js';
 import { Securing } from './securing.js';
 import { StatusReports } from './status-reports.js';
 import { Trimming } from './trimming.js';
-
-interface DeliverMetrics extends OutcomeMetrics, PartitionMetrics {
-  inFlight(count: number): void;
-  lanes(counts: ReturnType<Lanes['stats']>): void;
-}
-
-interface DeliverLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
-
-export interface DeliverPorts {
-  readonly http: Http;
-  readonly sender: RecordSender;
-  readonly feed: LogFeed;
-  readonly reader: LogReader;
-  readonly administration: Pick<TopicAdministration, 'committed' | 'deleteRecordsBefore'>;
-  readonly membership: Pick<GroupMembership, 'heldUntil' | 'commit'>;
-  readonly codecs: PlatformCodecs;
-  readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
-  readonly metrics: DeliverMetrics;
-  readonly log: DeliverLog;
-}
-
-export interface DeliverOptions {
-  readonly topics: TopicNames;
-  readonly workerId: string;
-  /** Whose commits tell the floors of idle source partitions. */
-  readonly dispatcherGroupId: string;
-  readonly masterKeys: MasterKeys;
-  readonly maxInFlight: number;
-  readonly laneRecords: number;
-  readonly laneBytes: number;
-  /** Default: 50,000 records, 96 MiB; reading pauses at twice as much. */
-  readonly backlog?: BacklogBounds;
-  /** Outstanding deliveries that a worker knows of, most of them in retry topics: beyond it reading pauses. Default 400,000. */
-  readonly maxOutstanding?: number;
-  /** Of one partition, likewise. Default 200,000. */
-  readonly partitionMaxOutstanding?: number;
-  /** Of one endpoint, beyond which the rest waits in longer turns. Default 10,000. */
-  readonly endpointMaxOutstanding?: number;
-  /** Default 250. */
-  readonly commitEveryMs?: number;
-  /** Default 60,000. */
-  readonly trimEveryMs?: number;
-  /** Default 30,000. */
-  readonly idleSpacesEveryMs?: number;
-  /** What has waited so long in a lane is appended anew. Default 60,000. */
-  readonly secureAfterMs?: number;
-  /** How often it is told how endpoints stand. Default 1,000. */
-  readonly statusEveryMs?: number;
-  /** Of metrics. Default 1,000. */
-  readonly reportEveryMs?: number;
-  /** For the simulation only. */
-  readonly without?: Without;
-}
 
 /** What the parts ask of the worker that holds them. */
 export interface PartsHooks {
@@ -102,7 +42,9 @@ export class DeliverParts {
   readonly directory: EndpointDirectory;
   readonly lanes: Lanes;
   readonly appender: Appender;
+  readonly copies: Copies;
   readonly outcomes: Outcomes;
+  readonly batching: Batching;
   readonly timers: RetryTimers;
   readonly halts: Halts;
   readonly farCopies: FarCopies;
@@ -163,10 +105,20 @@ export class DeliverParts {
       batchDone: () => hooks.pump(),
       refused: (partition, error) => this.partitions.stop(partition, { partition: partition.number }, error),
     });
+    this.copies = new Copies(topics, {
+      appender: this.appender,
+      codecs,
+      moved: (entry, dueAt) => this.#moved(entry, dueAt),
+      secured: (entry) => {
+        entry.since = clock.monotonic();
+        this.commits.settled(entry.partition);
+      },
+    });
     this.outcomes = new Outcomes(
       { topics, workerId: options.workerId },
       {
         appender: this.appender,
+        copies: this.copies,
         codecs,
         clock,
         random: ports.random,
@@ -175,23 +127,29 @@ export class DeliverParts {
         askedToDisable: (endpointId, askedAt) => this.directory.askedToDisable(endpointId, askedAt),
         mayWait: () => !this.backlog.isHigh,
         received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
-        secured: (entry) => {
-          entry.since = clock.monotonic();
-          this.commits.settled(entry.partition);
-        },
         closed: (entry) => this.#closed(entry),
-        moved: (entry, dueAt) => this.#moved(entry, dueAt),
       },
     );
     this.timers = new RetryTimers(clock, (entry) => {
       this.intake.admit(entry);
       hooks.pump();
     });
+    this.batching = new Batching({
+      directory: this.directory,
+      copies: this.copies,
+      backlog: this.backlog,
+      formed: (batch, lane, first) => {
+        this.lanes.formed(batch, lane, first);
+        this.commits.settled(batch.partition);
+      },
+    });
     this.posting = new Posting({
       http: ports.http,
       clock,
       directory: this.directory,
       outcomes: this.outcomes,
+      copies: this.copies,
+      batching: this.batching,
       log,
       mayStart: () => hooks.isHeld(),
       putBack: (entry, dueAt) => {
@@ -234,6 +192,7 @@ export class DeliverParts {
         lanes: this.lanes,
         timers: this.timers,
         outcomes: this.outcomes,
+        copies: this.copies,
         directory: this.directory,
         halts: this.halts,
         farCopies: this.farCopies,
@@ -285,7 +244,7 @@ export class DeliverParts {
     );
     this.securing = new Securing(
       { afterMs: options.secureAfterMs ?? 60_000 },
-      { outcomes: this.outcomes, clock, partitions: () => this.partitions.partitions() },
+      { copies: this.copies, clock, partitions: () => this.partitions.partitions() },
     );
     this.statusReports = new StatusReports(
       {
@@ -334,11 +293,16 @@ export class DeliverParts {
   }
 
   #closed(entry: Entry): void {
-    if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
-    this.lanes.release(entry);
-    this.backlog.unload(entry);
-    this.#unblock(entry.partition.close(entry));
-    this.#settled(entry);
+    // A batch is let go of with the last of its members.
+    const sent = entry.batch ?? entry;
+    if (workKindOf(sent.delivery) === 'fresh') this.#appends.took('fresh');
+    const freed = entry.partition.close(entry);
+    if (sent === entry || sent.weight === 0) {
+      this.lanes.release(sent);
+      this.backlog.unload(sent);
+      this.#settled(sent);
+    }
+    this.#unblock(freed);
     this.#dropOn(entry);
   }
 
@@ -372,7 +336,7 @@ export class DeliverParts {
     if (delivery === null) return false;
     const { partition } = entry;
     if (hop !== entry.hop || this.backlog.isFull) return false;
-    if (entry.pos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
+    if (entry.lastPos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
     if (this.directory.replays.get(entry.stream)?.state === 'cancelled') return true;
     // A lane that has enough of first attempts for now need not get those back that it has spilled.
     if (workKindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);

@@ -131,6 +131,16 @@ describe('the delivery worker', () => {
     },
   );
 
+  it('makes no POST of what a transformation failed on, which the dead letter keeps', async () => {
+    const version = await world.endpoint('ep_1', { batch: { maxEvents: 10, maxBytes: 10_000, maxWaitMs: 0 } });
+    await world.worker();
+    const body = Buffer.from('{"untransformed":true}');
+    await world.deliver('ep_1', version, { body, renderError: 'threw: no', renderKind: 'transformation' });
+    await world.time.run(second);
+    expect(world.posts).toEqual([]);
+    expect(world.deadLetters()).toMatchObject([{ reason: 'transformation', delivery: { body } }]);
+  });
+
   it('sends the endpoint’s own headers, in place of none of its own', async () => {
     const headers = { authorization: 'Bearer of-the-receiver', 'x-format': 'of the endpoint', 'user-agent': 'another' };
     const version = await world.endpoint('ep_1', { headers });

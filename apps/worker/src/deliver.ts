@@ -7,9 +7,10 @@
 // Tests: deliver.spec.ts, order.spec.ts, ownership.spec.ts (virtual time), worker.int-spec.ts, test/simulation, test/chaos.
 
 import type { GainedPartition, TopicPartition } from '#libs/kafka';
-import { DeliverParts, type DeliverOptions, type DeliverPorts } from './deliver-parts.js';
+import type { DeliverOptions, DeliverPorts } from './deliver-options.js';
+import { DeliverParts } from './deliver-parts.js';
 
-export type { DeliverOptions, DeliverPorts } from './deliver-parts.js';
+export type { DeliverOptions, DeliverPorts } from './deliver-options.js';
 
 const leaseCheckMs = 50;
 

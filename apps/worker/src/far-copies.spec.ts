@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { topicNames } from '#libs/contracts';
 import { FarCopies } from './far-copies.js';
-import { StreamWindow, type EndpointShare, type Entry } from './owned-partition.js';
+import { StreamWindow } from './entry.js';
+import type { EndpointShare, Entry, OwnedPartition } from './owned-partition.js';
 import { VirtualTime } from './testing/virtual-time.js';
 
 const second = 1_000;
@@ -50,7 +51,7 @@ function share(endpointId: string): EndpointShare {
     dueAt: null,
     copies: [{ tracker, offset: 0 }],
   };
-  const window = new StreamWindow('live');
+  const window = new StreamWindow<OwnedPartition>('live');
   window.add({ ...entry, partition, window } as unknown as Entry);
   const counts = { outstanding: 1, halted: 0, here: 0, lookedAt: -Infinity };
   return { endpointId, ...counts, held: new Set(), windows: new Map([['live', window]]) };

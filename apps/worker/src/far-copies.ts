@@ -1,7 +1,8 @@
 import type { Delivery, TopicNames } from '#libs/contracts';
-import { deliveryIdOf, type OffsetTracker } from '#libs/core';
+import type { OffsetTracker } from '#libs/core';
 import type { LogReader } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
+import { entryIdOf } from './batch-record.js';
 import type { Clock } from './clock.js';
 import type { EndpointShare, Entry, OwnedPartition } from './owned-partition.js';
 
@@ -104,13 +105,16 @@ export class FarCopies {
       const ahead = this.#ports.ahead(share.endpointId, stream);
       if (ahead === 'nothing') continue;
       const moving = new Moving();
-      for (const entry of window.items()) {
+      for (const ordered of window.items()) {
         if (count === mostFound || looked === mostLookedAt) break;
         looked += 1;
+        // Of a batch, its own copy is wanted, once.
+        const entry = ordered.batch ?? ordered;
         const [copy] = entry.copies;
         const isHeldUp = entry.partition.halted.has(entry) || (entry.dueAt !== null && entry.dueAt > now);
-        const isWanted = ahead === 'all' ? !isUnread(entry) : moving.follows(entry, isHeldUp);
+        const isWanted = ahead === 'all' ? !isUnread(entry) : moving.follows(ordered, isHeldUp);
         if (!isWanted || entry.place !== 'away' || copy === undefined) continue;
+        if (byTracker.get(copy.tracker)?.has(copy.offset) === true) continue;
         const offsets = byTracker.get(copy.tracker) ?? new Map<number, Entry>();
         byTracker.set(copy.tracker, offsets.set(copy.offset, entry));
         partition = entry.partition;
@@ -136,7 +140,7 @@ export class FarCopies {
         if (entry === undefined || value === null || this.#ports.codecs.isFence(value)) continue;
         if (!partition.alive || partition.stopped || entry.place !== 'away' || !this.#ports.mayLook()) continue;
         const delivery = this.#ports.codecs.delivery.decode(value);
-        if (deliveryIdOf(delivery) !== entry.id || delivery.hop !== entry.hop) continue;
+        if (entryIdOf(delivery) !== entry.id || delivery.hop !== entry.hop) continue;
         this.#ports.found(entry, delivery, value.length);
         found += 1;
       }
@@ -153,7 +157,7 @@ interface Wanted {
 }
 
 /** It must not be sent, nor closed: its first copy would be taken for another one. */
-const isUnread = ({ pos, partition }: Entry): boolean => pos >= partition.deliveries.next;
+const isUnread = ({ lastPos, partition }: Entry): boolean => lastPos >= partition.deliveries.next;
 
 /** Which keys move: their lowest may go, or what it waits for moves. Asked in the order of `pos`. */
 class Moving {

@@ -21,10 +21,10 @@ export class Flow {
     this.#windowMs = windowMs;
   }
 
-  /** It happened: a delivery was answered with success. */
-  add(now: number): void {
+  /** It happened, so often: deliveries were answered with success. */
+  add(now: number, times = 1): void {
     this.#roll(now);
-    this.#recent += 1;
+    this.#recent += times;
     this.#any = true;
   }
 

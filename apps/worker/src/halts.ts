@@ -1,3 +1,5 @@
+import type { Delivery, HaltAction } from '#libs/contracts';
+import { deliveryIdOf } from '#libs/core';
 import type { EndpointDirectory } from './endpoint-directory.js';
 import type { DelayedCopy, Entry, OwnedPartition } from './owned-partition.js';
 
@@ -22,10 +24,8 @@ export class Halts {
     this.#ports = ports;
   }
 
-  decisionOn({ id, delivery }: Entry): HaltDecision {
-    const { endpointId, haltedAt } = delivery;
-    const { directory } = this.#ports;
-    return directory.resolutionOf(endpointId, id, haltedAt ?? 0) ?? 'wait';
+  decisionOn({ delivery }: Entry): HaltDecision {
+    return this.#resolutionOf(delivery) ?? 'wait';
   }
 
   /** Whether a halted delivery holds up this one, or another of its endpoint. */
@@ -39,9 +39,18 @@ export class Halts {
       for (const entry of partition.halted) {
         const { held } = entry;
         if (held === null || held.delivery === null || entry.place !== 'held' || held.hop !== entry.hop) continue;
-        const { endpointId, haltedAt } = held.delivery;
-        if (this.#ports.directory.resolutionOf(endpointId, entry.id, haltedAt ?? 0) !== null) this.#ports.takeUp(held);
+        if (this.#resolutionOf(held.delivery) !== null) this.#ports.takeUp(held);
       }
     }
+  }
+
+  /** A batch is halted whole: what is decided of one of its members is decided of all. */
+  #resolutionOf(delivery: Delivery): HaltAction | null {
+    const { endpointId, haltedAt, members } = delivery;
+    for (const one of members ?? [delivery]) {
+      const found = this.#ports.directory.resolutionOf(endpointId, deliveryIdOf(one), haltedAt ?? 0);
+      if (found !== null) return found;
+    }
+    return null;
   }
 }

@@ -3,10 +3,12 @@ import { deliveryIdOf, placementOf } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
+import type { Copies } from './copies.js';
 import { expiryOf, type EndpointDirectory } from './endpoint-directory.js';
 import type { Ahead, FarCopies } from './far-copies.js';
 import type { Halts } from './halts.js';
-import type { Lanes, Offered } from './lanes.js';
+import type { Offered } from './lanes-ports.js';
+import type { Lanes } from './lanes.js';
 import type { Outcomes } from './outcomes.js';
 import type { DelayedCopy, EndpointShare, Entry, OwnedPartition } from './owned-partition.js';
 import type { RetryTimers } from './retry-timers.js';
@@ -17,6 +19,7 @@ export interface IntakePorts {
   readonly lanes: Lanes;
   readonly timers: RetryTimers;
   readonly outcomes: Outcomes;
+  readonly copies: Copies;
   readonly directory: EndpointDirectory;
   readonly halts: Halts;
   readonly farCopies: FarCopies;
@@ -150,11 +153,11 @@ export class Intake {
   turnAway(entry: Entry, wait: Exclude<Offered, 'taken'>): void {
     // Followers of a halted delivery, and what is beyond the bound of an endpoint, would only go round and round.
     const isCrowd = entry.share.outstanding > this.#options.maxOutstanding || this.#ports.halts.holds(entry);
-    this.#ports.outcomes.spill(entry, spillDelayMs[isCrowd && wait !== 'brief' ? 'minutes' : wait]);
+    this.#ports.copies.spill(entry, spillDelayMs[isCrowd && wait !== 'brief' ? 'minutes' : wait]);
   }
 
   #place(entry: Entry): void {
-    const { clock, timers, outcomes, directory, backlog, halts } = this.#ports;
+    const { clock, timers, outcomes, copies, directory, backlog, halts } = this.#ports;
     const { delivery } = entry;
     if (directory.lookup(delivery).kind === 'gone') {
       outcomes.drop(entry);
@@ -175,16 +178,16 @@ export class Intake {
         return;
       case 'timer':
         // With the memory nearly full it goes round once more, and comes late rather than never.
-        if (backlog.isHigh) outcomes.hop(entry, 0);
+        if (backlog.isHigh) copies.hop(entry, 0);
         else timers.add(placement.dueAt, entry);
         return;
       case 'hop':
-        outcomes.hop(entry, placement.topic);
+        copies.hop(entry, placement.topic);
     }
   }
 
   #placeHalted(entry: Entry, decision: ReturnType<Halts['decisionOn']>): void {
-    const { outcomes, clock } = this.#ports;
+    const { outcomes, copies, clock } = this.#ports;
     switch (decision) {
       case 'release':
         entry.load({
@@ -200,7 +203,7 @@ export class Intake {
         outcomes.giveUp(entry, 'skipped', 'it was skipped by request');
         return;
       case 'wait':
-        outcomes.putOff(entry);
+        copies.putOff(entry);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { BatchConfig } from '#libs/contracts';
 import { defaultCircuit, type CircuitConfig, type RateLimitConfig } from '#libs/core';
 
 /** What an endpoint's lane goes by. The same object as long as nothing changes: lanes look at it for each POST. */
@@ -9,6 +10,8 @@ export interface LaneSettings {
   /** Null: none. */
   readonly rateLimit: RateLimitConfig | null;
   readonly circuit: CircuitConfig;
+  /** What makes up a batch; null: each delivery goes alone. */
+  readonly batch: BatchConfig | null;
 }
 
 /** The fields of EndpointConfig that lanes go by. */
@@ -17,6 +20,7 @@ interface ConfiguredLane {
   readonly adaptiveConcurrency: boolean;
   readonly rateLimit: RateLimitConfig | null;
   readonly circuit: CircuitConfig | null;
+  readonly batch: BatchConfig | null;
 }
 
 export function laneSettingsOf(config: ConfiguredLane): LaneSettings {
@@ -25,6 +29,7 @@ export function laneSettingsOf(config: ConfiguredLane): LaneSettings {
     adaptive: config.adaptiveConcurrency,
     rateLimit: config.rateLimit,
     circuit: config.circuit ?? defaultCircuit,
+    batch: config.batch,
   };
 }
 
@@ -34,4 +39,5 @@ export const unknownLaneSettings: LaneSettings = {
   adaptive: false,
   rateLimit: null,
   circuit: defaultCircuit,
+  batch: null,
 };

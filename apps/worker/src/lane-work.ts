@@ -1,4 +1,7 @@
+import type { BatchConfig } from '#libs/contracts';
 import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds, type WorkKind } from '#libs/core';
+import type { Single } from './batch-record.js';
+import { gatheredAt, merged, type Gathering } from './gathering.js';
 
 /** What a lane needs to know of a delivery. */
 export interface Waiting {
@@ -6,8 +9,12 @@ export interface Waiting {
   readonly pos: number;
   readonly bytes: number;
   readonly stream: string;
+  /** When it was read (monotonic ms). */
+  readonly since: number;
+  /** Deliveries that it stands for. */
+  readonly weight: number;
   /** As it is while it is in a lane. */
-  readonly delivery: { readonly attempt: number };
+  readonly delivery: Single;
 }
 
 /** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
@@ -20,7 +27,6 @@ const urgentExtra = 16;
 const headRank = -2;
 
 const none: readonly never[] = [];
-const always = (): boolean => true;
 
 /**
  * What waits in a lane. Ready and blocked are bounded apart: followers that fill the lane must not keep out the head that
@@ -94,9 +100,32 @@ export class LaneWork<T extends Waiting> {
     return [...this.#others.takeAll(stream), ...this.#blockedOthers.takeAll(stream)];
   }
 
-  /** When the next one may go; Infinity with none. @param at when one of another stream may */
-  nextAt(now: number, at: (stream: string) => number): number {
-    return this.readyLive > 0 ? now : this.#others.least(at);
+  /**
+   * When the next one may go; Infinity with none.
+   * @param at when one of another stream may, by its rate
+   * @param batch what makes up a batch; null: each goes alone
+   */
+  nextAt(now: number, at: (stream: string) => number, batch: BatchConfig | null): number {
+    if (this.#retries.size > 0) return now;
+    const othersAt = this.#others.least((stream) => Math.max(at(stream), this.#gatheredAt(stream, batch, now)));
+    return Math.min(this.#gatheredAt(liveStream, batch, now), othersAt);
+  }
+
+  /** First attempts and what is blocked of a stream, by ascending pos. */
+  waiting(stream: string): Iterable<T> {
+    if (stream === liveStream) return merged(this.#fresh.items(), this.#blocked.items());
+    return merged(this.#others.items(stream), this.#blockedOthers.items(stream));
+  }
+
+  /** Takes out those of `these` that are here. */
+  takeOut(stream: string, these: ReadonlySet<T>): void {
+    if (stream === liveStream) {
+      this.#fresh.takeOut(these);
+      this.#blocked.takeOut(these);
+    } else {
+      this.#others.takeOut(stream, these);
+      this.#blockedOthers.takeOut(stream, these);
+    }
   }
 
   /**
@@ -155,23 +184,28 @@ export class LaneWork<T extends Waiting> {
 
   /**
    * Takes the next one to start: fresh before old, within old work's share; of that, retries and other streams in turn,
-   * so that no replay's backlog keeps up a retry.
-   * @param mayGo whether one of another stream may
+   * so that no replay's backlog keeps up a retry. Parameters as of `nextAt`.
    */
-  take(mayGo: (stream: string) => boolean = always): T | undefined {
+  take(now: number, at: (stream: string) => number, batch: BatchConfig | null): T | undefined {
+    const freshMayGo = this.#gatheredAt(liveStream, batch, now) <= now;
     const hasOld = this.#retries.size > 0 || this.#others.size > 0;
-    if (hasOld && this.#budget.mayTakeOld(this.hasFresh)) {
-      const old = this.#takeOld(mayGo);
+    if (hasOld && this.#budget.mayTakeOld(freshMayGo)) {
+      const old = this.#takeOld((stream) => at(stream) <= now && this.#gatheredAt(stream, batch, now) <= now);
       if (old !== undefined) return old;
     }
     this.#source = 'fresh';
-    return this.#fresh.shift();
+    return freshMayGo ? this.#fresh.shift() : undefined;
   }
 
   /** What was taken last was sent: only now does it count for its share. */
   sent(): void {
     this.#budget.took(this.#source === 'fresh' ? 'fresh' : 'old');
     if (this.#source !== 'fresh') this.#sentOld = this.#source;
+  }
+
+  /** A batch was formed of what was here: it goes next. */
+  putFirst(item: T): void {
+    this.#force(item, sourceOf(item), headRank);
   }
 
   /** What was taken last could not be started after all, and stays the head. */
@@ -199,6 +233,25 @@ export class LaneWork<T extends Waiting> {
     return (
       fills(this.#fresh, records, bytes) || fills(this.#retries, records, bytes) || fills(this.#blocked, records, bytes)
     );
+  }
+
+  /** When the first one of a stream may go, where batches are made of them; Infinity with none. */
+  #gatheredAt(stream: string, batch: BatchConfig | null, now: number): number {
+    const head = stream === liveStream ? this.#fresh.peek() : this.#others.peek(stream);
+    if (head === undefined) return Infinity;
+    return batch === null ? now : gatheredAt(stream, head, () => this.#gathering(stream), batch, this.#bounds, now);
+  }
+
+  #gathering(stream: string): Gathering<T> {
+    const [fresh, blocked, others, more] = [this.#fresh, this.#blocked, this.#others, this.#blockedOthers];
+    const items = this.waiting(stream);
+    return stream === liveStream
+      ? { records: fresh.size + blocked.size, bytes: fresh.bytes + blocked.bytes, items }
+      : {
+          records: others.sizeOf(stream) + more.sizeOf(stream),
+          bytes: others.bytesOf(stream) + more.bytesOf(stream),
+          items,
+        };
   }
 
   #takeLastLive(): T | undefined {

@@ -39,6 +39,8 @@ export class Lane<T extends Waiting> {
   #near: NearSpills | null = null;
   /** POSTs without an answer yet. */
   inFlight = 0;
+  /** Batches whose record is not acknowledged yet: each will be a POST. */
+  forming = 0;
   /** Taken from the queue, and what follows from it not acknowledged by the log yet; POSTs in flight included. */
   outstanding = 0;
   /** Waits for its turn (see Lanes). */
@@ -90,15 +92,17 @@ export class Lane<T extends Waiting> {
   startableAt(settings: LaneSettings, now: number): number {
     const { maxInFlight, adaptive } = settings;
     if (this.held || this.work.ready === 0 || this.outstanding >= maxInFlight * 4 + 64) return Infinity;
-    if (this.inFlight >= (adaptive ? this.#adaptive.within(maxInFlight) : maxInFlight)) return Infinity;
+    if (this.inFlight + this.forming >= (adaptive ? this.#adaptive.within(maxInFlight) : maxInFlight)) return Infinity;
+    // One that waits for its turn of the rate could have been larger.
+    if (this.forming > 0 && settings.rateLimit !== null) return Infinity;
     const limitedAt = this.#limiterOf(settings, now)?.nextAt(now) ?? now;
-    const workAt = this.work.nextAt(now, (stream) => this.rates.nextAt(stream, now));
+    const workAt = this.work.nextAt(now, (stream) => this.rates.nextAt(stream, now), settings.batch);
     return Math.max(this.#circuit.nextAt(now), limitedAt, workAt);
   }
 
   /** Takes the next one to start. */
-  take(now: number): T | undefined {
-    return this.work.take((stream) => this.rates.nextAt(stream, now) <= now);
+  take({ batch }: LaneSettings, now: number): T | undefined {
+    return this.work.take(now, (stream) => this.rates.nextAt(stream, now), batch);
   }
 
   /** What was taken last is on its way as a POST: only now does it cost anything. */
@@ -118,8 +122,8 @@ export class Lane<T extends Waiting> {
 
   landed(item: T, result: PostResult, settings: LaneSettings, now: number): void {
     if (isSuccess(result)) {
-      this.flow.add(now);
-      this.#pace.add(now);
+      this.flow.add(now, item.weight);
+      this.#pace.add(now, item.weight);
     }
     this.#circuit.landed(item, lifeSign(result), settings.circuit, settings.maxInFlight, now);
     if (settings.adaptive) this.#adaptive.landed(loadSign(result), settings.maxInFlight, this.inFlight);
@@ -166,7 +170,8 @@ export class Lane<T extends Waiting> {
   /** Whether `records` would be through within `ms` at a speed that was measured, within the rate. */
   #drains(flow: Flow, records: number, ms: number, settings: LaneSettings, now: number): boolean {
     const limiter = this.#limiterOf(settings, now);
-    const isAllowed = limiter === null || limiter.nextAt(now) + (records - 1) / limiter.perMs <= now + ms;
+    const posts = Math.ceil(records / (settings.batch?.maxEvents ?? 1));
+    const isAllowed = limiter === null || limiter.nextAt(now) + (posts - 1) / limiter.perMs <= now + ms;
     return isAllowed && flow.takes(records, ms, now);
   }
 

@@ -1,4 +1,4 @@
-import type { LaneQueueBounds, PostResult } from '#libs/core';
+import type { PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
 import { Crowding } from './crowding.js';
 import { Flow } from './flow.js';
@@ -6,53 +6,12 @@ import { mostWhenHigh, moves, waitElsewhere, type Spill } from './lane-room.js';
 import type { LaneSettings } from './lane-settings.js';
 import { laneStats, type LaneStats } from './lane-stats.js';
 import { isSuccess, Lane } from './lane.js';
+import type { LanesOptions, LanesPorts, Offered } from './lanes-ports.js';
 import { OpenCircuits } from './open-circuits.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Replay } from './replay-directory.js';
 import { RestingLanes } from './resting-lanes.js';
 import { Turns } from './turns.js';
-
-export interface LanesOptions {
-  /** POSTs on their way at once, over all endpoints. */
-  readonly maxInFlight: number;
-  /** Of each lane's fresh, old and blocked work, apart. */
-  readonly bounds: LaneQueueBounds;
-}
-
-/**
- * - `posted`: a POST is on its way; `landed` follows
- * - `diverted`: it goes another way than to the endpoint
- * - `unread`: its configuration was not read yet; it stays the head
- */
-export type Start = 'posted' | 'diverted' | 'unread';
-
-/** Taken, or to wait so long in a retry topic. */
-export type Offered = 'taken' | Spill;
-
-export interface LanesPorts {
-  /** Milliseconds of a clock that never jumps. */
-  monotonic(): number;
-  /** Runs `task` once, in `ms` milliseconds. @returns how to call it off */
-  schedule(ms: number, task: () => void): () => void;
-  /** Whether anything may be started now (the lease). */
-  mayStart(): boolean;
-  /** Starts the head of a lane. */
-  start(entry: Entry, lane: Lane<Entry>): Start;
-  /** As configured now. */
-  settingsOf(endpointId: string): LaneSettings;
-  /** As it stands now; undefined for what is no replay, or none any more. */
-  replayOf(stream: string): Replay | undefined;
-  /** The ordering window's word: false while a lower pos that it is ordered to is outstanding. */
-  mayGo(entry: Entry): boolean;
-  /** Something was taken that has to give way to another. */
-  spill(entry: Entry, wait: Spill): void;
-  /** Something was taken whose replay is cancelled. */
-  drop(entry: Entry): void;
-  /** A lane's time has come: something may be startable. */
-  pump(): void;
-  /** A lane that is in use has nothing more of some stream that may go. */
-  hungry(lane: Lane<Entry>): void;
-}
 
 /**
  * A lane that is half full lets its partition wait instead of filling up and spilling, if it would be through with what
@@ -136,6 +95,8 @@ export class Lanes {
       this.#giveTurn(lane);
     } else {
       const isIn = this.#hasPlace(lane, entry, lane.work.offerBlocked(entry, most));
+      // It may fill a batch of those before it.
+      if (isIn) this.#giveTurn(lane);
       // What it waits for is not here either.
       if (lane.work.isOut(entry.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
       if (!isIn) return this.#wait(lane, entry);
@@ -169,7 +130,7 @@ export class Lanes {
   /** The answer of a POST is there. */
   landed(lane: Lane<Entry>, entry: Entry, result: PostResult): void {
     const now = this.#ports.monotonic();
-    if (isSuccess(result)) this.#flow.add(now);
+    if (isSuccess(result)) this.#flow.add(now, entry.weight);
     lane.inFlight -= 1;
     this.#inFlight -= 1;
     if (this.#lanes.get(lane.endpointId) !== lane) return;
@@ -178,6 +139,13 @@ export class Lanes {
     if (lane.work.isOut(entry.stream)) this.#ports.hungry(lane);
     this.#giveTurn(lane);
     this.#rest(lane);
+  }
+
+  /** A batch was formed of `first`, whose turn it was, and of what may go with it: it is next. */
+  formed(batch: Entry, lane: Lane<Entry>, first: Entry): void {
+    lane.forming -= 1;
+    if (this.#lanes.get(lane.endpointId) === lane) lane.work.putFirst(batch);
+    this.release(first);
   }
 
   /** What followed from an entry is acknowledged. */
@@ -249,7 +217,7 @@ export class Lanes {
   }
 
   #startNext(lane: Lane<Entry>, settings: LaneSettings, now: number): void {
-    const entry = this.#isStartable(lane, settings, now) ? lane.take(now) : undefined;
+    const entry = this.#isStartable(lane, settings, now) ? lane.take(settings, now) : undefined;
     if (entry === undefined) return;
     lane.outstanding += 1;
     entry.lane = lane;

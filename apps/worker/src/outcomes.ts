@@ -1,18 +1,22 @@
-import type { AttemptOutcome, Delivery, EndpointConfig, TopicNames } from '#libs/contracts';
-import { decide, topicFor, waitsInMemory, type PostResult } from '#libs/core';
+import type { AttemptOutcome, EndpointConfig, TopicNames } from '#libs/contracts';
+import { decide, waitsInMemory, type PostResult } from '#libs/core';
 import type { OutgoingRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Appender } from './appender.js';
 import { attemptOf, type AttemptFacts, type Trial } from './attempt.js';
 import type { Clock } from './clock.js';
+import { waitingDelayMs, type Changes, type Copies } from './copies.js';
 import { expiryOf, type ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
+import { subjectsOf, type Subject } from './subjects.js';
 
 export interface OutcomeMetrics {
   attempt(outcome: AttemptOutcome, durationMs: number): void;
   delivered(latencyMs: number): void;
   retried(): void;
   deadLettered(reason: string): void;
+  /** A batch of so many was POSTed. */
+  batch(events: number): void;
 }
 
 /** Why a delivery is given up without another POST. */
@@ -20,7 +24,8 @@ export type GivenUp = 'undeliverable' | 'expired' | 'skipped' | 'poison';
 
 export interface OutcomesPorts {
   readonly appender: Appender;
-  readonly codecs: Pick<PlatformCodecs, 'delivery' | 'attempt' | 'deadLetter'>;
+  readonly copies: Copies;
+  readonly codecs: Pick<PlatformCodecs, 'attempt' | 'deadLetter'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: OutcomeMetrics;
@@ -32,10 +37,6 @@ export interface OutcomesPorts {
   received(entry: Entry): void;
   /** Its outcome is durable. */
   closed(entry: Entry): void;
-  /** Its next copy is durable. It leaves the memory, or waits there until `dueAt`. */
-  moved(entry: Entry, dueAt: number | null): void;
-  /** A copy of it is durable, in the place of those before. */
-  secured(entry: Entry): void;
   /** Whether there is memory for another one that waits for its time. */
   mayWait(): boolean;
 }
@@ -48,8 +49,7 @@ export interface OutcomesOptions {
 /** Of what a dead letter repeats of its last error, in characters: the delivery beside it may nearly fill a record. */
 const longestError = 500;
 
-/** An endpoint that is paused or disabled, and a halted delivery, are looked at again after this long. */
-const waitingDelayMs = 300_000;
+type GivenUpFacts = Omit<AttemptFacts, 'final'> & { readonly deadLetterReason: string };
 
 /**
  * What follows from a delivery, as records: append first, then the Attempt that says it is final (DESIGN §3, Commit).
@@ -74,11 +74,14 @@ export class Outcomes {
     const now = clock.now();
     const number = delivery.attempt + 1 - delivery.scheduleFrom;
     const decision = decide(result, number, config.retry, now, random(), expiryOf(delivery, config));
+    if (delivery.members !== null) metrics.batch(delivery.members.length);
     switch (decision.kind) {
       case 'delivered':
         metrics.attempt('delivered', result.durationMs);
-        metrics.delivered(now - delivery.acceptedAt);
-        this.#close(entry, this.#attempt(entry, trial, result, { outcome: 'delivered', final: true }));
+        for (const subject of subjectsOf(entry)) {
+          metrics.delivered(now - subject.delivery.acceptedAt);
+          this.#close(subject, this.#attempt(subject, trial, result, { outcome: 'delivered', final: true }));
+        }
         this.#ports.received(entry);
         return;
       case 'retry':
@@ -129,46 +132,26 @@ export class Outcomes {
   /** Its endpoint was deleted, or its replay cancelled. */
   drop(entry: Entry): void {
     this.#ports.metrics.attempt('dropped', 0);
-    this.#close(entry, this.#attempt(entry, this.#noTrial(entry), null, { outcome: 'dropped', final: true }));
+    const trial = this.#noTrial(entry);
+    for (const subject of subjectsOf(entry))
+      this.#close(subject, this.#attempt(subject, trial, null, { outcome: 'dropped', final: true }));
   }
 
-  /** Its lane is full: back after `delayMs`, or the shortest delay that there is. */
-  spill(entry: Entry, delayMs: number): void {
-    this.#hop(entry, topicFor(this.#delaysMs, delayMs), null);
-  }
-
-  /** Its endpoint is not to be sent to for now, or it is halted. No attempt is burnt. */
-  putOff(entry: Entry): void {
-    this.#hop(entry, topicFor(this.#delaysMs, waitingDelayMs), entry.delivery.dueAt);
-  }
-
-  /**
-   * It waits in its lane for long: a copy takes the place of the one that it came by, which would hold up its partition's
-   * commit and what may be deleted. It stays where it is.
-   */
-  secure(entry: Entry): void {
-    const { attempt, dueAt } = entry.delivery;
-    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), this.#copyOf(entry, { attempt, dueAt }), [], 'stays');
-  }
-
-  /** It is due at `dueAt`, later than the memory should hold it. */
-  hop(entry: Entry, topic: number): void {
-    this.#hop(entry, topic, entry.delivery.dueAt);
-  }
-
-  /** Announces a POST that may end this process. */
+  /** Announces a POST that may end this process; of a batch, its first member does. */
   announce(entry: Entry, trial: Trial, announced: () => void): void {
-    const record = this.#attempt(entry, trial, null, { outcome: 'started', final: false });
-    this.#ports.appender.append(entry.partition, [record], announced);
+    const started = { outcome: 'started', final: false } as const;
+    const records = subjectsOf(entry)
+      .slice(0, 1)
+      .map((first) => this.#attempt(first, trial, null, started));
+    this.#ports.appender.append(entry.partition, records, announced);
   }
 
   #retry(entry: Entry, trial: Trial, result: PostResult, dueAt: number): void {
-    const remaining = dueAt - this.#ports.clock.now();
-    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + 1, dueAt });
-    const attempt = this.#attempt(entry, trial, result, { outcome: 'retry', final: false, dueAt });
+    const delayMs = dueAt - this.#ports.clock.now();
     // What is due before its topic would give it back waits in memory too: its copy is for a crash.
-    const stays = waitsInMemory(this.#delaysMs, remaining) && this.#ports.mayWait();
-    this.#move(entry, topicFor(this.#delaysMs, remaining), next, [attempt], stays ? { until: dueAt } : 'away');
+    const stays = waitsInMemory(this.#delaysMs, delayMs) && this.#ports.mayWait() ? dueAt : null;
+    const attempts = this.#attempts(entry, trial, result, { outcome: 'retry', final: false, dueAt });
+    this.#goOn(entry, { attempt: entry.delivery.attempt + 1, dueAt }, delayMs, stays, attempts);
   }
 
   #halt(entry: Entry, trial: Trial, result: PostResult | null, error?: AttemptFacts['error']): void {
@@ -176,11 +159,22 @@ export class Outcomes {
     this.#ports.metrics.attempt('halted', durationMs);
     // The same time as the one that readers of the Attempt make out, so that a later decision can be told from an earlier.
     const haltedAt = trial.startedAt + Math.round(durationMs);
-    const made = trial.post === null ? 0 : 1;
-    const next = this.#copyOf(entry, { attempt: entry.delivery.attempt + made, dueAt: null, haltedAt });
+    const attempt = entry.delivery.attempt + (trial.post === null ? 0 : 1);
     const facts = { outcome: 'halted', final: false } as const;
-    const attempt = this.#attempt(entry, trial, result, error === undefined ? facts : { ...facts, error });
-    this.#move(entry, topicFor(this.#delaysMs, waitingDelayMs), next, [attempt], 'away');
+    const attempts = this.#attempts(entry, trial, result, error === undefined ? facts : { ...facts, error });
+    this.#goOn(entry, { attempt, dueAt: null, haltedAt }, waitingDelayMs, null, attempts);
+  }
+
+  /** Copy and Attempt share a send; of a batch, the other members' need not fit into it. */
+  #goOn(
+    entry: Entry,
+    changes: Changes,
+    delayMs: number,
+    stays: number | null,
+    [first, ...others]: readonly OutgoingRecord[],
+  ): void {
+    this.#ports.copies.next(entry, changes, { delayMs, stays, further: first === undefined ? [] : [first] });
+    for (const one of others) this.#ports.appender.append(entry.partition, [one], () => undefined);
   }
 
   #giveUpUntried(entry: Entry, deadLetterReason: string, error: NonNullable<AttemptFacts['error']>): void {
@@ -188,14 +182,13 @@ export class Outcomes {
     this.#giveUp(entry, this.#noTrial(entry), null, { outcome: 'deadLetter', deadLetterReason, error });
   }
 
-  #giveUp(
-    entry: Entry,
-    trial: Trial,
-    result: PostResult | null,
-    facts: Omit<AttemptFacts, 'final'> & { readonly deadLetterReason: string },
-  ): void {
+  #giveUp(entry: Entry, trial: Trial, result: PostResult | null, facts: GivenUpFacts): void {
+    for (const subject of subjectsOf(entry)) this.#giveUpOne(subject, trial, result, facts);
+  }
+
+  #giveUpOne(subject: Subject, trial: Trial, result: PostResult | null, facts: GivenUpFacts): void {
     const { clock, codecs, appender, metrics } = this.#ports;
-    const { delivery } = entry;
+    const { entry, delivery } = subject;
     const attempt = trial.post === null ? delivery.attempt : delivery.attempt + 1;
     const error = result?.kind === 'error' ? result.error : facts.error;
     const deadLetter: OutgoingRecord = {
@@ -211,75 +204,16 @@ export class Outcomes {
         lastError: error === undefined ? null : `${error.kind}: ${error.message}`.slice(0, longestError),
       }),
     };
-    const final = this.#attempt(entry, trial, result, { ...facts, final: true });
+    const final = this.#attempt(subject, trial, result, { ...facts, final: true });
     // Two sends: a final Attempt without its dead letter would close the delivery and lose it.
     appender.append(entry.partition, [deadLetter], () => {
       metrics.deadLettered(facts.deadLetterReason);
-      this.#close(entry, final);
+      this.#close(subject, final);
     });
   }
 
-  #close(entry: Entry, final: OutgoingRecord): void {
+  #close({ entry }: Subject, final: OutgoingRecord): void {
     this.#ports.appender.append(entry.partition, [final], () => this.#ports.closed(entry));
-  }
-
-  #hop(entry: Entry, topic: number, dueAt: number | null): void {
-    this.#move(entry, topic, this.#copyOf(entry, { attempt: entry.delivery.attempt, dueAt }), [], 'away');
-  }
-
-  /** The next copy; when it is acknowledged it stands for the delivery, and the earlier ones settle. */
-  #move(
-    entry: Entry,
-    topic: number,
-    next: Delivery,
-    further: readonly OutgoingRecord[],
-    then: 'away' | 'stays' | { readonly until: number },
-  ): void {
-    const { partition } = entry;
-    const record: OutgoingRecord = {
-      topic: this.#options.topics.retry[topic]?.name ?? '',
-      partition: partition.number,
-      key: next.endpointId,
-      value: this.#ports.codecs.delivery.encode(next),
-    };
-    this.#ports.appender.append(partition, [record, ...further], ([position]) => {
-      const tracker = partition.retries[topic];
-      if (tracker === undefined || position === undefined) return;
-      const { offset } = position;
-      tracker.appended(offset, partition.attemptsEnd);
-      const copy = { tracker, offset };
-      if (partition.ledger.get(entry.id) !== entry || entry.hop >= next.hop) {
-        // It was appended beside what it was doing, which has come to its end meanwhile.
-        partition.ledger.settle(copy);
-        return;
-      }
-      const isIt = (one: Entry['early'][number]): boolean => one.offset === offset && one.tracker === tracker;
-      const early = entry.early.filter((one) => one.hop <= next.hop && !isIt(one));
-      entry.early = entry.early.filter((one) => one.hop > next.hop);
-      partition.ledger.advance(entry, next.hop, [...early, copy]);
-      if (then === 'stays') {
-        // One that was read of a later hop is still needed.
-        if ((entry.held?.hop ?? Infinity) <= next.hop) entry.letGo();
-        this.#ports.secured(entry);
-        return;
-      }
-      const wasRead = entry.held?.hop === next.hop;
-      if (then !== 'away' || !wasRead) entry.letGo();
-      if (then === 'away') entry.place = wasRead ? 'held' : 'away';
-      entry.load(next);
-      this.#ports.moved(entry, then === 'away' ? null : then.until);
-    });
-  }
-
-  #copyOf(entry: Entry, changes: Pick<Delivery, 'attempt' | 'dueAt'> & { readonly haltedAt?: number }): Delivery {
-    entry.issued = Math.max(entry.issued, entry.hop) + 1;
-    return {
-      ...entry.delivery,
-      ...changes,
-      hop: entry.issued,
-      pos: entry.pos,
-      writer: entry.partition.writer,
-    };
   }
 
   /** What ends without a POST names the configuration in force all the same. */
@@ -287,12 +221,17 @@ export class Outcomes {
     return { endpoint: this.#ports.endpointOf(endpointId), post: null, startedAt: this.#ports.clock.now() };
   }
 
-  #attempt(entry: Entry, trial: Trial, result: PostResult | null, facts: AttemptFacts): OutgoingRecord {
+  #attempts(entry: Entry, trial: Trial, result: PostResult | null, facts: AttemptFacts): readonly OutgoingRecord[] {
+    return subjectsOf(entry).map((subject) => this.#attempt(subject, trial, result, facts));
+  }
+
+  #attempt(subject: Subject, trial: Trial, result: PostResult | null, facts: AttemptFacts): OutgoingRecord {
+    const { partition, endpointId } = subject.entry;
     return {
       topic: this.#options.topics.attempts,
-      partition: entry.partition.number,
-      key: entry.endpointId,
-      value: this.#ports.codecs.attempt.encode(attemptOf(entry, trial, result, facts, this.#options.workerId)),
+      partition: partition.number,
+      key: endpointId,
+      value: this.#ports.codecs.attempt.encode(attemptOf(subject, trial, result, facts, this.#options.workerId)),
     };
   }
 }

@@ -1,148 +1,12 @@
-import type { Delivery } from '#libs/contracts';
-import {
-  DeliveryLedger,
-  OrderingWindow,
-  type Copy,
-  type FenceLevels,
-  type LedgerEntry,
-  type OffsetTracker,
-  type Ordered,
-  type WriterEpoch,
-} from '#libs/core';
+import { DeliveryLedger, type FenceLevels, type OffsetTracker, type WriterEpoch } from '#libs/core';
+import { EntryOf, StreamWindow, type DelayedCopyOf, type Described, type EndpointShareOf } from './entry.js';
 import type { Lane } from './lane.js';
 import type { Without } from './rules.js';
 import type { Seen, TakenOver } from './taken-over.js';
 
-/** A copy that waits for the time at which its topic gives it back. */
-export interface DelayedCopy {
-  readonly entry: Entry;
-  readonly hop: number;
-  /** Null once it was taken up, by its time or before it, or is no longer needed. */
-  delivery: Delivery | null;
-  readonly bytes: number;
-  readonly takeUpAt: number;
-  /** Where it is held. */
-  readonly topic: { passed(held: DelayedCopy): void };
-}
-
-/** An endpoint's share of a partition: how much of it is outstanding, and its order, by stream. */
-export interface EndpointShare {
-  readonly endpointId: string;
-  outstanding: number;
-  /** Of them, exhausted and kept until someone decides. */
-  halted: number;
-  /** Of them, those that are `here`. */
-  here: number;
-  /** When it was last looked for copies in the log without finding any (monotonic ms), or Infinity while one is looking. */
-  lookedAt: number;
-  /** Of them, those that were read ahead of their time. */
-  readonly held: Set<Entry>;
-  readonly windows: Map<string, StreamWindow>;
-}
-
-/** What is outstanding of one endpoint and stream. */
-export class StreamWindow extends OrderingWindow<Entry> {
-  constructor(readonly stream: string) {
-    super();
-  }
-}
-
-/** What is known of a delivery without its payload. */
-export type Described = Pick<
-  Delivery,
-  'endpointId' | 'stream' | 'ordering' | 'orderingKey' | 'hop' | 'configVersion' | 'haltedAt' | 'dueAt'
->;
-
-/**
- * An outstanding delivery:
- * - `away`: it stands in a retry topic, and nothing of it but this is in memory
- * - `held`: its copy was read ahead of its time (see DelayTopic)
- * - `here`: in a lane, in flight, waiting for an acknowledgement or for a timer
- */
-export class Entry implements LedgerEntry, Ordered {
-  hop: number;
-  copies: Copy[] = [];
-  /** The highest hop that was appended, acknowledged or not. */
-  issued = 0;
-  /** When its copy was read or appended, while it is `here` (monotonic ms). */
-  since = 0;
-  /** Copies of further hops that were read before the acknowledgement of their append. */
-  early: (Copy & { readonly hop: number })[] = [];
-  place: 'away' | 'held' | 'here' = 'away';
-  readonly ordering: Delivery['ordering'];
-  readonly orderingKey: string | null;
-  /** Of the payload, estimated; 0 while it is not here. */
-  bytes = 0;
-  lane: Lane<Entry> | null = null;
-  /** Read ahead of its time. */
-  #held: DelayedCopy | null = null;
-  /** Not to be sent before, Unix ms; null: at once. */
-  dueAt: number | null;
-  /** POSTs of former owners that began and have no outcome (see Restore). */
-  started = 0;
-  #delivery: Delivery | null = null;
-
-  constructor(
-    readonly partition: OwnedPartition,
-    readonly share: EndpointShare,
-    readonly window: StreamWindow,
-    readonly id: string,
-    /** Offset in `deliveries`. */
-    readonly pos: number,
-    described: Described,
-  ) {
-    this.hop = described.hop;
-    this.ordering = described.ordering;
-    this.orderingKey = described.orderingKey;
-    this.dueAt = described.dueAt;
-  }
-
-  get endpointId(): string {
-    return this.share.endpointId;
-  }
-
-  get stream(): string {
-    return this.window.stream;
-  }
-
-  /** Only while it is here. */
-  get delivery(): Delivery {
-    if (this.#delivery === null) throw new Error(`${this.id} is not here`);
-    return this.#delivery;
-  }
-
-  /** Its payload is in memory now, or another state of it. */
-  load(delivery: Delivery): void {
-    this.#delivery = delivery;
-    this.dueAt = delivery.dueAt;
-    this.partition.halts(this, delivery.haltedAt !== null);
-  }
-
-  get held(): DelayedCopy | null {
-    return this.#held;
-  }
-
-  /** Its copy was read ahead of its time. */
-  hold(held: DelayedCopy): void {
-    this.letGo();
-    this.#held = held;
-    this.share.held.add(this);
-  }
-
-  /** The copy that was read ahead is not needed any more. */
-  letGo(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
-    this.share.held.delete(this);
-    held.delivery = null;
-    held.topic.passed(held);
-  }
-
-  unload(): void {
-    this.#delivery = null;
-  }
-}
+export type Entry = EntryOf<OwnedPartition>;
+export type DelayedCopy = DelayedCopyOf<OwnedPartition>;
+export type EndpointShare = EndpointShareOf<OwnedPartition>;
 
 /** So late an append may still arrive whose sender has given it up and repeated it. */
 const stragglerMs = 60_000;
@@ -269,12 +133,42 @@ export class OwnedPartition {
       );
     let window = share.windows.get(stream);
     if (window === undefined) share.windows.set(stream, (window = new StreamWindow(stream)));
-    const entry = new Entry(this, share, window, id, pos, described);
+    const entry: Entry = new EntryOf(this, share, window, id, pos, described);
     share.outstanding += 1;
     window.add(entry);
     this.ledger.enter(entry);
     this.halts(entry, described.haltedAt !== null);
     return entry;
+  }
+
+  /**
+   * A batch becomes known. Order and bounds are of its members; lanes, POSTs and copies are its own. Its copies are the
+   * caller's to add; until one of them is durable its members stand on their own.
+   * @param members of one endpoint and stream, by ascending pos
+   */
+  enterBatch(id: string, members: readonly [Entry, ...Entry[]], described: Described): Entry {
+    const [first] = members;
+    const { share, window, pos } = first;
+    const batch: Entry = new EntryOf(this, share, window, id, pos, described, new Set(members));
+    for (const member of members) {
+      member.batch = batch;
+      batch.started = Math.max(batch.started, member.started);
+    }
+    this.ledger.enter(batch);
+    this.halts(batch, described.haltedAt !== null);
+    return batch;
+  }
+
+  /** A copy of a batch is durable: its members need theirs no more. */
+  standsFor(batch: Entry): void {
+    for (const member of batch.members ?? []) {
+      for (const copy of member.early) this.ledger.settle(copy);
+      member.early = [];
+      member.letGo();
+      member.place = 'batched';
+      this.halts(member, false);
+      this.ledger.advance(member, batch.hop, []);
+    }
   }
 
   /** Whether it is halted, as its newest copy says. */
@@ -307,11 +201,11 @@ export class OwnedPartition {
 
   /** Whether nothing that it is ordered to stands before it (DESIGN §3, Order). */
   mayGo(entry: Entry): boolean {
-    if (this.deliveries.next <= entry.pos && !this.without.has('read-beyond-pos')) {
+    if (this.deliveries.next <= entry.lastPos && !this.without.has('read-beyond-pos')) {
       this.#unread.add(entry);
       return false;
     }
-    return entry.window.mayGo(entry);
+    return isFree(entry);
   }
 
   /** `deliveries` was read further. @returns those that may go now and had been asked for before */
@@ -319,32 +213,49 @@ export class OwnedPartition {
     if (this.#unread.size === 0) return [];
     const free: Entry[] = [];
     for (const entry of this.#unread) {
-      if (entry.pos >= this.deliveries.next) continue;
+      if (entry.lastPos >= this.deliveries.next) continue;
       this.#unread.delete(entry);
-      if (entry.window.mayGo(entry)) free.push(entry);
+      if (isFree(entry)) free.push(entry);
     }
     return free.sort((a, b) => a.pos - b.pos);
   }
 
   /** It holds nothing up any more: answered with success, or closed. @returns those that may go now */
   leaveWindow(entry: Entry): readonly Entry[] {
-    const freed = entry.window.remove(entry);
-    return this.without.has('read-beyond-pos') ? freed : freed.filter(({ pos }) => pos < this.deliveries.next);
+    const { window, members, batch } = entry;
+    const freed = members === null ? window.remove(entry) : [...members].flatMap((member) => window.remove(member));
+    if (freed.length === 0) return freed;
+    const going = new Set<Entry>();
+    for (const one of freed) {
+      if (one.batch === null) going.add(one);
+      // One that travels in a batch goes when all of it may.
+      else if (one.batch !== (batch ?? entry) && isFree(one.batch)) going.add(one.batch);
+    }
+    const all = [...going].sort((a, b) => a.pos - b.pos);
+    return this.without.has('read-beyond-pos') ? all : all.filter((one) => one.lastPos < this.deliveries.next);
   }
 
   /** Its outcome is durable. @returns those that may go now */
   close(entry: Entry): readonly Entry[] {
+    const { share, window, batch } = entry;
+    this.#forget(entry);
+    if (batch?.members?.delete(entry) === true) {
+      if (batch.place === 'here') share.here -= 1;
+      if (batch.weight === 0) this.#forget(batch);
+    }
+    share.outstanding -= 1;
+    const freed = this.leaveWindow(entry);
+    if (window.size === 0 && share.windows.get(window.stream) === window) share.windows.delete(window.stream);
+    if (share.outstanding === 0) this.#shares.delete(share.endpointId);
+    return freed;
+  }
+
+  #forget(entry: Entry): void {
     for (const copy of entry.early) this.ledger.settle(copy);
     this.ledger.close(entry);
     this.#unread.delete(entry);
     this.halts(entry, false);
-    const { share } = entry;
-    share.outstanding -= 1;
-    const freed = this.leaveWindow(entry);
-    const { window } = entry;
-    if (window.size === 0 && share.windows.get(window.stream) === window) share.windows.delete(window.stream);
-    if (share.outstanding === 0) this.#shares.delete(share.endpointId);
-    return freed;
+    entry.letGo();
   }
 
   /** Everything that stood there at take-over is known by now. */
@@ -352,4 +263,13 @@ export class OwnedPartition {
     this.closed.clear();
     this.started.clear();
   }
+}
+
+/** Whether nothing else that it is ordered to is outstanding: of a batch, to any of its members. */
+function isFree(entry: Entry): boolean {
+  const { window, members } = entry;
+  if (members === null) return window.mayGo(entry);
+  const company = window.company();
+  for (const member of members) if (!company.joins(member)) return false;
+  return true;
 }

@@ -1,10 +1,13 @@
 import type { PostResult } from '#libs/core';
 import { signedPost, type Post } from './attempt.js';
+import { isBatchable } from './batch-record.js';
+import type { Batching } from './batching.js';
 import type { Clock } from './clock.js';
+import type { Copies } from './copies.js';
 import { expiryOf, type EndpointDirectory, type ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Lane } from './lane.js';
-import type { Start } from './lanes.js';
+import type { Start } from './lanes-ports.js';
 import type { Outcomes } from './outcomes.js';
 
 /** Sends a POST; never rejects. */
@@ -17,6 +20,8 @@ export interface PostingPorts {
   readonly clock: Clock;
   readonly directory: EndpointDirectory;
   readonly outcomes: Outcomes;
+  readonly copies: Copies;
+  readonly batching: Batching;
   readonly log: { warn(details: object, message: string): void };
   /** The lease. */
   readonly mayStart: () => boolean;
@@ -49,7 +54,7 @@ export class Posting {
   }
 
   start(entry: Entry, lane: Lane<Entry>): Start {
-    const { clock, directory, outcomes, log } = this.#ports;
+    const { clock, directory, outcomes, copies, log } = this.#ports;
     const { endpointId, configVersion, dueAt } = entry.delivery;
     const now = clock.now();
     if (dueAt !== null && dueAt > now) {
@@ -67,7 +72,7 @@ export class Posting {
         outcomes.drop(entry);
         return 'diverted';
       case 'waiting':
-        outcomes.putOff(entry);
+        copies.putOff(entry);
         return 'diverted';
       case 'ready':
         return this.#post(entry, lane, found.endpoint, now);
@@ -90,7 +95,8 @@ export class Posting {
   #post(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, now: number): Start {
     const { directory, outcomes, clock } = this.#ports;
     const { delivery, partition } = entry;
-    if (delivery.body === null) {
+    // What a transformation failed on is kept in its body, to be replayed once that is mended; it is not what was wanted.
+    if (delivery.renderError !== null || (delivery.body === null && delivery.members === null)) {
       outcomes.unrendered(entry);
       return 'diverted';
     }
@@ -106,6 +112,11 @@ export class Posting {
     }
     if (entry.started >= poisonous) {
       outcomes.giveUp(entry, 'poison', `its POST began ${entry.started} times, and the worker ended each time`);
+      return 'diverted';
+    }
+    const { batch } = endpoint.config;
+    if (batch !== null && isBatchable(delivery, entry.stream)) {
+      this.#ports.batching.form(entry, lane, endpoint, batch, now);
       return 'diverted';
     }
     const { announced } = partition;
@@ -131,7 +142,7 @@ export class Posting {
 
   /** The announcement took its time: whether it may be sent, and to whom, is asked again. */
   #afterAnnouncement(entry: Entry, lane: Lane<Entry>, since: number): void {
-    const { clock, directory, mayStart, outcomes } = this.#ports;
+    const { clock, directory, mayStart, outcomes, copies } = this.#ports;
     const { announced } = entry.partition;
     if (announced?.entry !== entry) return;
     const now = clock.now();
@@ -150,7 +161,7 @@ export class Posting {
       return;
     }
     if (found.kind === 'gone') outcomes.drop(entry);
-    else outcomes.putOff(entry);
+    else copies.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }
 

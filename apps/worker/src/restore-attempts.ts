@@ -49,7 +49,7 @@ export async function closeByAttempts(
   }
   for (const [id, count] of partition.started) {
     const entry = partition.ledger.get(id);
-    if (entry !== undefined) entry.started = count;
+    if (entry !== undefined) (entry.batch ?? entry).started = count;
   }
   return settling;
 }

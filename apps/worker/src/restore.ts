@@ -9,7 +9,6 @@
 import type { Attempt, Delivery, Fence, TopicNames } from '#libs/contracts';
 import {
   compareEpochs,
-  deliveryIdOf,
   FenceLevels,
   OffsetTracker,
   SeenPositions,
@@ -19,6 +18,7 @@ import {
 import type { LogReader, LogRecord, RecordSender } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Clock } from './clock.js';
+import { closeMembers, entryOf } from './known-copies.js';
 import { OwnedPartition } from './owned-partition.js';
 import { HighWaterMark } from './high-water-mark.js';
 import type { Without } from './rules.js';
@@ -219,15 +219,19 @@ function restoreCopy(
   const writer = without.has('eras') ? { era: 0, generation: written.generation } : written;
   if (levels.isVoid(offset, writer) && !without.has('fence')) return;
   tracker.track(offset, partition.taken.a);
-  const id = deliveryIdOf(delivery);
   const copy = { tracker, offset };
-  const entry = partition.ledger.get(id) ?? partition.enter(id, delivery.pos ?? 0, delivery);
-  partition.restoredTo = Math.max(partition.restoredTo, entry.pos);
+  const entry = entryOf(partition, delivery);
+  if (entry === undefined) {
+    partition.ledger.settle(copy);
+    return;
+  }
+  partition.restoredTo = Math.max(partition.restoredTo, entry.lastPos);
   if (delivery.hop > entry.hop) {
     partition.ledger.advance(entry, delivery.hop, [copy]);
     entry.dueAt = delivery.dueAt;
     partition.halts(entry, delivery.haltedAt !== null);
-  } else partition.ledger.met(id, delivery.hop, copy);
+    closeMembers(partition, entry, delivery);
+  } else partition.ledger.met(entry.id, delivery.hop, copy);
 }
 
 /** The ids that were seen in `deliveries`, from `b` to the commit. */

@@ -1,7 +1,9 @@
 import type { Delivery } from '#libs/contracts';
-import { compareEpochs, deliveryIdOf, type WriterEpoch } from '#libs/core';
+import { compareEpochs, type Copy, type WriterEpoch } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
+import { entryIdOf } from './batch-record.js';
+import { entryOf } from './known-copies.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 
 export type RetryCodecs = Pick<PlatformCodecs, 'delivery' | 'fence' | 'isFence'>;
@@ -63,18 +65,12 @@ export class RetryReader {
     }
     const { ledger } = partition;
     const copy = { tracker, offset };
-    const id = deliveryIdOf(delivery);
+    const id = entryIdOf(delivery);
     switch (ledger.met(id, delivery.hop, copy)) {
       case 'settled':
         return;
       case 'stranger':
-        // All that is outstanding is known, so it is a copy of a delivery that was closed meanwhile.
-        if (!partition.without.has('restore-retries')) ledger.settle(copy);
-        else {
-          const entry = partition.enter(id, delivery.pos ?? 0, delivery);
-          entry.copies.push(copy);
-          this.#hold(record, entry, delivery);
-        }
+        this.#stranger(record, delivery, copy);
         return;
       case 'early': {
         const entry = ledger.get(id);
@@ -88,6 +84,18 @@ export class RetryReader {
         if (entry?.place === 'away') this.#hold(record, entry, delivery);
       }
     }
+  }
+
+  /** All that is outstanding is known, so it is a copy of a delivery that was closed meanwhile. */
+  #stranger(record: LogRecord, delivery: Delivery, copy: Copy): void {
+    const isKnown = !this.#partition.without.has('restore-retries');
+    const entry = isKnown ? undefined : entryOf(this.#partition, delivery);
+    if (entry === undefined) {
+      this.#partition.ledger.settle(copy);
+      return;
+    }
+    entry.copies.push(copy);
+    this.#hold(record, entry, delivery);
   }
 
   #hold(record: LogRecord, entry: Entry, delivery: Delivery): void {

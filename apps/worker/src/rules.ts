@@ -18,6 +18,8 @@ export type Rule =
   /** Every copy's stamp counts for `a`, and the restored one is inherited. */
   | 'stamps'
   /** Repeats are told by set and floor; without it, by a high-water mark. */
-  | 'set-and-floor';
+  | 'set-and-floor'
+  /** Copies of a batch's members settle only when its own is acknowledged. */
+  | 'batch-first';
 
 export type Without = ReadonlySet<Rule>;

@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js';
-import type { Outcomes } from './outcomes.js';
+import type { Copies } from './copies.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 
 export interface SecuringPorts {
-  readonly outcomes: Pick<Outcomes, 'secure'>;
+  readonly copies: Pick<Copies, 'secure'>;
   readonly clock: Clock;
   partitions(): Iterable<OwnedPartition>;
 }
@@ -51,13 +51,13 @@ export class Securing {
       looked += 1;
       if (!this.#isLate(entry)) continue;
       secured += 1;
-      this.#ports.outcomes.secure(entry);
+      this.#ports.copies.secure(entry);
     }
   }
 
   /** What is on its way, or is being appended, comes to its end by itself. */
   #isLate(entry: Entry): boolean {
-    if (entry.place !== 'here' || entry.lane !== null || entry.issued > entry.hop) return false;
+    if (entry.place !== 'here' || entry.lane !== null || entry.issued > entry.hop || entry.batch !== null) return false;
     const { afterMs } = this.#options;
     const isFirst = entry.copies.some(({ tracker }) => tracker === entry.partition.deliveries);
     return this.#ports.clock.monotonic() - entry.since > (isFirst ? afterMs : 10 * afterMs);

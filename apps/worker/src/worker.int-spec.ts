@@ -2,7 +2,14 @@
 // and the api's records are written by the test. Facts: what the receiver got, what stands in the topics.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { plainContent, topicNames, topicSpecs, type Attempt, type Delivery, type EndpointConfig } from '#libs/contracts';
+import {
+  plainContent,
+  topicNames,
+  topicSpecs,
+  type Attempt,
+  type Delivery,
+  type EndpointConfig,
+} from '#libs/contracts';
 import {
   firstCommitMetadata,
   scheduleOf,
@@ -95,6 +102,7 @@ function worker(workerId: string): DeliverConsumer {
         delivered: () => undefined,
         retried: () => undefined,
         deadLettered: () => undefined,
+        batch: () => undefined,
         inFlight: () => undefined,
         lag: () => undefined,
         outstanding: () => undefined,

@@ -94,6 +94,11 @@ export const settings = {
     { least: 6_000, most: 300_000 },
   ),
 
+  eventsDir: text(
+    'POSTHORN_EVENTS_DIR',
+    'schemas/events',
+    'Folder with the Avro schemas of the events, and what is said of them: owner, status, examples.',
+  ),
   maxEventBytes: count('POSTHORN_MAX_EVENT_BYTES', 262_144, 'Largest event that is accepted.', {
     least: 1_024,
     most: 900_000,

@@ -14,6 +14,7 @@ export class Metrics {
   readonly #lanes: Gauge<'state'>;
   readonly #latency: Histogram;
   readonly #attempt: Histogram;
+  readonly #batch: Histogram;
 
   constructor(app: string) {
     this.registry.setDefaultLabels({ app });
@@ -63,6 +64,12 @@ export class Metrics {
       buckets: latencyBuckets,
       registers,
     });
+    this.#batch = new Histogram({
+      name: 'posthorn_batch_events',
+      help: 'Events of a POST to an endpoint that asks for batches',
+      buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000],
+      registers,
+    });
   }
 
   eventsAccepted(count: number): void {
@@ -109,6 +116,9 @@ export class Metrics {
   }
   deadLettered(reason: string): void {
     this.#counters.deadLettered.inc({ reason });
+  }
+  batch(events: number): void {
+    this.#batch.observe(events);
   }
   projected(count: number): void {
     this.#counters.projected.inc(count);

@@ -83,9 +83,12 @@ const {
   ReplayParts,
   Replays,
   TenantRepository,
+  TransformationRepository,
 } = persistence;
 
 const key = { id: 'pht_new', tenantId: 'theirs', name: 'x', scopes: [], expiresAt: null, createdBy: '' };
+
+const code = { transformationId: 'tr_new', tenantId: 'theirs', name: 'x', code: 'x' };
 
 /** Every method of every repository, called upon the rows of `theirs`. */
 const calls: Record<string, Record<string, Call | Exempt>> = {
@@ -197,6 +200,19 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     get: ['reads', (db) => new TenantRepository(db).get('theirs')],
     list: ['reads', (db) => new TenantRepository(db).list(page)],
     delete: 'for the platform: its scope is no tenant’s',
+  },
+  TransformationRepository: {
+    create: ['changes', (db) => new TransformationRepository(db).create(code, later)],
+    get: ['reads', (db) => new TransformationRepository(db).get('tr_theirs')],
+    list: ['reads', (db) => new TransformationRepository(db).list(page)],
+    update: ['changes', (db) => new TransformationRepository(db).update('tr_theirs', { code: 'x' }, later)],
+    restore: ['reads', (db) => new TransformationRepository(db).restore('tr_theirs', 1, later)],
+    delete: ['changes', (db) => new TransformationRepository(db).delete('tr_theirs', later)],
+    versions: [
+      'reads',
+      async (db) => ((await new TransformationRepository(db).versions('tr_theirs', page)) === null ? '' : 'theirs'),
+    ],
+    version: ['reads', (db) => new TransformationRepository(db).version('tr_theirs', 1)],
   },
 };
 

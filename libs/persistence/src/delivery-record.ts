@@ -1,4 +1,4 @@
-import type { AttemptError, AttemptOutcome, AttemptResponse } from '#libs/contracts';
+import type { AttemptError, AttemptOutcome, AttemptResponse, BatchPlace } from '#libs/contracts';
 
 /**
  * `pending`: tried at least once, another try follows. `halted`: exhausted, and kept, with what follows it in order, until
@@ -49,4 +49,6 @@ export interface AttemptRecord {
   readonly dueAt: number | null;
   readonly workerId: string;
   readonly configVersion: number;
+  /** The batch that it was POSTed in, and its place there from 0; null: alone. */
+  readonly batch: BatchPlace | null;
 }

@@ -46,6 +46,9 @@ export interface AttemptRow {
   dead_letter_reason: string | null;
   due_at: Date | null;
   worker_id: string;
+  batch_id: string | null;
+  batch_size: number | null;
+  batch_place: number | null;
 }
 
 /** A row of the statement `selectEndpointStats`. */
@@ -110,5 +113,6 @@ export function attemptOf(row: AttemptRow): AttemptRecord {
     dueAt: millis(row.due_at),
     workerId: row.worker_id,
     configVersion: Number(row.config_version),
+    batch: row.batch_id === null ? null : { id: row.batch_id, size: row.batch_size ?? 0, place: row.batch_place ?? 0 },
   };
 }

@@ -32,7 +32,8 @@ afterAll(async () => {
   await test?.drop();
 });
 beforeEach(async () => {
-  await database.session.query(`TRUNCATE tenants, api_keys, endpoints, endpoint_secrets, halt_resolutions, outbox,
+  await database.session
+    .query(`TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, halt_resolutions, outbox,
     endpoint_versions, endpoint_publications, deliveries`);
   await new TenantRepository(database).create({ id: 'acme', name: 'Acme' }, 1_000);
 });

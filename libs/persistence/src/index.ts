@@ -2,7 +2,7 @@ export { ApiKeys, type ApiKey, type NewApiKey } from './api-keys.js';
 export { AuditLog, type AuditFilter, type ChainReport } from './audit-log.js';
 export { CursorRelocation, type CursorPlace } from './cursor-relocation.js';
 export type { CursorReason, CursorRecord, StoredCursor } from './cursor-rows.js';
-export { InvalidCursor } from './cursor.js';
+export { decodeCursor, encodeCursor, InvalidCursor } from './cursor.js';
 export { CursorConflict, Cursors, type CursorChange } from './cursors.js';
 export { connectDatabase, promptAnswers, type ConnectOptions, type Database } from './database.js';
 export type { DeadLetterFilter, DeadLetterState } from './dead-letter-filter.js';
@@ -71,3 +71,13 @@ export type {
 export { Replays } from './replays.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
 export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
+export type {
+  NewTransformation,
+  Transformation,
+  TransformationSummary,
+  TransformationUpdate,
+  TransformationVersion,
+  VersionSummary,
+} from './transformation.js';
+export { TransformationRepository } from './transformations.js';
+export { namesNoTransformation } from './transformation-reference.js';

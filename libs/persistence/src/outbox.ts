@@ -2,10 +2,12 @@ import {
   auditPrefix,
   replayPrefix,
   tenantKey,
+  transformationPrefix,
   type AuditEntry,
   type EndpointConfig,
   type ReplayConfig,
   type TenantConfig,
+  type TransformationConfig,
 } from '#libs/contracts';
 import { recordsAt } from './audit-records.js';
 import type { Database, Session } from './database.js';
@@ -14,6 +16,7 @@ import { findEndpoint } from './endpoint-repository.js';
 import { resolutionsOf } from './halt-resolutions.js';
 import { configOf } from './replay-rows.js';
 import { findReplay } from './replays.js';
+import { configOfTransformation, findTransformation } from './transformations.js';
 
 /**
  * The newest state of one record of the endpoints topic; `config` null: deleted (a replay: ended), append a tombstone. Or an
@@ -23,6 +26,7 @@ export type ConfigurationChange =
   | { readonly kind: 'endpoint'; readonly key: string; readonly config: EndpointConfig | null }
   | { readonly kind: 'tenant'; readonly key: string; readonly config: TenantConfig | null }
   | { readonly kind: 'replay'; readonly key: string; readonly config: ReplayConfig | null }
+  | { readonly kind: 'transformation'; readonly key: string; readonly config: TransformationConfig | null }
   | { readonly kind: 'audit'; readonly key: string; readonly config: AuditEntry };
 
 /** `busy`: another process is publishing; try again in a moment. `more`: there may be further changes. */
@@ -136,6 +140,10 @@ async function newestState(session: Session, key: string, now: number): Promise<
   if (key.startsWith(replayPrefix)) {
     const replay = await findReplay(session, key);
     return { kind: 'replay', key, config: replay && configOf(replay) };
+  }
+  if (key.startsWith(transformationPrefix)) {
+    const found = await findTransformation(session, key.slice(transformationPrefix.length));
+    return { kind: 'transformation', key, config: found && configOfTransformation(found) };
   }
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };

@@ -197,6 +197,9 @@ const attemptCells: readonly Cell<LoggedAttempt>[] = [
   (a) => text(a.attempt.deadLetterReason),
   (a) => a.attempt.dueAt,
   (a) => text(a.attempt.workerId),
+  (a) => text(a.attempt.batch?.id),
+  (a) => a.attempt.batch?.size ?? null,
+  (a) => a.attempt.batch?.place ?? null,
 ];
 
 const deliveryCells: readonly Cell<DeliveryRecord>[] = [

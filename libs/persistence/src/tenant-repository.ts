@@ -5,6 +5,7 @@ import { endpointEntity, tenantEntity } from './entities.js';
 import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
+import { deleteTransformationsOf } from './transformations.js';
 
 export interface Tenant {
   readonly id: string;
@@ -56,13 +57,14 @@ export class TenantRepository {
     return toPage(await query.getMany(), limit, (row) => ({ at: row.createdAt, id: row.id }));
   }
 
-  /** A tenant that has endpoints is kept: delete those first. */
+  /** With its transformations. A tenant that has endpoints is kept: delete those first. */
   delete(id: string, now: number): Promise<'deleted' | 'not-found' | 'has-endpoints'> {
     return this.database.transaction(async (session) => {
       // Creating an endpoint takes a share lock on this row, so none appears between the count and the deletion.
       const row = await session.findOne(tenantEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
       if (row === null) return 'not-found';
       if (await session.existsBy(endpointEntity, { tenantId: id })) return 'has-endpoints';
+      await deleteTransformationsOf(session, id, now);
       await session.delete(tenantEntity, { id });
       await noteChange(session, tenantKey(id), now);
       await noteAudit(session, { ...noteOf(id, now), action: 'tenant.deleted', before: row, after: null });

@@ -10,6 +10,7 @@ import { Projection } from './projection.js';
 import { aDelivery, aReplay, now } from './replays.fixture.js';
 import { Replays } from './replays.js';
 import { TenantRepository } from './tenant-repository.js';
+import { TransformationRepository } from './transformations.js';
 
 export const endpointOf = (tenantId: string, changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   endpointId: `ep_${tenantId}`,
@@ -56,6 +57,8 @@ export async function createTenant(database: Database, tenantId: string): Promis
     },
     now,
   );
+  const transformation = { transformationId: `tr_${tenantId}`, tenantId, name: tenantId, code: `code of ${tenantId}` };
+  await new TransformationRepository(database).create(transformation, now);
   await project(database, tenantId, endpointId);
   await new HaltedKeys(database).resolve(endpointId, `halted_${tenantId}`, 'skip', now);
   const replay = aReplay({ replayId: `replay:${tenantId}`, tenantId, endpointIds: [endpointId] });
@@ -101,7 +104,7 @@ async function project(database: Database, tenantId: string, endpointId: string)
 /** Empties all but the audit log, which cannot be emptied. */
 export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
-    `TRUNCATE tenants, api_keys, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
+    `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
        cursors, source_partitions, halt_resolutions, deliveries, attempts, dead_letters, dead_letter_resolutions, replays,
        replay_partitions, outbox, idempotency_keys`,
   );

@@ -16,7 +16,7 @@ export function answerOf(text: string, limits: SandboxLimits): MachineAnswer {
   const end = text.indexOf('\n');
   const head = headOf(end === -1 ? text : text.slice(0, end));
   const logs = logsOf(head['logs'], limits);
-  if (head['kind'] === 'failed') return failureOf(head, logs);
+  if (head['kind'] === 'failed') return failureOf(head, logs, limits);
   if (head['cancelled'] === true) return { kind: 'done', payload: 'null', headers: {}, cancelled: true, logs };
   const headers = entriesOf(head['headers']);
   if (head['kind'] !== 'done' || end === -1 || headers === null) return failed('invalid-result', noWebhook, logs);
@@ -44,12 +44,29 @@ export function failed(
   return { kind: 'failed', code, message: message.slice(0, 500), ...(line === null ? {} : { line }), logs };
 }
 
+/** What a limit says to whoever ran into it. */
+export const exceeded = (code: 'timeout' | 'memory' | 'stack', { runMs, memoryBytes }: SandboxLimits): string => {
+  switch (code) {
+    case 'timeout':
+      return `it ran for more than ${runMs} ms`;
+    case 'memory':
+      return `it needed more than ${memoryBytes} bytes of memory`;
+    case 'stack':
+      return 'it called itself too deeply';
+  }
+};
+
 const noWebhook = 'handler did not return a webhook';
 
-function failureOf(head: Record<string, unknown>, logs: readonly string[]): Uncounted<SandboxFailed> {
+function failureOf(
+  head: Record<string, unknown>,
+  logs: readonly string[],
+  limits: SandboxLimits,
+): Uncounted<SandboxFailed> {
   const { code, message, stack } = head;
   if (!failureCodes.has(code) || typeof message !== 'string') return failed('invalid-result', noWebhook, logs);
-  return failed(code as SandboxFailureCode, message, logs, lineOf(stack));
+  const said = code === 'memory' || code === 'stack' ? exceeded(code, limits) : message;
+  return failed(code as SandboxFailureCode, said, logs, lineOf(stack));
 }
 
 /** The innermost place of a stack that is in the customer's code. */

@@ -6,7 +6,7 @@ import {
   type QuickJSHandle,
   type QuickJSSyncVariant,
 } from 'quickjs-emscripten-core';
-import { answerOf, codeName, failed, type MachineAnswer } from './machine-answer.js';
+import { answerOf, codeName, exceeded, failed, type MachineAnswer } from './machine-answer.js';
 import { machineMemory, MemoryImage } from './memory-image.js';
 import { preludeOf } from './prelude.js';
 import type { SandboxLimits } from './sandbox-job.js';
@@ -112,6 +112,7 @@ export class Machine {
     return answer.kind === 'failed' ? answer : failed('threw', 'something was thrown');
   }
 
+  /** Runs work in the machine, which may end in the middle of it. */
   #guarded<T>(work: () => T): T | Failed {
     this.#begin();
     try {
@@ -119,19 +120,15 @@ export class Machine {
     } catch (error) {
       // A frame of WebAssembly was left without being unwound.
       this.#spoilt = true;
-      return this.#cutOff(error instanceof RangeError ? 'stack' : 'memory');
+      if (this.#interrupted || error instanceof RangeError) return this.#cutOff('stack');
+      // Whatever it was, it came from this code: nobody else is to wait for it.
+      return failed('memory', 'it broke the machine that ran it');
     }
   }
 
   #cutOff(otherwise: 'timeout' | 'memory' | 'stack'): Failed {
-    switch (this.#interrupted ? 'timeout' : otherwise) {
-      case 'timeout':
-        return failed('timeout', `it ran for more than ${this.limits.runMs} ms`);
-      case 'memory':
-        return failed('memory', `it needed more than ${this.limits.memoryBytes} bytes of memory`);
-      case 'stack':
-        return failed('stack', 'it called itself too deeply');
-    }
+    const code = this.#interrupted ? 'timeout' : otherwise;
+    return failed(code, exceeded(code, this.limits));
   }
 
   #begin(): void {

@@ -8,7 +8,7 @@ import type { SandboxLimits } from './sandbox-job.js';
  * Evaluates to `{ attach(handler), run(envelope, payload), describe(thrown, whileLoading) }`. `run` answers a line of JSON
  * (`AnswerHead`), and after a payload that fits a second one, the payload.
  */
-export const preludeOf = ({ logLines, logChars, outputBytes }: SandboxLimits): string => `(function () {
+export const preludeOf = ({ logLines, logChars, outputBytes, headerBytes }: SandboxLimits): string => `(function () {
   'use strict';
   const { parse, stringify } = JSON;
   const { apply, ownKeys } = Reflect;
@@ -114,12 +114,16 @@ export const preludeOf = ({ logLines, logChars, outputBytes }: SandboxLimits): s
     }
     const kept = create(null);
     const names = ownKeys(headers);
+    let length = 0;
     for (let i = 0; i < names.length; i += 1) {
       const name = names[i];
       if (typeof name !== 'string') return refused('headers has a name that is a symbol');
       const value = headers[name];
-      if (typeof value === 'string') kept[name] = value;
-      else if (value !== undefined) return refused('headers: the value of ' + stringify(name) + ' must be a string');
+      if (typeof value === 'string') {
+        kept[name] = value;
+        length += name.length + value.length;
+        if (length > ${headerBytes}) return failed('output', 'the headers are longer than ${headerBytes} bytes', '');
+      } else if (value !== undefined) return refused('headers: the value of ' + stringify(name) + ' must be a string');
     }
     head.headers = kept;
     const body = stringify(given(result.payload, webhook.payload));

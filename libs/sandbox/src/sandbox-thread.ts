@@ -1,7 +1,15 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { CodeCheck, SandboxCode, SandboxInput, SandboxLimits, SandboxResult } from './sandbox-job.js';
+import { exceeded } from './machine-answer.js';
+import type {
+  CodeCheck,
+  SandboxCode,
+  SandboxFailed,
+  SandboxInput,
+  SandboxLimits,
+  SandboxResult,
+} from './sandbox-job.js';
 import type { FromThread, ThreadSetup, ToThread } from './thread-messages.js';
 
 export interface Task {
@@ -101,8 +109,10 @@ export class SandboxThread {
     if (worker !== this.#worker) return;
     this.#release();
     const [running, ...left] = this.#tasks.splice(0);
-    running?.reject(error instanceof Error ? error : new Error(String(error)));
-    if (running !== undefined) this.options.onIdle(left);
+    if (running === undefined) return;
+    if (isOutOfMemory(error)) running.resolve(this.#failed('memory', 0));
+    else running.reject(error instanceof Error ? error : new Error(String(error)));
+    this.options.onIdle(left);
   }
 
   #watch(): void {
@@ -126,15 +136,14 @@ export class SandboxThread {
     this.#release();
     const [running, ...left] = this.#tasks.splice(0);
     this.options.onEnded();
-    running?.resolve({
-      kind: 'failed',
-      code: 'timeout',
-      message: `it ran for more than ${this.options.limits.runMs} ms, in something that cannot be interrupted`,
-      logs: [],
-      cpuMs: tookMs,
-    });
+    running?.resolve(this.#failed('timeout', tookMs));
     this.options.onIdle(left);
     void worker?.terminate();
+  }
+
+  #failed(code: 'timeout' | 'memory', cpuMs: number): SandboxFailed {
+    const message = `${exceeded(code, this.options.limits)}, and its thread had to be ended`;
+    return { kind: 'failed', code, message, logs: [], cpuMs };
   }
 
   get #allowedMs(): number {
@@ -156,3 +165,7 @@ export class SandboxThread {
     this.#timer = null;
   }
 }
+
+/** Of what the thread has beside the machine: the same for whoever waits as if it had been the machine's. */
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';

@@ -6,7 +6,7 @@ interface Answer<V> {
 }
 
 /** How long "there is no such thing" holds, and how soon a registry that did not answer is asked again. */
-export const unknownMs = 10_000;
+const unknownMs = 10_000;
 /** Names of unknown things come from outside; they must not fill the memory. */
 const maxRemembered = 20_000;
 

@@ -99,9 +99,10 @@ class CachedCatalogue implements EventCatalogue {
     if (data.kind === 'json') return byType.isFresh(type);
     const id = schemaIdOf(data.bytes);
     if (id === null) return true;
-    if (!byId.isFresh(id)) return false;
+    const schema = byId.get(id) ?? null;
+    if (schema === null) return byId.isFresh(id);
     // Data that does not fit its type is refused; its type need not be known.
-    return byId.get(id)?.type !== type || (byType.isFresh(type) && !this.#lacks(type, id));
+    return schema.type !== type || (byType.isFresh(type) && !this.#lacks(type, id));
   }
 
   async prepare(events: Iterable<TypedData>): Promise<void> {
@@ -112,9 +113,12 @@ class CachedCatalogue implements EventCatalogue {
     const deciding = new Set<string>();
     const lacking = new Set<string>();
     for (const event of unprepared) {
-      if (event.data.kind === 'json') deciding.add(event.type);
-      else if (this.#lacks(event.type, writerOf(event))) lacking.add(event.type);
-      else if (!this.isPrepared(event)) this.#revalidate(event.type);
+      const { type, data } = event;
+      const id = writerOf(event);
+      if (data.kind === 'json') deciding.add(type);
+      else if (id === null || this.#known.byId.get(id)?.type !== type) continue;
+      else if (this.#lacks(type, id)) lacking.add(type);
+      else if (!this.isPrepared(event)) this.#revalidate(type);
     }
     await inGroups([...deciding], (type) => this.#known.versions(type));
     await inGroups([...lacking], async (type) => {
@@ -197,10 +201,9 @@ class CachedCatalogue implements EventCatalogue {
   }
 
   /** Whether this schema of this type may be a version that was registered after its list was read. */
-  #lacks(type: string, id: number | null): boolean {
-    const { byId, byType } = this.#known;
-    if (id === null || byId.get(id)?.type !== type || byType.isRecent(type)) return false;
-    return (byType.get(type)?.versionOf(id) ?? null) === null;
+  #lacks(type: string, id: number): boolean {
+    const { byType } = this.#known;
+    return (byType.get(type)?.versionOf(id) ?? null) === null && !byType.isRecent(type);
   }
 
   /** Has a list read again while it is used on: a registry that hangs must not hold up what can do without it. */

@@ -22,3 +22,5 @@ export { exampleOf } from './json-example.js';
 export { jsonShapeOf, type JsonShape } from './json-shape.js';
 export { InMemoryRegistry } from './in-memory-registry.js';
 export { platformSchemas, type PlatformCodecs, type RecordCodec } from './platform-codecs.js';
+export type { Registry } from './registry.js';
+export { typeText } from './schema-words.js';

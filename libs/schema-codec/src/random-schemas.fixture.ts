@@ -93,15 +93,16 @@ const leafOf = (plain: readonly Typed[]) =>
 
 export const recordOf = (parts: readonly Typed[]): Typed => {
   const name = fresh('R');
-  const fields = parts.map((part, i) => ({ name: i === 3 ? 'constructor' : `f${i}`, type: part.schema }));
-  const value = fc.record(Object.fromEntries(fields.map((field, i) => [field.name, parts[i]!.value])), {
+  const nameOf = (i: number): string => (i === 3 ? 'constructor' : `f${i}`);
+  const fields = parts.map((part, i) => ({ name: nameOf(i), type: part.schema }));
+  const value = fc.record(Object.fromEntries(parts.map((part, i) => [nameOf(i), part.value])), {
     noNullPrototype: true,
   });
   return { schema: { type: 'record', name, fields }, kind: 'object', value, branch: name };
 };
 
 /** A union whose branches JSON tells apart: one of each kind. */
-export const unionOf = (parts: readonly Typed[]): Typed => {
+const unionOf = (parts: readonly Typed[]): Typed => {
   const apart = parts.filter(
     (part, i) =>
       !Array.isArray(part.schema) &&

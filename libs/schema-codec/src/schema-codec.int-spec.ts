@@ -152,6 +152,23 @@ describe('the codec', () => {
       expect(await later.events.newest(name)).toBeNull();
   });
 
+  it('takes what is not Avro, or has another name than its subject, for no version', async () => {
+    const subject = `${namespace}.other`;
+    const register = (body: object): Promise<Response> =>
+      fetch(`${registryUrl}/subjects/${subject}/versions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+        body: JSON.stringify(body),
+      });
+    const schema = JSON.stringify({ $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' });
+    expect((await register({ schemaType: 'JSON', schema })).status).toBe(200);
+    expect(await registry.versions(subject)).toEqual([1]);
+    expect(await registry.version(subject, 1)).toBeNull();
+    expect(await codec.events.versionsOf(subject)).toEqual([]);
+    expect(await registry.version(subject, 9)).toBeNull();
+    expect(await registry.versions(`${namespace}.nothing`)).toBeNull();
+  });
+
   it('agrees with the stock client, both ways', async () => {
     const client = new SchemaRegistry({ host: registryUrl });
     const tenant = { tenantId: 'acme', name: 'Acme', updatedAt: 1_772_366_400_000 };

@@ -181,7 +181,7 @@ describe('dead letters', () => {
         final: number === 3,
         deadLetterReason: number === 3 ? 'exhausted' : null,
         orderingKey: 'note-1',
-        batch: null,
+        batch: number === 2 ? { id: 'msg_batch', size: 5, place: 4 } : null,
       },
     }));
     await new Projection(database).apply({ advances: [], deadLetters: [], disables: [], deliveries: [], attempts });
@@ -192,8 +192,8 @@ describe('dead letters', () => {
       reason: 'exhausted',
       place: { partition: 1, offset: 0 },
       attempts: [
-        { number: 1, outcome: 'retry', configuration: null, error: { kind: 'timeout' } },
-        { number: 2 },
+        { number: 1, outcome: 'retry', configuration: null, error: { kind: 'timeout' }, batch: null },
+        { number: 2, batch: { id: 'msg_batch', size: 5, place: 4 } },
         { number: 3, outcome: 'deadLetter', final: true, deadLetterReason: 'exhausted' },
       ],
     });

@@ -61,6 +61,8 @@ interface AttemptAnswer {
   readonly dueAt: string | null;
   readonly workerId: string;
   readonly configVersion: number;
+  /** The POST's `webhook-id`, how many events were in it, and which of them this was, from 0; null: it went alone. */
+  readonly batch: { readonly id: string; readonly size: number; readonly place: number } | null;
   /** Null: not known, as with attempts that are older than the endpoint's history. */
   readonly configuration: UsedConfiguration | null;
 }

@@ -60,13 +60,10 @@ export const batchPatch = patchOf(batchFields).meta({
   example: defaultBatch,
 });
 
-export const transformationId = z
-  .string()
-  .max(100)
-  .meta({
-    description: 'Code that each event passes before it is sent.',
-    example: 'tr_019ab3f2c41e7c3f9d1f2a7c5b6e8d90',
-  });
+export const transformationId = z.string().max(100).meta({
+  description: 'Code that each event passes before it is sent.',
+  example: 'tr_019ab3f2c41e7c3f9d1f2a7c5b6e8d90',
+});
 
 export const contentAnswer = {
   format,

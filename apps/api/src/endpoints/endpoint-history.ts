@@ -4,10 +4,16 @@ import { checkId, dateTime, dateTimeOrNull, listed } from '../http/list-query.js
 import { notFound } from '../problem/app-error.js';
 import { changesBetween, type ConfigurationChange } from './configuration-changes.js';
 import type { listHistoryQuery } from './history.dto.js';
+import { shownPins } from './versions-merge.js';
 
 /** An endpoint as it was configured at one time, as the API shows it. */
-interface ConfigurationAnswer extends Omit<EndpointSnapshot, 'description' | 'secrets'> {
+interface ConfigurationAnswer extends Omit<
+  EndpointSnapshot,
+  'description' | 'secrets' | 'versions' | 'latestByDefault'
+> {
   readonly description: string | null;
+  /** Not there before endpoints had any. */
+  readonly versions?: Readonly<Record<string, number | 'latest'>>;
   readonly secrets: readonly { readonly id: string; readonly expiresAt: string | null }[];
 }
 
@@ -55,8 +61,13 @@ function answerOf(version: EndpointVersion): VersionAnswer {
   };
 }
 
-const configurationOf = ({ description, secrets, ...settings }: EndpointSnapshot): ConfigurationAnswer => ({
-  ...settings,
+const configurationOf = ({ description, secrets, ...rest }: EndpointSnapshot): ConfigurationAnswer => ({
+  ...settingsOf(rest),
   description: description === '' ? null : description,
   secrets: secrets.map(({ secretId, expiresAt }) => ({ id: secretId, expiresAt: dateTimeOrNull(expiresAt) })),
 });
+
+function settingsOf({ versions, latestByDefault, ...settings }: Omit<EndpointSnapshot, 'description' | 'secrets'>) {
+  const known = versions as typeof versions | undefined;
+  return known === undefined ? settings : { ...settings, versions: shownPins({ versions: known, latestByDefault }) };
+}

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { eventPatternFault } from '#libs/core';
+import { filtersField } from '../filters/filters-field.js';
 import { identifier, listQuery, plainText } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
+import { versions, versionsPatch } from './versions.dto.js';
 
 /** What depends on the deployment. */
 export interface EndpointRules {
@@ -102,6 +104,8 @@ export const createEndpointBody = (rules: EndpointRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      filters: filtersField.optional(),
+      versions: versions.optional(),
       format: format.optional(),
       compression: compression.optional(),
       headers: headersPatch.optional(),
@@ -126,6 +130,8 @@ export const patchEndpointBody = (rules: EndpointRules) =>
       timeoutMs: timeoutMs.nullable().optional(),
       retry: retryPatch.nullable().optional(),
       state: state.nullable().optional(),
+      filters: filtersField.nullable().optional(),
+      versions: versionsPatch.nullable().optional(),
       format: format.nullable().optional(),
       compression: compression.nullable().optional(),
       headers: headersPatch.nullable().optional(),
@@ -149,6 +155,8 @@ const endpointAnswer = z
     url: z.string(),
     description: z.string().nullable(),
     eventTypes: z.array(z.string()),
+    filters: z.array(z.unknown()).meta({ description: 'All must match; see docs/filters.md.' }),
+    versions,
     state,
     disabledReason: z.string().nullable().meta({ description: 'Why Posthorn disabled it; null otherwise.' }),
     ordering,
@@ -167,6 +175,15 @@ const endpointAnswer = z
   .meta({ id: 'Endpoint' });
 
 export type EndpointAnswer = z.output<typeof endpointAnswer>;
+
+/** Of what its owner has set: what dispatchers counted, about right. */
+export interface FaultAnswer {
+  /** A filter that failed on an event, a transformation that failed, or that cancelled a delivery. */
+  readonly kind: 'filter' | 'transformation' | 'cancelled';
+  readonly count: number;
+  readonly lastAt: string;
+  readonly lastDetail: string;
+}
 
 /** The answer to its creation alone. */
 export interface CreatedAnswer extends EndpointAnswer {

@@ -1,6 +1,7 @@
 import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
 import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
-import type { Endpoint, EndpointChanges, EndpointRepository, NewBackfill } from '#libs/persistence';
+import type { Filters } from '#libs/filters';
+import type { Endpoint, EndpointChanges, EndpointFaultLog, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
@@ -11,13 +12,17 @@ import type {
   CreatedAnswer,
   CreateEndpointBody,
   EndpointAnswer,
+  FaultAnswer,
   listEndpointsQuery,
   PatchEndpointBody,
 } from './endpoint.dto.js';
 import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js';
+import { refuseTransformation } from './refuse-transformation.js';
 import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
 import type { SourceLog } from './source-log.js';
+import { shownPins } from './versions-merge.js';
+import type { VersionPins } from './versions-pins.js';
 
 export interface EndpointDefaults {
   readonly maxInFlight: number;
@@ -27,8 +32,10 @@ export interface EndpointDefaults {
 
 export interface EndpointPorts {
   readonly repository: EndpointRepository;
+  readonly faults: Pick<EndpointFaultLog, 'of'>;
   readonly publication: Publication;
   readonly source: Pick<SourceLog, 'historyFrom'>;
+  readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
   readonly masterKeys: MasterKeys;
   readonly now: () => number;
   readonly newId: () => string;
@@ -52,31 +59,36 @@ export class Endpoints {
       rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
       circuit: mergeCircuit(null, body.circuit ?? null),
     });
+    const pins = await this.ports.pins.ofNew(body);
     const history = body.since === undefined ? null : await this.#history(body.since);
     const endpointId = `ep_${newId()}`;
     const secret = formatSecret(randomBytes(secretBytes));
     const ciphertext = sealSecret(masterKeys, secret, endpointId, randomBytes(12));
-    const endpoint = await repository.create(
-      {
-        endpointId,
-        tenantId: body.tenantId,
-        url: body.url,
-        eventTypes: body.eventTypes,
-        description: body.description ?? '',
-        ordering: body.ordering ?? 'none',
-        onExhausted: body.onExhausted ?? 'skip',
-        maxInFlight: body.maxInFlight ?? this.defaults.maxInFlight,
-        adaptiveConcurrency: body.adaptiveConcurrency ?? true,
-        timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
-        ...flow,
-        ...plainContent,
-        ...mergeContent(plainContent, body),
-        state: body.state ?? 'active',
-        secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
-      },
-      now(),
-      history?.backfill,
-    );
+    const endpoint = await repository
+      .create(
+        {
+          endpointId,
+          tenantId: body.tenantId,
+          url: body.url,
+          eventTypes: body.eventTypes,
+          description: body.description ?? '',
+          ordering: body.ordering ?? 'none',
+          onExhausted: body.onExhausted ?? 'skip',
+          maxInFlight: body.maxInFlight ?? this.defaults.maxInFlight,
+          adaptiveConcurrency: body.adaptiveConcurrency ?? true,
+          timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
+          ...flow,
+          ...plainContent,
+          ...mergeContent(plainContent, body),
+          filters: filtersText(body.filters ?? null),
+          ...pins,
+          state: body.state ?? 'active',
+          secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
+        },
+        now(),
+        history?.backfill,
+      )
+      .catch(refuseTransformation);
     if (endpoint === null) {
       throw new AppError('unknown-tenant', `There is no tenant ${JSON.stringify(body.tenantId)}.`, {
         errors: [{ pointer: '/tenantId', code: 'unknown-tenant', detail: 'There is no such tenant.' }],
@@ -93,10 +105,19 @@ export class Endpoints {
     return { data: data.map(answerOf), nextCursor };
   }
 
-  async get(id: string): Promise<EndpointAnswer> {
+  async get(id: string): Promise<EndpointAnswer & { readonly faults: readonly FaultAnswer[] }> {
     const endpoint = await this.ports.repository.get(checkId('endpoint', id));
     if (endpoint === null) throw notFound('endpoint', id);
-    return answerOf(endpoint);
+    const faults = await this.ports.faults.of(id);
+    return {
+      ...answerOf(endpoint),
+      faults: faults.map(({ kind, count, lastAt, lastDetail }) => ({
+        kind,
+        count,
+        lastAt: dateTime(lastAt),
+        lastDetail,
+      })),
+    };
   }
 
   async retryPreview(id: string): Promise<RetryPreviewAnswer> {
@@ -116,11 +137,12 @@ export class Endpoints {
     for (let tries = 1; ; tries += 1) {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
-      const changes = this.#changes(before, body);
-      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch } = body;
-      const isMerged = [retry, rate, ofCircuit, format, headers, batch].some((one) => one !== undefined);
+      const changes = { ...this.#changes(before, body), ...(await this.ports.pins.ofPatched(before, body)) };
+      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch, versions, eventTypes } = body;
+      const parts = [retry, rate, ofCircuit, format, headers, batch, versions, eventTypes];
+      const isMerged = parts.some((one) => one !== undefined);
       const expectedRevision = isMerged ? before.revision : undefined;
-      const result = await repository.update(id, changes, { now: now(), expectedRevision });
+      const result = await repository.update(id, changes, { now: now(), expectedRevision }).catch(refuseTransformation);
       if (result.outcome === 'updated') {
         await this.ports.publication.published();
         return answerOf(result.endpoint);
@@ -171,6 +193,7 @@ export class Endpoints {
       state: orDefault(body.state, 'active'),
       ...this.#flowChanges(before, body),
       ...mergeContent(before, body),
+      filters: body.filters === undefined ? undefined : filtersText(body.filters),
     };
   }
 
@@ -189,6 +212,10 @@ export class Endpoints {
 /** What was merged is checked as a whole; faults point to where it stands in the body. */
 const wholeFlow = z.object({ retry: retryPolicy, rateLimit, circuit });
 
+/** Null: every event of its types. */
+const filtersText = (filters: Filters | null): string | null =>
+  filters === null || filters.expressions.length === 0 ? null : filters.text;
+
 /** Without secrets, sealed or not: an endpoint as everybody with the key may see it. */
 const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   id: endpoint.endpointId,
@@ -196,6 +223,8 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   url: endpoint.url,
   description: endpoint.description === '' ? null : endpoint.description,
   eventTypes: [...endpoint.eventTypes],
+  filters: endpoint.filters === null ? [] : (JSON.parse(endpoint.filters) as unknown[]),
+  versions: shownPins(endpoint),
   state: endpoint.state,
   disabledReason: endpoint.disabledReason,
   ordering: endpoint.ordering,

@@ -31,7 +31,10 @@ export interface PublisherOptions {
 export interface PublisherPorts {
   readonly outbox: Pick<Outbox, 'publishPending'>;
   readonly sender: Pick<RecordSender, 'send'>;
-  readonly codecs: Pick<PlatformCodecs, 'auditEntry' | 'endpointConfig' | 'tenantConfig' | 'replayConfig'>;
+  readonly codecs: Pick<
+    PlatformCodecs,
+    'auditEntry' | 'endpointConfig' | 'tenantConfig' | 'replayConfig' | 'transformationConfig'
+  >;
   readonly schedule: (ms: number, run: () => void) => () => void;
   readonly log: { warn(details: object, message: string): void };
 }
@@ -136,7 +139,7 @@ export class OutboxPublisher implements Publication {
 
   #valueOf(change: ConfigurationChange): Buffer | null {
     if (change.config === null) return null;
-    const { auditEntry, endpointConfig, tenantConfig, replayConfig } = this.ports.codecs;
+    const { auditEntry, endpointConfig, tenantConfig, replayConfig, transformationConfig } = this.ports.codecs;
     switch (change.kind) {
       case 'endpoint':
         return endpointConfig.encode(change.config);
@@ -146,6 +149,8 @@ export class OutboxPublisher implements Publication {
         return replayConfig.encode(change.config);
       case 'audit':
         return auditEntry.encode(change.config);
+      case 'transformation':
+        return transformationConfig.encode(change.config);
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { TextPosition } from '#libs/core';
+
 /**
  * Everything that the API refuses, by its stable code, with the HTTP status and the title that go with it. Callers may
  * rely on the codes: one is never renamed. The codes of an event that is refused are those of the rejected topic.
@@ -11,6 +13,7 @@ export const problems = {
   'unknown-route': [404, 'There is no such route'],
   'already-exists': [409, 'There is one already'],
   'tenant-has-endpoints': [409, 'The tenant still has endpoints'],
+  'transformation-in-use': [409, 'Endpoints still name the transformation'],
   'not-halted': [409, 'The delivery is not halted'],
   'not-open': [409, 'There is no open dead letter'],
   'nothing-to-replay': [409, 'There is nothing to send'],
@@ -26,6 +29,7 @@ export const problems = {
   'schema-mismatch': [422, 'The data was not written with a schema of its event type'],
   'invalid-data': [422, 'The data does not fit the schema of its event type'],
   'unknown-tenant': [422, 'There is no such tenant'],
+  'unknown-transformation': [422, 'The tenant has no such transformation'],
   'invalid-events': [422, 'The events do not fit'],
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
@@ -46,6 +50,10 @@ export interface Fault {
   readonly header?: string;
   /** Position in the batch. */
   readonly index?: number;
+  /** Where in a text of its own language (CEL) it stands; `index` from 0, `line` and `column` from 1. */
+  readonly position?: TextPosition;
+  /** Line of the text that is at fault, from 1. */
+  readonly line?: number;
   readonly code: string;
   readonly detail: string;
 }

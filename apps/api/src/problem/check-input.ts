@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { TextPosition } from '#libs/core';
 import { AppError, type Fault } from './app-error.js';
 
 type Issue = z.core.$ZodIssue;
@@ -7,11 +8,7 @@ type Issue = z.core.$ZodIssue;
 export function checkBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const errors = faultsOf(result.error.issues).map(({ path, code, detail }) => ({
-    pointer: pointerOf(path),
-    code,
-    detail,
-  }));
+  const errors = faultsOf(result.error.issues).map(({ path, ...fault }) => ({ pointer: pointerOf(path), ...fault }));
   throw new AppError('invalid-body', summary(errors), { errors });
 }
 
@@ -28,7 +25,7 @@ export function checkQuery<S extends z.ZodType>(schema: S, query: unknown): z.ou
 }
 
 /** RFC 6901. */
-function pointerOf(path: readonly PropertyKey[]): string {
+export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
@@ -36,6 +33,7 @@ interface Located {
   readonly path: readonly PropertyKey[];
   readonly code: string;
   readonly detail: string;
+  readonly position?: TextPosition;
 }
 
 function faultsOf(issues: readonly Issue[]): Located[] {
@@ -45,7 +43,9 @@ function faultsOf(issues: readonly Issue[]): Located[] {
     }
     const missing = issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('undefined');
     if (missing) return [{ path: issue.path, code: 'required', detail: 'It must be given.' }];
-    return [{ path: issue.path, code: codeOf(issue), detail: `${issue.message}.`.replace(/\.+$/, '.') }];
+    const fault = { path: issue.path, code: codeOf(issue), detail: `${issue.message}.`.replace(/\.+$/, '.') };
+    const position = positionOf(issue);
+    return [position === undefined ? fault : { ...fault, position }];
   });
 }
 
@@ -66,6 +66,10 @@ function codeOf(issue: Issue): string {
       return 'invalid';
   }
 }
+
+/** Checks of our own may name where in a text a fault stands. */
+const positionOf = (issue: Issue): TextPosition | undefined =>
+  issue.code === 'custom' ? (issue.params?.['position'] as TextPosition | undefined) : undefined;
 
 const summary = (errors: readonly Fault[]): string =>
   errors.length === 1 ? 'One thing does not fit.' : `${errors.length} things do not fit.`;

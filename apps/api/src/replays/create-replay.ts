@@ -1,4 +1,5 @@
-import { parseAttributeFilter, ReplaySelection, type AttributeFilter } from '#libs/core';
+import { contentOf, parseAttributeFilter, ReplaySelection, type AttributeFilter } from '#libs/core';
+import { filterOf as compiledFilters } from '#libs/filters';
 import type { Endpoint, EndpointRepository, ReplayParts, TenantRepository } from '#libs/persistence';
 import { AppError, type Fault } from '../problem/app-error.js';
 import type { DeadLetterReplays } from './dead-letter-replays.js';
@@ -57,7 +58,8 @@ export class ReplayCreation {
     }
     const found = await this.#window(body);
     const selection = await this.#selection(body, endpoints);
-    const counts = await this.ports.dryRuns.count(found.partitions, selection, body.tenantId);
+    const contents = new Map(endpoints.map((one) => [one.endpointId, contentOf(one, compiledFilters)]));
+    const counts = await this.ports.dryRuns.count(found.partitions, selection, body.tenantId, contents);
     return dryRunAnswer({
       tenantId: body.tenantId,
       source: 'events',

@@ -1,7 +1,9 @@
 // Real: the dry run, the selection, the codec. Doubled: Kafka (InMemoryLog), the clock.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ReplaySelection } from '#libs/core';
+import { plainContent } from '#libs/contracts';
+import { contentOf, ReplaySelection } from '#libs/core';
+import { filterOf } from '#libs/filters';
 import { InMemoryLog } from '#libs/kafka';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { testCodec } from '../../test/event-codec.js';
@@ -68,6 +70,20 @@ const event = fc.record({
 });
 
 describe('a dry run', () => {
+  it('asks the filters of endpoints, and counts only what they let through', async () => {
+    const at = { partition: 0, tenant: 'acme', type: 'note.added', valid: true };
+    const log = logOf(['a', 'b', 'c'].map((id) => ({ ...at, id })));
+    const some = contentOf({ ...plainContent, filters: '[{"cel":"id == \\"b\\" && data.text == \\"x\\""}]' }, filterOf);
+    const none = contentOf({ ...plainContent, filters: '[{"exact":{"id":"z"}}]' }, filterOf);
+    const contents = new Map([
+      ['ep_1', some],
+      ['ep_2', none],
+    ]);
+    const { counts, samples } = await runs(log).count(windows(log), everything(), 'acme', contents);
+    expect(counts).toEqual([{ endpointId: 'ep_1', eventType: 'note.added', deliveries: 1 }]);
+    expect(samples.map(({ event: one }) => one.id)).toEqual(['b']);
+  });
+
   it('counts what a model over the whole log counts', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {

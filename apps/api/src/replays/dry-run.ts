@@ -1,5 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { parseKafkaEvent, RepeatWindow, tenantOf, type EventEnvelope, type ReplaySelection } from '#libs/core';
+import {
+  parseKafkaEvent,
+  RepeatWindow,
+  tenantOf,
+  VersionedEvent,
+  type Content,
+  type EventEnvelope,
+  type ReplaySelection,
+  type VersionSource,
+  type WrittenEvent,
+} from '#libs/core';
 import { OffsetOutOfRange, type LogRecord } from '#libs/kafka';
 import type { PartitionWindow } from '#libs/persistence';
 import { RegistryUnavailable, type EventCatalogue } from '#libs/schema-codec';
@@ -8,7 +18,7 @@ import { answered, type ReplayLog } from './replay-log.js';
 
 export interface DryRunPorts {
   readonly log: Pick<ReplayLog, 'range'>;
-  readonly data: Pick<EventCatalogue, 'prepare' | 'isPrepared' | 'toJson'>;
+  readonly data: Pick<EventCatalogue, 'prepare' | 'isPrepared' | 'toJson'> & VersionSource;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
 }
@@ -51,7 +61,10 @@ const sampleCount = 10;
 /** Between two turns of the event loop: a request of somebody else must not wait for a whole fetch. */
 const recordsPerTurn = 500;
 
-/** Reads a window of events as a replay would, and counts instead of sending. */
+/** What a dispatcher would ask of each endpoint, by its id; those that are not there let everything through. */
+export type FilteringContents = ReadonlyMap<string, Pick<Content, 'filter' | 'versions' | 'latestByDefault'>>;
+
+/** Reads a window of events as a replay would, and counts instead of sending. Transformations are not run. */
 export class DryRuns {
   #running = 0;
 
@@ -64,6 +77,7 @@ export class DryRuns {
     partitions: readonly PartitionWindow[],
     selection: ReplaySelection,
     tenantId: string,
+    contents: FilteringContents = new Map(),
   ): Promise<DryRunCounts> {
     if (this.#running >= this.limits.atOnce) {
       const headers = { 'retry-after': '5' };
@@ -72,7 +86,7 @@ export class DryRuns {
     this.#running += 1;
     try {
       const parts = partitions.map((one) => new PartCount(one, this.limits.repeatWindow));
-      await this.#read(parts, new Tally(selection, tenantId));
+      await this.#read(parts, new Tally(selection, tenantId, contents));
       return sumOf(parts);
     } catch (error) {
       throw refusalOf(error);
@@ -113,6 +127,26 @@ export class DryRuns {
     }
   }
 
+  /** Those whose filters let it through, in the versions that they get. */
+  async #passing(
+    written: WrittenEvent,
+    endpointIds: readonly string[],
+    contents: FilteringContents,
+  ): Promise<readonly string[]> {
+    if (!endpointIds.some((id) => (contents.get(id)?.filter ?? null) !== null)) return endpointIds;
+    const event = new VersionedEvent(written, this.ports.data);
+    const passes = (id: string): boolean => {
+      const content = contents.get(id);
+      return content === undefined || event.ask(content).match;
+    };
+    let passing = endpointIds.filter(passes);
+    while (event.isMissing) {
+      await event.load();
+      passing = endpointIds.filter(passes);
+    }
+    return passing;
+  }
+
   async #note(part: PartCount, tally: Tally, records: readonly LogRecord[]): Promise<void> {
     const wanted = records.flatMap((record) => {
       part.readTo(record.offset + 1);
@@ -121,8 +155,14 @@ export class DryRuns {
     const unprepared = wanted.filter(({ event }) => !this.ports.data.isPrepared(event));
     if (unprepared.length > 0) await this.ports.data.prepare(unprepared.map(({ event }) => event));
     for (const one of wanted) {
-      if (this.ports.data.toJson(one.event).ok) part.add(one);
-      else part.rejected += 1;
+      const data = this.ports.data.toJson(one.event);
+      if (!data.ok) {
+        part.rejected += 1;
+        continue;
+      }
+      const written = { envelope: one.event, json: data.json, schemaId: data.schemaId };
+      const endpointIds = await this.#passing(written, one.endpointIds, tally.contents);
+      if (endpointIds.length > 0) part.add({ ...one, endpointIds });
     }
   }
 }
@@ -138,6 +178,7 @@ class Tally {
   constructor(
     private readonly selection: ReplaySelection,
     private readonly tenantId: string,
+    readonly contents: FilteringContents,
   ) {}
 
   wanted(part: PartCount, record: LogRecord, maxBytes: number): Wanted | null {

@@ -1,35 +1,27 @@
-import { renderEvent, type DeliveryFormat, type EventEnvelope, type JsonValue, type RenderedEvent } from '#libs/core';
+import {
+  renderEvent,
+  VersionedEvent,
+  type DeliveryFormat,
+  type EventEnvelope,
+  type RenderedEvent,
+  type VersionChoice,
+  type VersionSource,
+  type WantedVersion,
+} from '#libs/core';
 import { discriminatingValue } from '#libs/filters';
-import type { EventCatalogue, VersionedJson } from '#libs/schema-codec';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { ReadRecord } from '../read-events.js';
-import {
-  versionFor,
-  type EventFilter,
-  type FilterAnswer,
-  type FilterSubject,
-  type VersionChoice,
-  type WantedVersion,
-} from './content.js';
 import type { FaultCounter } from './endpoint-faults.js';
 import type { Form } from './form.js';
 import type { Transformations } from './transformations.js';
 
-export type VersionedData = Pick<
-  EventCatalogue,
-  'toJsonAs' | 'versionOf' | 'newestVersion' | 'isVersionPrepared' | 'prepareVersions'
->;
-
 export interface FormPorts {
-  readonly data: VersionedData;
+  readonly data: VersionSource;
   readonly transformations: Pick<Transformations, 'run'>;
   readonly faults: FaultCounter;
 }
 
 type EventRecord = Extract<ReadRecord, { kind: 'event' }>;
-
-/** The data in one version, or why it cannot be had. */
-type VersionData = { readonly ok: true; readonly json: JsonValue } | { readonly ok: false; readonly detail: string };
 
 /**
  * An event in all the forms that its endpoints want: each version, format and transformation is made once, and shared by
@@ -38,70 +30,38 @@ type VersionData = { readonly ok: true; readonly json: JsonValue } | { readonly 
 export class EventForms {
   readonly #read: EventRecord;
   readonly #ports: FormPorts;
-  readonly #data = new Map<WantedVersion, VersionData>();
-  readonly #matched = new Map<EventFilter, Map<WantedVersion, FilterAnswer>>();
+  readonly #event: VersionedEvent;
   readonly #rendered = new Map<string, RenderedEvent>();
   readonly #transformed = new Map<string, Form | Promise<Form>>();
   #text: { readonly version: WantedVersion; readonly json: string } | null = null;
-  #missing: { readonly type: string; readonly version: WantedVersion }[] = [];
 
   constructor(read: EventRecord, ports: FormPorts) {
     this.#read = read;
     this.#ports = ports;
+    const { schemaId, json, event } = read;
+    this.#event = new VersionedEvent({ envelope: event.envelope, schemaId, json }, ports.data);
   }
 
   get envelope(): EventEnvelope {
     return this.#read.event.envelope;
   }
 
-  /**
-   * Whether the endpoint's filter lets it through. What it cannot be asked about, because its version cannot be had, is
-   * not kept from it: it becomes a dead letter, which somebody sees.
-   */
-  passes(endpoint: DispatchEndpoint): boolean {
-    const { filter } = endpoint.content;
-    if (filter === null) return true;
-    const version = filter.readsData ? this.#versionOf(endpoint) : 'latest';
-    let known = this.#matched.get(filter);
-    if (known === undefined) this.#matched.set(filter, (known = new Map()));
-    let answer = known.get(version);
-    if (answer === undefined) {
-      const data = filter.readsData ? this.#dataIn(version) : this.#asWritten;
-      if (!data.ok) return true;
-      answer = filter.matches(this.#subject(data));
-      known.set(version, answer);
-    }
-    if (answer.error !== null) this.#ports.faults.count(endpoint.endpointId, 'filter', answer.error);
-    return answer.match;
-  }
-
-  /**
-   * What it has at the path of a discriminator, in any of the versions; null: that cannot be said, because one of them
-   * cannot be had (yet).
-   */
+  /** See `VersionedEvent.valuesAt`. */
   valuesAt(path: string, choices: readonly VersionChoice[]): readonly string[] | null {
-    if (!path.startsWith(dataPath)) return listed(discriminatingValue(this.#subject(this.#asWritten), path));
-    const values = new Set<string>();
-    for (const choice of choices) {
-      const data = this.#dataIn(this.#chosen(choice));
-      if (!data.ok) return null;
-      const value = discriminatingValue(this.#subject(data), path);
-      if (value !== undefined) values.add(value);
-    }
-    return [...values];
+    return this.#event.valuesAt(path, choices, discriminatingValue);
   }
 
-  /** Those that `passes` lets through. */
+  /** Those whose filters let it through. */
   passing(endpoints: readonly DispatchEndpoint[]): readonly DispatchEndpoint[] {
     return endpoints.some(({ content }) => content.filter !== null)
-      ? endpoints.filter((endpoint) => this.passes(endpoint))
+      ? endpoints.filter((endpoint) => this.#passes(endpoint))
       : endpoints;
   }
 
   /** Whether something must be awaited before `form` can be asked for, and `ready` is to be called. */
   isReady(endpoints: readonly DispatchEndpoint[]): boolean {
     return endpoints.every((endpoint) => {
-      if (!this.#dataIn(this.#versionOf(endpoint)).ok && this.#missing.length > 0) return false;
+      if (!this.#event.dataIn(this.#versionOf(endpoint)).ok && this.#event.isMissing) return false;
       if (endpoint.content.transformationId === null) return true;
       return isMade(this.#transformed.get(this.#transformedKey(endpoint)));
     });
@@ -109,15 +69,12 @@ export class EventForms {
 
   /**
    * Loads versions that are not known yet, and runs transformations. Rejects while the registry is away: call it again.
-   * @returns whether versions were loaded: who was let through by `passes` may be another question now
+   * @returns whether versions were loaded: who is `passing` may be another question now
    */
   async ready(endpoints: readonly DispatchEndpoint[]): Promise<boolean> {
-    for (const endpoint of endpoints) this.#dataIn(this.#versionOf(endpoint));
-    const missing = this.#missing;
-    if (missing.length > 0) {
-      await this.#ports.data.prepareVersions(missing);
-      this.#missing = [];
-      for (const { version } of missing) this.#data.delete(version);
+    for (const endpoint of endpoints) this.#event.dataIn(this.#versionOf(endpoint));
+    if (this.#event.isMissing) {
+      await this.#event.load();
       return true;
     }
     const running = endpoints.map((endpoint) => this.#start(endpoint)).filter((one) => one instanceof Promise);
@@ -128,7 +85,7 @@ export class EventForms {
   /** Throws when it is not ready (a bug). */
   form(endpoint: DispatchEndpoint): Form {
     const version = this.#versionOf(endpoint);
-    const data = this.#dataIn(version);
+    const data = this.#event.dataIn(version);
     if (!data.ok) return { kind: 'failed', renderKind: 'version', detail: data.detail, rendered: null };
     if (endpoint.content.transformationId === null)
       return { kind: 'rendered', rendered: this.#renderedAs(endpoint.content.format, version) };
@@ -145,6 +102,12 @@ export class EventForms {
     this.#transformed.clear();
   }
 
+  #passes({ endpointId, content }: DispatchEndpoint): boolean {
+    const { match, error } = this.#event.ask(content);
+    if (error !== null) this.#ports.faults.count(endpointId, 'filter', error);
+    return match;
+  }
+
   #start(endpoint: DispatchEndpoint): Form | Promise<Form> | null {
     const { transformationId, format } = endpoint.content;
     if (transformationId === null) return null;
@@ -152,7 +115,7 @@ export class EventForms {
     const known = this.#transformed.get(key);
     if (known !== undefined) return known;
     const version = this.#versionOf(endpoint);
-    if (!this.#dataIn(version).ok) return null;
+    if (!this.#event.dataIn(version).ok) return null;
     const { record, event } = this.#read;
     const rendered = this.#renderedAs(format, version);
     const run = this.#ports.transformations
@@ -172,64 +135,28 @@ export class EventForms {
     return run;
   }
 
+  #versionOf({ content }: DispatchEndpoint): WantedVersion {
+    return this.#event.versionFor(content);
+  }
+
   #transformedKey(endpoint: DispatchEndpoint): string {
-    const { content } = endpoint;
-    return `${this.#versionOf(endpoint)} ${content.format} ${content.transformationId}`;
+    const { format, transformationId } = endpoint.content;
+    return `${this.#versionOf(endpoint)} ${format} ${transformationId}`;
   }
 
   #renderedAs(format: DeliveryFormat, version: WantedVersion): RenderedEvent {
     const key = `${version} ${format}`;
     const known = this.#rendered.get(key);
     if (known !== undefined) return known;
-    const data = this.#dataIn(version);
+    const data = this.#event.dataIn(version);
     if (!data.ok) throw new Error(data.detail);
     if (this.#text?.version !== version) this.#text = { version, json: JSON.stringify(data.json) };
-    const { record, event } = this.#read;
+    const { envelope } = this;
     // What a schema is named that the data is not written in any more would mislead.
-    const attributes = data.json === this.#read.json ? event.envelope : { ...event.envelope, dataschema: undefined };
-    const rendered = renderEvent(format, attributes, this.#text.json, record.timestamp);
+    const attributes = this.#event.isAsWritten(data.json) ? envelope : { ...envelope, dataschema: undefined };
+    const rendered = renderEvent(format, attributes, this.#text.json, this.#read.record.timestamp);
     this.#rendered.set(key, rendered);
     return rendered;
-  }
-
-  /** The same for all endpoints that get the same. */
-  #versionOf({ content }: DispatchEndpoint): WantedVersion {
-    return this.#chosen(versionFor(content, this.envelope.type));
-  }
-
-  #chosen({ version, isNamed }: VersionChoice): WantedVersion {
-    const newest = this.#ports.data.newestVersion(this.envelope.type);
-    // A type that nobody registered versions of has only what was written.
-    if (newest === 0) return isNamed ? version : 'latest';
-    return version === 'latest' ? newest : version;
-  }
-
-  get #asWritten(): Extract<VersionData, { readonly ok: true }> {
-    return { ok: true, json: this.#read.json };
-  }
-
-  #subject({ json: data }: { readonly json: JsonValue }): FilterSubject {
-    return { attributes: this.envelope, data };
-  }
-
-  #dataIn(version: WantedVersion): VersionData {
-    const known = this.#data.get(version);
-    if (known !== undefined) return known;
-    const made = this.#makeData(version);
-    this.#data.set(version, made);
-    return made;
-  }
-
-  #makeData(version: WantedVersion): VersionData {
-    const { data } = this.#ports;
-    const { json, schemaId } = this.#read;
-    const { type } = this.envelope;
-    if (version === 'latest' || data.versionOf(schemaId, type) === version) return { ok: true, json };
-    const made: VersionedJson = data.toJsonAs(this.envelope, version);
-    if (made.ok) return { ok: true, json: made.json };
-    if (made.code === 'unknown-version' && !data.isVersionPrepared(type, version))
-      this.#missing.push({ type, version });
-    return { ok: false, detail: made.detail };
   }
 }
 
@@ -242,9 +169,6 @@ export async function settleForms(
   while (await forms.ready(passed)) passed = forms.passing(passed);
   return passed;
 }
-
-const dataPath = 'data.';
-const listed = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
 
 const isMade = (form: Form | Promise<Form> | undefined): form is Form =>
   form !== undefined && !(form instanceof Promise);

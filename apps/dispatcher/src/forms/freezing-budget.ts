@@ -33,7 +33,7 @@ export class FreezingBudget implements RunBudget {
   }
 
   ran(transformationId: string, version: number, exceeded: boolean): void {
-    this.#breaker.ended(transformationId, version, exceeded, this.#around.monotonic());
+    this.#breaker.ran(transformationId, version, exceeded, this.#around.monotonic());
   }
 
   charge({ tenantId, endpointId }: Pick<DispatchEndpoint, 'tenantId' | 'endpointId'>, cpuMs: number): void {

@@ -2,7 +2,8 @@ import { defaultCircuit, DueQueue, type PostResult } from '#libs/core';
 import type { LaneSettings } from '../lane-settings.js';
 import type { Lane } from '../lane.js';
 import type { Spill } from '../lane-room.js';
-import { Lanes, type LanesOptions, type Offered } from '../lanes.js';
+import type { LanesOptions, Offered } from '../lanes-ports.js';
+import { Lanes } from '../lanes.js';
 import type { Entry, OwnedPartition } from '../owned-partition.js';
 import type { Replay } from '../replay-directory.js';
 
@@ -28,7 +29,13 @@ export interface Posted {
   readonly stream: string;
 }
 
-const settings: LaneSettings = { maxInFlight: 4, adaptive: false, rateLimit: null, circuit: defaultCircuit };
+const settings: LaneSettings = {
+  maxInFlight: 4,
+  adaptive: false,
+  rateLimit: null,
+  circuit: defaultCircuit,
+  batch: null,
+};
 const ackMs = 1;
 
 /** Lanes as the worker has them, with scripted endpoints and a clock that only passes in `run`, at once. */
@@ -91,7 +98,16 @@ export class LaneWorld {
     const { attempt = 0, stream = 'live', bytes = 100, pos = this.#pos, partition = 0 } = offering;
     this.#pos = Math.max(this.#pos, pos) + 1;
     // What lanes know of an entry; the rest of it is not theirs.
-    const fields = { endpointId, pos, stream, bytes, lane: null, partition: this.partition(partition) };
+    const fields = {
+      endpointId,
+      pos,
+      stream,
+      bytes,
+      since: this.now,
+      weight: 1,
+      lane: null,
+      partition: this.partition(partition),
+    };
     const entry = { ...fields, delivery: { endpointId, attempt } } as unknown as Entry;
     if (offering.blocked === true) this.blocked.add(entry);
     return entry;

@@ -387,6 +387,7 @@ const noMetrics: ConstructorParameters<typeof DeliverConsumer>[2]['metrics'] = {
   delivered: nothing,
   retried: nothing,
   deadLettered: nothing,
+  batch: nothing,
   inFlight: nothing,
   lag: nothing,
   outstanding: nothing,

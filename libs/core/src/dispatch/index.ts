@@ -1,6 +1,7 @@
 export * from './catch-up-room.js';
 export * from './cursor-book.js';
 export * from './dispatch-window.js';
+export * from './endpoint-content.js';
 export * from './event-pattern.js';
 export * from './fattest.js';
 export * from './repeat-window.js';
@@ -11,3 +12,5 @@ export * from './subscription-index.js';
 export type { Discriminator, Subscription } from './subscription.js';
 export * from './transformation-breaker.js';
 export * from './transformation-budget.js';
+export * from './versioned-event.js';
+export * from './wanted-versions.js';

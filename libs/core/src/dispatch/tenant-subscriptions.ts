@@ -92,7 +92,6 @@ export class TenantSubscriptions<S extends Subscription> {
   #end(pattern: EventPattern): void {
     if (pattern.kind === 'exact') this.#exact.delete(pattern.type);
     else if (pattern.kind === 'below') this.#below.delete(pattern.prefix);
-    forget(this.#known, pattern);
   }
 
   /** @param plain whether it was one without a discriminator: the others are not in the lists */

@@ -6,16 +6,16 @@ const refused = 'not run: it exceeded its limits 3 times in a row';
 const limits = { inARow: 3, firstPauseMs: 1_000, longestPauseMs: 4_000, remembered: 5 };
 function paused(): TransformationBreaker {
   const breaker = new TransformationBreaker(limits);
-  for (let i = 0; i < 3; i += 1) breaker.ended('tr_1', 1, true, 0);
+  for (let i = 0; i < 3; i += 1) breaker.ran('tr_1', 1, true, 0);
   return breaker;
 }
 
 describe('TransformationBreaker', () => {
   it('refuses after three excesses in a row, not before, and not others', () => {
     const breaker = new TransformationBreaker(limits);
-    for (const exceeded of [true, true, false, true, true]) breaker.ended('tr_1', 1, exceeded, 0);
+    for (const exceeded of [true, true, false, true, true]) breaker.ran('tr_1', 1, exceeded, 0);
     expect(breaker.refusal('tr_1', 1, 0)).toBeNull();
-    breaker.ended('tr_1', 1, true, 0);
+    breaker.ran('tr_1', 1, true, 0);
     expect(breaker.refusal('tr_1', 1, 999)).toBe(refused);
     expect(breaker.refusal('tr_2', 1, 999)).toBeNull();
   });
@@ -24,7 +24,7 @@ describe('TransformationBreaker', () => {
     const breaker = paused();
     expect(breaker.refusal('tr_1', 1, 1_000)).toBeNull();
     expect(breaker.refusal('tr_1', 1, 1_001)).toBe(refused);
-    breaker.ended('tr_1', 1, false, 1_002);
+    breaker.ran('tr_1', 1, false, 1_002);
     expect(breaker.refusal('tr_1', 1, 1_003)).toBeNull();
     expect(breaker.remembered).toBe(0);
   });
@@ -36,7 +36,7 @@ describe('TransformationBreaker', () => {
       expect(breaker.refusal('tr_1', 1, now + pauseMs - 1)).toBe(refused);
       now += pauseMs;
       expect(breaker.refusal('tr_1', 1, now)).toBeNull();
-      breaker.ended('tr_1', 1, true, now);
+      breaker.ran('tr_1', 1, true, now);
     }
   });
 
@@ -47,19 +47,19 @@ describe('TransformationBreaker', () => {
 
   it('takes no notice of what was begun before the pause', () => {
     const breaker = paused();
-    for (let i = 0; i < 10; i += 1) breaker.ended('tr_1', 1, true, 500);
+    for (let i = 0; i < 10; i += 1) breaker.ran('tr_1', 1, true, 500);
     expect(breaker.refusal('tr_1', 1, 1_000)).toBeNull();
   });
 
   it('starts afresh with a new version, and does not go back to an older one', () => {
     const breaker = paused();
     expect(breaker.refusal('tr_1', 2, 1)).toBeNull();
-    breaker.ended('tr_1', 2, true, 1);
-    for (let i = 0; i < 3; i += 1) breaker.ended('tr_1', 1, true, 2);
-    breaker.ended('tr_1', 1, false, 2);
-    breaker.ended('tr_1', 2, true, 3);
+    breaker.ran('tr_1', 2, true, 1);
+    for (let i = 0; i < 3; i += 1) breaker.ran('tr_1', 1, true, 2);
+    breaker.ran('tr_1', 1, false, 2);
+    breaker.ran('tr_1', 2, true, 3);
     expect(breaker.refusal('tr_1', 2, 3)).toBeNull();
-    breaker.ended('tr_1', 2, true, 3);
+    breaker.ran('tr_1', 2, true, 3);
     expect(breaker.refusal('tr_1', 2, 4)).toBe(refused);
   });
 
@@ -78,7 +78,7 @@ describe('TransformationBreaker', () => {
             expect(outcomes.slice(-3)).toEqual([true, true, true]);
             continue;
           }
-          breaker.ended(`tr_${id}`, 1, exceeded, now);
+          breaker.ran(`tr_${id}`, 1, exceeded, now);
           last.set(id, [...outcomes, exceeded]);
           expect(breaker.remembered).toBeLessThanOrEqual(limits.remembered);
         }

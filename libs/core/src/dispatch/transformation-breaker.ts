@@ -20,7 +20,7 @@ interface Excess {
   readonly inARow: number;
   /** How often it was paused, one time after the other. */
   readonly pauses: number;
-  /** Unix ms: not run before. */
+  /** Not run before. */
   readonly until: number;
   /** One run tries whether it may go on. */
   readonly isTrying: boolean;
@@ -45,7 +45,7 @@ export class TransformationBreaker {
   /**
    * Null when it may be run now, else why it is to fail at once. After its pause one run is let through; others when that
    * has ended, or was not heard of for another pause.
-   * @param now Unix ms, as everywhere here
+   * @param now milliseconds of any clock that never goes back, as everywhere here
    */
   refusal(transformationId: string, version: number, now: number): string | null {
     const excess = this.#excesses.get(transformationId);
@@ -56,7 +56,7 @@ export class TransformationBreaker {
   }
 
   /** A run has ended. One of an older version than the last that was heard of says nothing any more. */
-  ended(transformationId: string, version: number, exceeded: boolean, now: number): void {
+  ran(transformationId: string, version: number, exceeded: boolean, now: number): void {
     const known = this.#excesses.get(transformationId);
     if (known !== undefined && version < known.version) return;
     if (!exceeded) {

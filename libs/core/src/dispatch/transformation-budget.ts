@@ -31,7 +31,7 @@ export class TransformationBudget {
     return this.#endpoints.size;
   }
 
-  /** @param now Unix ms, as everywhere here; never goes back */
+  /** @param now milliseconds of any clock that never goes back, as everywhere here */
   charge(tenantId: string, endpointId: string, cpuMs: number, now: number): void {
     const { windowMs, counted } = this.#limits;
     const entry = this.#endpoints.get(endpointId) ?? { tenantId, spent: new SpentTime(windowMs) };

@@ -23,9 +23,9 @@ export interface RenderedEvent {
 export type EventAttributes = Omit<EventEnvelope, 'data'>;
 
 /** Content type of JSON data: UTF-8, which needs no parameter (RFC 8259 §11). */
-export const jsonBodyType = 'application/json';
+const jsonBodyType = 'application/json';
 /** Content type of a batch of `structured` (HTTP binding §3.3). */
-export const structuredBatchBodyType = 'application/cloudevents-batch+json; charset=utf-8';
+const structuredBatchBodyType = 'application/cloudevents-batch+json; charset=utf-8';
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -56,9 +56,14 @@ export function renderEvent(
   }
 }
 
-/** Content type of a JSON array of what a format makes. `binary` has none (HTTP binding §3.3). */
-export const batchBodyType = (contentType: string): string =>
-  contentType === structuredJsonBodyType ? structuredBatchBodyType : jsonBodyType;
+/**
+ * Content type of a JSON array of bodies of this type (CloudEvents JSON format §4); null: they cannot be put into one. Of
+ * `binary` no batch is made either: what its headers say would be lost (HTTP binding §3.3).
+ */
+export function batchBodyType(contentType: string): string | null {
+  if (contentType.startsWith('application/cloudevents+json')) return structuredBatchBodyType;
+  return contentType.startsWith(jsonBodyType) ? jsonBodyType : null;
+}
 
 /** Attributes as the HTTP binding has them in binary mode (§3.1.3): `ce-` names, percent-encoded values. */
 function attributeHeaders(event: EventAttributes): Readonly<Record<string, string>> {

@@ -6,6 +6,12 @@ import { Duration, Failure, Timestamp, typeName, type CelValue, type Result } fr
 /** Nothing longer is a number or a time. */
 const longestText = 64;
 
+/** As CEL takes them. */
+const boolTexts = new Map([
+  ...['1', 't', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
+]);
+
 type Conversion = (value: CelValue) => Result;
 
 /** `int(x)` and the like; a failure where the value has no such form. Undefined when there is no such function. */
@@ -43,8 +49,8 @@ const conversions: Readonly<Record<string, Conversion>> = {
   },
   bool(value) {
     if (typeof value === 'boolean') return value;
-    if (value === 'true' || value === 'false') return value === 'true';
-    return unconvertible('bool', value);
+    if (typeof value !== 'string') return unconvertible('bool', value);
+    return boolTexts.get(value) ?? unconvertible('bool', value);
   },
   timestamp(value) {
     if (value instanceof Timestamp) return value;

@@ -77,7 +77,7 @@ export function isIn(value: CelValue, among: CelValue, budget: Budget): Result {
     budget.spend(among.length);
     return among.some((one) => isEqual(value, one, budget));
   }
-  if (isMap(among) && typeof value === 'string') return Object.hasOwn(among, value);
+  if (isMap(among)) return typeof value === 'string' && Object.hasOwn(among, value);
   return noOverload('in', value, among);
 }
 

@@ -24,13 +24,15 @@ export class Pattern {
   /** @returns why the pattern is none, as a text */
   static parse(text: string): Pattern | string {
     if (text.length > patternLimits.text) return `At most ${patternLimits.text} characters of a pattern.`;
+    // What is written out to tens of thousands of instructions takes a tenth of a second before its size is known.
+    if (repeatsOf(text) > patternLimits.size) return tooLarge;
     let regexp: RE2JS;
     try {
       regexp = RE2JS.compile(text);
     } catch (error) {
       return error instanceof Error ? `Not a pattern of RE2: ${error.message}.` : 'Not a pattern of RE2.';
     }
-    if (regexp.programSize() > patternLimits.size) return 'The pattern is too large: repeat less.';
+    if (regexp.programSize() > patternLimits.size) return tooLarge;
     return new Pattern(regexp);
   }
 
@@ -43,6 +45,16 @@ export class Pattern {
     if (characters > grownCharacters) shrink();
     return found;
   }
+}
+
+const tooLarge = 'The pattern is too large: repeat less.';
+
+/** Sum of what stands in braces. */
+function repeatsOf(pattern: string): number {
+  let sum = 0;
+  for (const [, least = '', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g))
+    sum += Number(most === '' ? least : most);
+  return sum;
 }
 
 function shrink(): void {

@@ -53,6 +53,12 @@ export const confinedTables: readonly ConfinedTable[] = [
     grant: 'SELECT, INSERT',
     rows: `EXISTS (SELECT FROM replays r WHERE r.id = replay_partitions.replay_id)`,
   },
+  { table: 'transformations', grant: change, rows: `${ofTenant} AND ${everyEndpoint}` },
+  {
+    table: 'transformation_versions',
+    grant: 'SELECT, INSERT',
+    rows: `EXISTS (SELECT FROM transformations t WHERE t.id = transformation_versions.transformation_id)`,
+  },
   { table: 'api_keys', grant: 'SELECT, INSERT, UPDATE (revoked_at)', rows: `${ofTenant} AND ${everyEndpoint}` },
   // Who may see some endpoints only leaves entries like everybody, and reads none.
   { table: 'audit_log', grant: 'SELECT, INSERT', rows: `${ofTenant} AND ${everyEndpoint}`, inserted: ofTenant },

@@ -1,5 +1,7 @@
-import { compileFilters, discriminatorsOf, parseFilters } from '#libs/filters';
-import type { EventFilter } from './content.js';
+import type { EventFilter } from '#libs/core';
+import { compileFilters } from './compile-filters.js';
+import { discriminatorsOf } from './discriminators.js';
+import { parseFilters } from './parse-filters.js';
 
 const remembered = 10_000;
 const known = new Map<string, EventFilter>();

@@ -1,4 +1,4 @@
-import { versionFor, type Content, type VersionChoice } from './content.js';
+import { versionFor, type Content, type VersionChoice } from './endpoint-content.js';
 
 /**
  * In which versions of a type events may have to be looked at to find endpoints by their data: what any endpoint with such a

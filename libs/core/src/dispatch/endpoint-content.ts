@@ -1,13 +1,14 @@
-import type { EndpointContent } from '#libs/contracts';
-import type { DeliveryFormat, Discriminator, EventAttributes, JsonValue } from '#libs/core';
+import type { EventEnvelope, JsonValue } from '../event/cloud-event.js';
+import type { DeliveryFormat } from '../event/formats.js';
+import type { Discriminator } from './subscription.js';
 
 /** A version of an event type: its number, or whatever is the newest. */
 export type WantedVersion = number | 'latest';
 
 /** An event as filters see it. */
 export interface FilterSubject {
-  readonly attributes: EventAttributes;
-  /** In the version that the endpoint gets; asked for only where a filter reaches it. */
+  readonly attributes: Omit<EventEnvelope, 'data'>;
+  /** In the version that the endpoint gets. */
   readonly data: JsonValue;
 }
 
@@ -26,14 +27,20 @@ export interface EventFilter {
   matches(subject: FilterSubject): FilterAnswer;
 }
 
+/** Which version of each event type an endpoint gets, as it is configured. */
+export interface VersionPins {
+  /** 0: the newest. */
+  readonly versions: Readonly<Record<string, number>>;
+  /** Of types that it does not name: the newest, else the first. */
+  readonly latestByDefault: boolean;
+}
+
 /** What an endpoint receives of the events that it subscribed to, compiled once. */
-export interface Content {
+export interface Content extends VersionPins {
   /** Null: everything. */
   readonly filter: EventFilter | null;
   readonly format: DeliveryFormat;
   readonly transformationId: string | null;
-  readonly versions: Readonly<Record<string, number>>;
-  readonly latestByDefault: boolean;
 }
 
 /** `isNamed` false: nobody chose it, it is what the type began with. */
@@ -46,20 +53,21 @@ const first: VersionChoice = { version: 1, isNamed: false };
 const newest: VersionChoice = { version: 'latest', isNamed: true };
 
 /** Which version of a type an endpoint gets. */
-export function versionFor(
-  { versions, latestByDefault }: Pick<Content, 'versions' | 'latestByDefault'>,
-  type: string,
-): VersionChoice {
+export function versionFor({ versions, latestByDefault }: VersionPins, type: string): VersionChoice {
   const version = Object.hasOwn(versions, type) ? versions[type] : undefined;
   if (version === undefined) return latestByDefault ? newest : first;
   return version === 0 ? newest : { version, isNamed: true };
 }
 
-/** @param filterOf compiles the filters' JSON text. Throws as it does. */
+/**
+ * From an endpoint's record.
+ * @param filterOf compiles the filters' JSON text. Throws as it does.
+ */
 export function contentOf(
-  { filters, format, transformationId, versions, latestByDefault }: EndpointContent,
+  config: VersionPins & Pick<Content, 'format' | 'transformationId'> & { readonly filters: string | null },
   filterOf: (text: string) => EventFilter,
 ): Content {
+  const { filters, format, transformationId, versions, latestByDefault } = config;
   const filter = filters === null ? null : filterOf(filters);
   return { filter, format, transformationId, versions, latestByDefault };
 }

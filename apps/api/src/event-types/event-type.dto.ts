@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { listQuery } from '../http/list-query.js';
+
+export const listEventTypesQuery = z.strictObject({
+  status: z.enum(['active', 'deprecated']).optional().meta({ description: 'Only those.', example: 'active' }),
+  ...listQuery,
+});
+
+export const differenceQuery = z.strictObject({
+  to: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'Must be the number of a version')
+    .transform(Number)
+    .meta({ description: 'The version to compare with.', example: 2 }),
+});

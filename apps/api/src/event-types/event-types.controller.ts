@@ -1,0 +1,45 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { checkQuery } from '../problem/check-input.js';
+import { differenceQuery, listEventTypesQuery } from './event-type.dto.js';
+import { EventTypes, type DifferenceAnswer, type EventTypeAnswer, type EventVersionAnswer } from './event-types.js';
+
+/** What events there are. Nothing here depends on a tenant. */
+@Controller('v1/event-types')
+export class EventTypesController {
+  constructor(@Inject(EventTypes) private readonly eventTypes: EventTypes) {}
+
+  @Get()
+  list(@Query() query: unknown): Promise<{ data: readonly EventTypeAnswer[]; nextCursor: string | null }> {
+    return this.eventTypes.list(checkQuery(listEventTypesQuery, query));
+  }
+
+  /** Named routes go before `:type`: a type of this name is read by its versions only. */
+  @Get('asyncapi.json')
+  asyncApi(): Promise<object> {
+    return this.eventTypes.asyncApi();
+  }
+
+  @Get('openapi.json')
+  openApi(): Promise<object> {
+    return this.eventTypes.openApi();
+  }
+
+  @Get(':type')
+  get(@Param('type') type: string): Promise<EventTypeAnswer> {
+    return this.eventTypes.get(type);
+  }
+
+  @Get(':type/versions/:version')
+  version(@Param('type') type: string, @Param('version') version: string): Promise<EventVersionAnswer> {
+    return this.eventTypes.version(type, version);
+  }
+
+  @Get(':type/versions/:version/difference')
+  difference(
+    @Param('type') type: string,
+    @Param('version') version: string,
+    @Query() query: unknown,
+  ): Promise<DifferenceAnswer> {
+    return this.eventTypes.difference(type, version, checkQuery(differenceQuery, query).to);
+  }
+}

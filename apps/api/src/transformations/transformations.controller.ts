@@ -1,0 +1,75 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import type { Page } from '#libs/persistence';
+import { checkBody, checkQuery } from '../problem/check-input.js';
+import { TransformationTest, type TestAnswer } from './transformation-test.js';
+import {
+  createTransformationBody,
+  listTransformationsQuery,
+  listVersionsQuery,
+  patchTransformationBody,
+  testTransformationBody,
+  type TransformationAnswer,
+  type TransformationSummaryAnswer,
+  type VersionAnswer,
+  type VersionSummaryAnswer,
+} from './transformation.dto.js';
+import { Transformations } from './transformations.js';
+
+/** Code of tenants that changes what their endpoints receive. */
+@Controller('v1/transformations')
+export class TransformationsController {
+  constructor(
+    @Inject(Transformations) private readonly transformations: Transformations,
+    @Inject(TransformationTest) private readonly trial: TransformationTest,
+  ) {}
+
+  @Post()
+  create(@Body() body: unknown): Promise<TransformationAnswer> {
+    return this.transformations.create(checkBody(createTransformationBody, body));
+  }
+
+  @Get()
+  list(@Query() query: unknown): Promise<Page<TransformationSummaryAnswer>> {
+    return this.transformations.list(checkQuery(listTransformationsQuery, query));
+  }
+
+  /** Whatever the code does is in the answer. */
+  @Post('test')
+  @HttpCode(200)
+  test(@Body() body: unknown): Promise<TestAnswer> {
+    return this.trial.run(checkBody(testTransformationBody, body));
+  }
+
+  @Get(':id')
+  get(@Param('id') id: string): Promise<TransformationAnswer> {
+    return this.transformations.get(id);
+  }
+
+  @Patch(':id')
+  patch(@Param('id') id: string, @Body() body: unknown): Promise<TransformationAnswer> {
+    return this.transformations.patch(id, checkBody(patchTransformationBody, body));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  delete(@Param('id') id: string): Promise<void> {
+    return this.transformations.delete(id);
+  }
+
+  @Get(':id/versions')
+  versions(@Param('id') id: string, @Query() query: unknown): Promise<Page<VersionSummaryAnswer>> {
+    return this.transformations.versions(id, checkQuery(listVersionsQuery, query));
+  }
+
+  @Get(':id/versions/:version')
+  version(@Param('id') id: string, @Param('version') version: string): Promise<VersionAnswer> {
+    return this.transformations.version(id, version);
+  }
+
+  /** Its code comes back as a new version. */
+  @Post(':id/versions/:version/restore')
+  @HttpCode(200)
+  restore(@Param('id') id: string, @Param('version') version: string): Promise<TransformationAnswer> {
+    return this.transformations.restore(id, version);
+  }
+}
