@@ -1,16 +1,22 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import type { Logger } from '#libs/observability';
 import { CONFIG, LOGGER } from '#libs/platform';
+import { IdempotencyKeys } from '#libs/persistence';
+import { Callers } from './access/callers.js';
 import { installConventions } from './http/conventions.js';
+import { installIdempotency } from './idempotency/idempotency-hook.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { installEventsRoute } from './ingest/events-route.js';
 import { Ingest } from './ingest/ingest.js';
 
 const maxBatchEvents = 1_000;
 const maxBatchBytes = 5 * 1024 * 1024;
+
+const newId = (): string => v7().replaceAll('-', '');
 
 /** What the API sets up on Fastify itself. */
 @Injectable()
@@ -19,13 +25,16 @@ export class ApiServer implements OnModuleInit {
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(RequestsInFlight) private readonly requests: RequestsInFlight,
     @Inject(Ingest) private readonly ingest: Ingest,
+    @Inject(Callers) private readonly callers: Callers,
+    @Inject(IdempotencyKeys) private readonly idempotency: IdempotencyKeys,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
-    installConventions(server, { operatorKey: this.config.operatorKey, requests: this.requests });
+    installConventions(server, { callers: this.callers, requests: this.requests, newId });
+    installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);
   }

@@ -84,7 +84,9 @@ const publishAll = async (): Promise<ConfigurationChange[]> => {
 
 describe('migrate', () => {
   it('applies each migration once, however many processes start at once', async () => {
-    expect(applied.flat().sort()).toEqual(migrations.map(({ number, name }) => `000${number}-${name}`));
+    expect(applied.flat().sort()).toEqual(
+      migrations.map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`),
+    );
     expect(await migrate(test.url)).toEqual([]);
   });
 

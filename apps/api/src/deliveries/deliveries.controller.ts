@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { checkQuery } from '../problem/check-input.js';
 import { Deliveries, type DeliveryAnswer, type DeliveryWithAttempts } from './deliveries.js';
 import { listDeliveriesQuery } from './delivery.dto.js';
@@ -9,11 +10,13 @@ export class DeliveriesController {
   constructor(@Inject(Deliveries) private readonly deliveries: Deliveries) {}
 
   @Get()
+  @Needs('deliveries:read')
   list(@Query() query: unknown): Promise<{ data: readonly DeliveryAnswer[]; nextCursor: string | null }> {
     return this.deliveries.list(checkQuery(listDeliveriesQuery, query));
   }
 
   @Get(':id')
+  @Needs('deliveries:read')
   get(@Param('id') id: string): Promise<DeliveryWithAttempts> {
     return this.deliveries.get(id);
   }

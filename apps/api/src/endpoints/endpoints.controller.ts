@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
   createEndpointBody,
@@ -27,52 +28,61 @@ export class EndpointsController {
 
   /** The only answer that ever holds the secret. */
   @Post()
+  @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
   create(@Body() body: unknown): Promise<CreatedAnswer> {
     return this.endpoints.create(checkBody(this.#createBody, body));
   }
 
   @Get()
+  @Needs('endpoints:read')
   list(@Query() query: unknown): Promise<{ data: readonly EndpointAnswer[]; nextCursor: string | null }> {
     return this.endpoints.list(checkQuery(listEndpointsQuery, query));
   }
 
   @Get(':id')
+  @Needs('endpoints:read')
   get(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.get(id);
   }
 
   @Patch(':id')
+  @Needs('endpoints:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, checkBody(this.#patchBody, body));
   }
 
   /** Events that come meanwhile wait in the log. */
   @Post(':id/pause')
+  @Needs('endpoints:write')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'paused' });
   }
 
   @Post(':id/resume')
+  @Needs('endpoints:write')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
   @Post(':id/disable')
+  @Needs('endpoints:write')
   @HttpCode(200)
   disable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'disabled' });
   }
 
   @Post(':id/enable')
+  @Needs('endpoints:write')
   @HttpCode(200)
   enable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
   @Delete(':id')
+  @Needs('endpoints:write')
   @HttpCode(204)
   async delete(@Param('id') id: string): Promise<void> {
     await this.endpoints.delete(id);

@@ -1,4 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { checkQuery } from '../problem/check-input.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
 import { EndpointHaltedKeys, type HaltedKeyAnswer, type ResolutionAnswer } from './halted-keys.js';
@@ -8,6 +9,7 @@ export class HaltedKeysController {
   constructor(@Inject(EndpointHaltedKeys) private readonly halted: EndpointHaltedKeys) {}
 
   @Get()
+  @Needs('endpoints:read')
   list(
     @Param('id') id: string,
     @Query() query: unknown,
@@ -17,6 +19,7 @@ export class HaltedKeysController {
 
   /** Its retry schedule begins anew. */
   @Post(':deliveryId/release')
+  @Needs('endpoints:write')
   @HttpCode(202)
   release(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
     return this.halted.resolve(id, deliveryId, 'release');
@@ -24,6 +27,7 @@ export class HaltedKeysController {
 
   /** It becomes a dead letter, and the next of its key follows. */
   @Post(':deliveryId/skip')
+  @Needs('endpoints:write')
   @HttpCode(202)
   skip(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
     return this.halted.resolve(id, deliveryId, 'skip');

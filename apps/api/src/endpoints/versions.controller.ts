@@ -1,4 +1,5 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { checkBody } from '../problem/check-input.js';
 import { VersionPreview, type PreviewAnswer } from './versions-preview.js';
 import { previewBody } from './versions.dto.js';
@@ -13,12 +14,14 @@ export class EndpointVersionsController {
   ) {}
 
   @Get()
+  @Needs('endpoints:read')
   list(@Param('id') id: string): Promise<VersionsAnswer> {
     return this.versions.list(id);
   }
 
   /** The upgrade itself is a patch of `versions`. */
   @Post('preview')
+  @Needs('endpoints:read')
   @HttpCode(200)
   preview(@Param('id') id: string, @Body() body: unknown): Promise<PreviewAnswer> {
     return this.previews.of(id, checkBody(previewBody, body));

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Needs } from '../access/needs.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { ReplayCreation } from './create-replay.js';
 import type { DryRunAnswer } from './dry-run-answer.js';
@@ -16,6 +17,7 @@ export class ReplaysController {
   ) {}
 
   @Post()
+  @Needs('replays:write')
   async create(
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -27,33 +29,39 @@ export class ReplaysController {
   }
 
   @Get()
+  @Needs('replays:read')
   list(@Query() query: unknown): Promise<{ data: readonly ReplayAnswer[]; nextCursor: string | null }> {
     return this.desk.list(checkQuery(listReplaysQuery, query));
   }
 
   @Get(':id')
+  @Needs('replays:read')
   get(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.get(id);
   }
 
   @Patch(':id')
+  @Needs('replays:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     return this.desk.patch(id, checkBody(patchReplayBody, body));
   }
 
   @Post(':id/pause')
+  @Needs('replays:write')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.pause(id);
   }
 
   @Post(':id/resume')
+  @Needs('replays:write')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.resume(id);
   }
 
   @Post(':id/cancel')
+  @Needs('replays:write')
   @HttpCode(200)
   cancel(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.cancel(id);

@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Deliveries, type EndpointStatsAnswer } from '../deliveries/deliveries.js';
 import { endpointStatsQuery } from '../deliveries/delivery.dto.js';
 import { checkQuery } from '../problem/check-input.js';
@@ -8,6 +9,7 @@ export class StatsController {
   constructor(@Inject(Deliveries) private readonly deliveries: Deliveries) {}
 
   @Get('endpoints')
+  @Needs('stats:read')
   async endpoints(@Query() query: unknown): Promise<{ data: readonly EndpointStatsAnswer[] }> {
     return { data: await this.deliveries.stats(checkQuery(endpointStatsQuery, query).tenantId) };
   }

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { allScopes } from '#libs/core';
+import { identifier, listQuery, plainText, time } from '../http/list-query.js';
+import { tenantId } from '../tenants/tenant.dto.js';
+
+/** Which of them the key may be given depends on whose it is: checked where that is known. */
+export const scopes = z
+  .array(z.string().min(1).max(100))
+  .min(1)
+  .max(50)
+  .meta({
+    description: `Of ${allScopes.join(', ')}; \`<resource>:*\` for all of a resource, \`*\` for all that such a key may hold.`,
+    example: ['endpoints:*', 'events:write'],
+  });
+
+export const createKeyBody = z
+  .strictObject({
+    name: plainText(200).trim().min(1).meta({ description: 'For people.', example: 'Billing service' }),
+    tenantId: tenantId.nullable().optional().meta({
+      description: 'Confines the key to this tenant; null: a key of the platform. A tenant makes its own only.',
+    }),
+    scopes,
+    expiresAt: time('When it ceases to work; null: never.').nullable().optional(),
+  })
+  .meta({ id: 'CreateKey', description: 'A key of this API.' });
+
+export const listKeysQuery = z.strictObject({
+  ...listQuery,
+  tenantId: identifier('Keys of this tenant.', 'acme').optional(),
+});
+
+const instant = z.iso.datetime().meta({ example: '2026-11-23T19:30:00.000Z' });
+
+const keyAnswer = z
+  .object({
+    id: z.string().meta({ description: 'The first part of the key, which is no secret.', example: 'pht_0f3c7a91be24' }),
+    tenantId: z.string().nullable(),
+    name: z.string(),
+    scopes: z.array(z.string()),
+    expiresAt: instant.nullable(),
+    revokedAt: instant.nullable(),
+    lastUsedAt: instant.nullable().meta({ description: 'To the minute.' }),
+    createdAt: instant,
+    createdBy: z.string().nullable().meta({ description: 'Id of a key; null: the operator key of the environment.' }),
+  })
+  .meta({ id: 'Key' });
+
+export type CreateKeyBody = z.output<typeof createKeyBody>;
+export type KeyAnswer = z.output<typeof keyAnswer>;
+/** The only answer that ever holds the key. */
+export type CreatedKeyAnswer = KeyAnswer & { readonly key: string };
+
+export const createPortalTokenBody = z
+  .strictObject({
+    scopes,
+    endpointIds: z
+      .array(z.string().regex(/^ep_[0-9a-f]{32}$/, 'Must be the id of an endpoint'))
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'Only these endpoints of the tenant, and what belongs to them. Left out: all.' }),
+    expiresInSeconds: z
+      .int()
+      .min(60)
+      .max(86_400)
+      .default(3_600)
+      .meta({ description: 'How long it works.', example: 3_600 }),
+  })
+  .meta({ id: 'CreatePortalToken', description: "A token for a customer's browser." });
+
+export type CreatePortalTokenBody = z.output<typeof createPortalTokenBody>;
+
+export interface PortalTokenAnswer {
+  readonly id: string;
+  readonly token: string;
+  readonly tenantId: string;
+  readonly scopes: readonly string[];
+  readonly endpointIds: readonly string[] | null;
+  readonly expiresAt: string;
+}
