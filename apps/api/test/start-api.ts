@@ -3,16 +3,18 @@ import { Test } from '@nestjs/testing';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { parseConfig, type Config } from '#libs/config';
 import { topicSpecs, type TopicSpec } from '#libs/contracts';
+import type { Scope } from '#libs/core';
 import { InMemoryLog, type KafkaLog } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { migrate } from '#libs/persistence';
 import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
 import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
+import type { RouteNeeds } from '../src/access/needs.js';
 import { ApiModule } from '../src/api.module.js';
 import { testCodec } from './event-codec.js';
 
-const operatorKey = 'test-operator-key-0123456789';
+export const operatorKey = 'test-operator-key-0123456789';
 
 interface Answer {
   readonly status: number;
@@ -22,11 +24,19 @@ interface Answer {
   readonly text: string;
 }
 
+interface ApiRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly needs: Scope | undefined;
+}
+
 export interface TestApi<L = InMemoryLog> {
   readonly log: L;
   readonly config: Config;
   readonly databaseUrl: string;
   readonly app: NestFastifyApplication;
+  /** What the server answers to below /v1. */
+  readonly routes: readonly ApiRoute[];
   /** The double; unless a codec was given. */
   readonly registry: InMemoryRegistry;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -85,6 +95,14 @@ export async function startApiOn<L extends KafkaLog>(
     bodyParser: false,
     logger: false,
   });
+  const routes: ApiRoute[] = [];
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRoute', ({ method, url, config: settings }) => {
+      const { needs } = (settings ?? {}) as RouteNeeds;
+      if (url.startsWith('/v1/')) routes.push({ method: String(method), url, needs });
+    });
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   return {
@@ -92,6 +110,7 @@ export async function startApiOn<L extends KafkaLog>(
     config,
     databaseUrl: database.url,
     app,
+    routes,
     registry,
     async call(method, path, body, headers = {}) {
       const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
