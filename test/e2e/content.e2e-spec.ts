@@ -86,8 +86,7 @@ describe('what an endpoint receives', () => {
       for (const name of ['structured', 'binary', 'batched']) {
         const read = readBy(name);
         expect(read.map(({ id }) => id).toSorted()).toEqual(events.map(({ id }) => id));
-        for (const one of read)
-          expect(one).toMatchObject({ source: '/e2e', type: 'comment.added' });
+        for (const one of read) expect(one).toMatchObject({ source: '/e2e', type: 'comment.added' });
         expect(read[0]?.data).toMatchObject({ projectId: 'p-1', author: { name: 'Ada Okafor' } });
       }
     });
@@ -161,10 +160,12 @@ describe('what an endpoint receives', () => {
       const { endpointId } = of('batched');
       const rows = await vi.waitUntil(async () => {
         const query = `/v1/deliveries?endpointId=${endpointId}&limit=50`;
-        const { data } = await call<{ data: { id: string; status: string; eventId: string }[] }>('GET', query);
+        const { data } = await call<{ data: { id: string; status: string; event: { id: string } }[] }>('GET', query);
         return data.length === 6 && data.every(({ status }) => status === 'delivered') ? data : null;
       }, waiting);
-      expect(rows.map(({ eventId }) => eventId).toSorted()).toEqual(events.map(({ id }) => id));
+      expect(rows.map(({ event }) => event.id).toSorted()).toEqual(events.map(({ id }) => id));
+      const { attempts } = await call<{ attempts: { batch: object | null }[] }>('GET', `/v1/deliveries/${rows[0]?.id}`);
+      expect(attempts).toMatchObject([{ batch: { id: request?.headers['webhook-id'], size: 6 } }]);
     });
   });
 

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
-import { parseMasterKeys, scheduleOf } from '#libs/core';
+import { networkRules, parseMasterKeys, scheduleOf, type NetworkRules } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
 import {
@@ -32,7 +32,6 @@ import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Deliveries } from './deliveries/deliveries.js';
 import { EndpointBacklogController } from './endpoints/endpoint-backlog.controller.js';
 import { EndpointBacklog } from './endpoints/endpoint-backlog.js';
-import type { EndpointRules } from './endpoints/endpoint.dto.js';
 import { EndpointHistoryController } from './endpoints/endpoint-history.controller.js';
 import { EndpointVersions } from './endpoints/endpoint-history.js';
 import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
@@ -175,7 +174,7 @@ const newId = (): string => v7().replaceAll('-', '');
     {
       provide: ENDPOINT_RULES,
       inject: [CONFIG],
-      useFactory: ({ allowHttp }: Config): EndpointRules => ({ allowHttp }),
+      useFactory: (config: Config): NetworkRules => networkRules(config),
     },
     {
       provide: SourceLog,

@@ -50,13 +50,13 @@ export interface DispatcherOptions {
   readonly without?: ReadonlySet<CursorRule>;
 }
 
-export interface DispatcherCodecs {
+interface DispatcherCodecs {
   readonly events: EventData & VersionSource;
   readonly config: ConfigCodec;
   readonly platform: Pick<PlatformCodecs, 'delivery' | 'deadLetter' | 'endOfSpace' | 'endpointStatus' | 'prepare'>;
 }
 
-export interface DispatcherStores {
+interface DispatcherStores {
   readonly cursors: CursorStore;
   readonly replays: ReplayStore;
   readonly faults: FaultStore;

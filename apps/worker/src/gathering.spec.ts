@@ -30,6 +30,7 @@ describe('what is gathered', () => {
               attempt,
               members: null,
               haltedAt: null,
+              renderError: null,
               contentType: 'application/json',
               body: Buffer.alloc(body),
             };
@@ -53,7 +54,14 @@ describe('what is gathered', () => {
     const never = (): never => {
       throw new Error('it was asked for');
     };
-    const single = { attempt: 0, members: null, haltedAt: null, contentType: 'application/json', body: Buffer.of(1) };
+    const single = {
+      attempt: 0,
+      members: null,
+      haltedAt: null,
+      renderError: null,
+      contentType: 'application/json',
+      body: Buffer.of(1),
+    };
     const batch = { maxEvents: 10, maxBytes: 10_000, maxWaitMs: 100 };
     const at = (stream: string, since: number, changes = {}) =>
       gatheredAt(stream, { pos: 0, since, delivery: { ...single, ...changes } }, never, batch, bounds, 1_000);

@@ -4,7 +4,7 @@ import { identifier, listQuery, plainText, time } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 
 /** Which of them the key may be given depends on whose it is: checked where that is known. */
-export const scopes = z
+const scopes = z
   .array(z.string().min(1).max(100))
   .min(1)
   .max(50)

@@ -112,7 +112,7 @@ describe('a key', () => {
 
   it('is looked up once a second, once for many who call at once, and its use noted as often', async () => {
     const key = `Bearer ${add()}`;
-    await Promise.all(Array.from({ length: 50 }, () => callers.authenticate(key)));
+    await Promise.all(Array.from({ length: 50 }, async () => callers.authenticate(key)));
     now += 999;
     await callers.authenticate(key);
     expect([lookups, uses.length]).toEqual([1, 1]);

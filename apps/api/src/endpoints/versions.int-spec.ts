@@ -136,6 +136,15 @@ describe('versions of an endpoint', () => {
     }
     const patched = await api.call('PATCH', path, { description: 'x' });
     expect(patched.body).toMatchObject({ revision: 2, versions: { 'note.added': 2 } });
+    // What follows the newest is pinned to nothing.
+    const following = await pathOf({ versions: { '*': 'latest' } });
+    for (const change of [
+      { eventTypes: ['note.added', 'task.*'] },
+      { versions: { '*': 'latest', 'note.added': null } },
+    ])
+      expect((await api.call('PATCH', following, change)).body['versions']).toEqual({ '*': 'latest' });
+    for (const change of [{ versions: { '*': null } }, { versions: null }, { versions: { 'note.added': 'latest' } }])
+      expect((await api.call('PATCH', following, change)).status).toBe(503);
   });
 
   it('are shown with what is newest and how it differs', async () => {

@@ -176,9 +176,10 @@ describe('filters', () => {
   it('that fail match nothing, and are counted and told', async () => {
     await posthorn.endpoint('ep_1', filtered({ cel: 'data.title.size() > 0 && data.missing.size() > 0' }));
     await posthorn.endpoint('ep_2', filtered({ cel: 'data.title == "Task 2"' }));
-    const { counts } = await posthorn.start();
+    const { counts, lines } = await posthorn.start();
     await posthorn.events(3);
     await posthorn.time.advance(6_000);
+    expect(lines.filter((line) => line.includes('endpoints have faults'))).toHaveLength(1);
     expect(Object.keys(bodies())).toEqual(['ep_2']);
     expect(counts.faults).toEqual(['filter', 'filter', 'filter']);
     expect(posthorn.faults.noted).toEqual([

@@ -5,7 +5,7 @@ import type { Surroundings } from '../surroundings.js';
 import type { RunBudget } from './transformations.js';
 
 /** How long an endpoint that took too much is not followed live, nor caught up. */
-export const restMs = 10_000;
+const restMs = 10_000;
 /** A tenant's endpoints are looked through so often at most. */
 const lookEveryMs = 250;
 
