@@ -348,23 +348,27 @@ describe('the tables', () => {
     expect(listed.toSorted()).toEqual(rows.map(({ name }) => name));
   });
 
-  it('give a tenant nothing beyond what its list says, without a tenant nothing at all', async () => {
-    const rows: { name: string; rls: boolean; may: boolean }[] = await database.session.query(
-      `SELECT relname AS name, relrowsecurity AS rls, has_any_column_privilege('posthorn_tenant', oid, 'SELECT, INSERT, UPDATE')
-         OR has_table_privilege('posthorn_tenant', oid, 'DELETE, TRUNCATE') AS may
+  it.each(['posthorn_tenant', 'posthorn_endpoints'])(
+    'give %s nothing beyond their list, and nobody’s rows without a tenant',
+    async (role) => {
+      const rows: { name: string; rls: boolean; may: boolean }[] = await database.session.query(
+        `SELECT relname AS name, relrowsecurity AS rls, has_any_column_privilege($1, oid, 'SELECT, INSERT, UPDATE')
+         OR has_table_privilege($1, oid, 'DELETE, TRUNCATE') AS may
        FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text IN ('public', 'posthorn_rebuild')`,
-    );
-    const reachable = rows.filter(({ may }) => may);
-    expect(reachable.map(({ name }) => name).toSorted()).toEqual(confinedTables.map(({ table }) => table).toSorted());
-    expect(reachable.filter(({ rls }) => !rls)).toEqual([]);
-    const counts = await database.transaction(async (session) => {
-      await session.query('SET LOCAL ROLE posthorn_tenant');
-      const readable = confinedTables.filter(({ table }) => table !== 'outbox');
-      const each = readable.map(({ table }) => `SELECT count(*)::integer AS count FROM ${table}`);
-      return session.query(each.join(' UNION ')) as Promise<unknown>;
-    });
-    expect(counts).toEqual([{ count: 0 }]);
-  });
+        [role],
+      );
+      const reachable = rows.filter(({ may }) => may);
+      expect(reachable.map(({ name }) => name).toSorted()).toEqual(confinedTables.map(({ table }) => table).toSorted());
+      expect(reachable.filter(({ rls }) => !rls)).toEqual([]);
+      const counts = await database.transaction(async (session) => {
+        await session.query(`SET LOCAL ROLE ${role}`);
+        const readable = confinedTables.filter(({ table }) => table !== 'outbox');
+        const each = readable.map(({ table }) => `SELECT count(*)::integer AS count FROM ${table}`);
+        return session.query(each.join(' UNION ')) as Promise<unknown>;
+      });
+      expect(counts).toEqual([{ count: 0 }]);
+    },
+  );
 });
 
 describe('confined lists of a long log', () => {
@@ -411,6 +415,8 @@ describe('confined lists of a long log', () => {
       expect((await log.list({ tenantId: 'mine' }, first)).data).toHaveLength(50);
       expect((await log.list({ endpointId: 'ep_mine' }, first)).data).toHaveLength(50);
       expect((await log.list({ status: 'dead-lettered' }, first)).data).toHaveLength(50);
+      // Read in their order, and not sorted: the planner knows how many there are.
+      for (const plan of plans.slice(0, 3)) expect(plan).not.toMatch(/(?<!Incremental )Sort  \(/);
       await log.get('d_10');
       const deadLetters = new DeadLetters(explaining);
       expect((await deadLetters.list({}, first)).data).toHaveLength(50);

@@ -3,8 +3,7 @@ import type { Confinement } from './work-scope.js';
 
 /** Until the transaction ends. The role may do less than ours, and row-level security holds it to the tenant's rows. */
 const confineTransaction = `
-SELECT set_config('role', 'posthorn_tenant', true), set_config('posthorn.tenant', $1, true),
-  set_config('posthorn.endpoints', $2, true)
+SELECT set_config('role', $1, true), set_config('posthorn.tenant', $2, true), set_config('posthorn.endpoints', $3, true)
 `;
 
 /** Has the transaction see, from now on, what the confinement allows. */
@@ -12,7 +11,8 @@ export async function confine(session: EntityManager, { tenantId, endpointIds }:
   // An empty name would be none, and none of them would be all of them.
   if (tenantId === '' || endpointIds?.length === 0) throw new RangeError('a confinement to nobody');
   if (endpointIds?.some((id) => id.includes(',')) === true) throw new RangeError('an endpoint id has no comma');
-  await session.query(confineTransaction, [tenantId, endpointIds?.join(',') ?? '']);
+  const role = endpointIds === null ? 'posthorn_tenant' : 'posthorn_endpoints';
+  await session.query(confineTransaction, [role, tenantId, endpointIds?.join(',') ?? '']);
 }
 
 /**

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await server.query(`CREATE ROLE ${owner} LOGIN PASSWORD 'secret'`);
   await server.query(`CREATE ROLE ${app} LOGIN PASSWORD 'secret'`);
   await server.query(`CREATE DATABASE ${name} OWNER ${owner}`);
-  for (const role of ['posthorn_tenant', 'posthorn_app'])
+  for (const role of ['posthorn_tenant', 'posthorn_endpoints', 'posthorn_app'])
     await server.query(`DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`);
 });
 afterAll(async () => {
@@ -61,8 +61,8 @@ describe('an owner who is no superuser', () => {
   });
 
   it('migrates with it', async () => {
-    await server.query(`GRANT posthorn_tenant TO ${owner}`);
-    await server.query(`GRANT posthorn_tenant TO posthorn_app`);
+    await server.query(`GRANT posthorn_tenant, posthorn_endpoints TO ${owner}`);
+    await server.query(`GRANT posthorn_tenant, posthorn_endpoints TO posthorn_app`);
     expect(await migrate(urlOf(owner))).toContain('0012-confinement');
   });
 });

@@ -1,70 +1,82 @@
 /**
- * What the role `posthorn_tenant` may do with a table, and with which rows: those that satisfy `rows`. A table that is
- * not here it cannot touch. Every table is in one of the two lists: confinement.int-spec.ts looks.
+ * What two roles may do with a table, and with which of its rows. `posthorn_tenant` works for one tenant, `posthorn_endpoints`
+ * for some endpoints of one. They are two so that the condition of the first is as simple as the planner needs it to take the
+ * index of a list. A table that is not here neither of them can touch; every table is in one of the two lists:
+ * confinement.int-spec.ts looks. Migration 0012 is made of them, so they are never changed: a table that comes later is in a
+ * list of its own migration.
  */
 export interface ConfinedTable {
   readonly table: string;
   readonly grant: string;
-  /** For SELECT and all else, unless there is another condition for what is inserted. */
   readonly rows: string;
+  /** Of `posthorn_endpoints`. */
+  readonly narrowed: string;
+  /** What may be inserted, where it is not what may be seen. */
   readonly inserted?: string;
 }
 
-// Stable, so an index on the column is used; '' is what a setting is after a transaction that has set it.
-const tenant = `nullif(current_setting('posthorn.tenant', true), '')`;
-const everyEndpoint = `nullif(current_setting('posthorn.endpoints', true), '') IS NULL`;
-const endpoints = `string_to_array(current_setting('posthorn.endpoints', true), ',')`;
-
-const ofTenant = `tenant_id = ${tenant}`;
-const ofEndpoint = (column: string): string => `(${everyEndpoint} OR ${column} = ANY (${endpoints}))`;
-const ofParent = (table: string): string => `EXISTS (SELECT FROM endpoints e WHERE e.id = ${table}.endpoint_id)`;
+// Stable, so that an index on the column is used; '' is what a setting is after a transaction that has set it.
+const ofTenant = `tenant_id = nullif(current_setting('posthorn.tenant', true), '')`;
+const ofEndpoints = (column: string): string =>
+  `${ofTenant} AND ${column} = ANY (string_to_array(current_setting('posthorn.endpoints', true), ','))`;
+const none = 'false';
 const change = 'SELECT, INSERT, UPDATE, DELETE';
 
+const byTenant = (table: string, grant: string, narrowed: string): ConfinedTable => ({
+  table,
+  grant,
+  rows: ofTenant,
+  narrowed,
+});
+
 /** Row-level security holds for the parent that is looked for, too. */
+const byParent = (table: string, grant: string, parent: string, key: string): ConfinedTable => {
+  const rows = `EXISTS (SELECT FROM ${parent} p WHERE p.${key} = ${table}.${parent.replace(/s$/, '')}_id)`;
+  return { table, grant, rows, narrowed: rows };
+};
+const byEndpoint = (table: string, grant: string): ConfinedTable => byParent(table, grant, 'endpoints', 'id');
+
+const byDelivery = (table: string, grant: string): ConfinedTable => {
+  const rows = 'posthorn_sees_delivery(delivery_id)';
+  return { table, grant, rows, narrowed: rows };
+};
+
+const ownTenant = ofTenant.replace('tenant_id', 'id');
+
 export const confinedTables: readonly ConfinedTable[] = [
   // A lock takes the right to update.
-  { table: 'tenants', grant: 'SELECT, UPDATE (updated_at)', rows: `id = ${tenant}` },
-  { table: 'endpoints', grant: change, rows: `${ofTenant} AND ${ofEndpoint('id')}` },
-  { table: 'endpoint_secrets', grant: change, rows: ofParent('endpoint_secrets') },
-  { table: 'endpoint_versions', grant: 'SELECT, INSERT', rows: `${ofTenant} AND ${ofEndpoint('endpoint_id')}` },
+  { table: 'tenants', grant: 'SELECT, UPDATE (updated_at)', rows: ownTenant, narrowed: ownTenant },
+  byTenant('endpoints', change, ofEndpoints('id')),
+  byEndpoint('endpoint_secrets', change),
+  byTenant('endpoint_versions', 'SELECT, INSERT', ofEndpoints('endpoint_id')),
   {
     table: 'endpoint_publications',
     grant: 'SELECT',
-    rows: `EXISTS (SELECT FROM endpoint_versions v WHERE v.endpoint_id = endpoint_publications.endpoint_id)`,
+    rows: 'EXISTS (SELECT FROM endpoint_versions v WHERE v.endpoint_id = endpoint_publications.endpoint_id)',
+    narrowed: 'EXISTS (SELECT FROM endpoint_versions v WHERE v.endpoint_id = endpoint_publications.endpoint_id)',
   },
-  { table: 'endpoint_faults', grant: 'SELECT', rows: ofParent('endpoint_faults') },
-  { table: 'cursors', grant: 'SELECT, INSERT', rows: ofParent('cursors') },
-  { table: 'halt_resolutions', grant: change, rows: ofParent('halt_resolutions') },
-  { table: 'deliveries', grant: 'SELECT', rows: `${ofTenant} AND ${ofEndpoint('endpoint_id')}` },
-  { table: 'dead_letters', grant: 'SELECT', rows: `${ofTenant} AND ${ofEndpoint('endpoint_id')}` },
-  { table: 'attempts', grant: 'SELECT', rows: 'posthorn_sees_delivery(delivery_id)' },
-  {
-    table: 'dead_letter_resolutions',
-    grant: 'SELECT, INSERT, DELETE',
-    rows: 'posthorn_sees_delivery(delivery_id)',
-  },
-  {
-    table: 'replays',
-    grant: 'SELECT, INSERT, UPDATE',
-    rows: `${ofTenant} AND (${everyEndpoint} OR endpoint_ids <@ ${endpoints})`,
-  },
-  {
-    table: 'replay_partitions',
-    grant: 'SELECT, INSERT',
-    rows: `EXISTS (SELECT FROM replays r WHERE r.id = replay_partitions.replay_id)`,
-  },
-  { table: 'transformations', grant: change, rows: `${ofTenant} AND ${everyEndpoint}` },
-  {
-    table: 'transformation_versions',
-    grant: 'SELECT, INSERT',
-    rows: `EXISTS (SELECT FROM transformations t WHERE t.id = transformation_versions.transformation_id)`,
-  },
-  { table: 'api_keys', grant: 'SELECT, INSERT, UPDATE (revoked_at)', rows: `${ofTenant} AND ${everyEndpoint}` },
+  byEndpoint('endpoint_faults', 'SELECT'),
+  byEndpoint('cursors', 'SELECT, INSERT'),
+  byEndpoint('halt_resolutions', change),
+  byTenant('deliveries', 'SELECT', ofEndpoints('endpoint_id')),
+  byTenant('dead_letters', 'SELECT', ofEndpoints('endpoint_id')),
+  byDelivery('attempts', 'SELECT'),
+  byDelivery('dead_letter_resolutions', 'SELECT, INSERT, DELETE'),
+  byTenant(
+    'replays',
+    'SELECT, INSERT, UPDATE',
+    `${ofTenant} AND endpoint_ids <@ string_to_array(current_setting('posthorn.endpoints', true), ',')`,
+  ),
+  byParent('replay_partitions', 'SELECT, INSERT', 'replays', 'id'),
+  // Code of a tenant is no endpoint's.
+  byTenant('transformations', change, none),
+  byParent('transformation_versions', 'SELECT, INSERT', 'transformations', 'id'),
+  byTenant('api_keys', 'SELECT, INSERT, UPDATE (revoked_at)', none),
   // Who may see some endpoints only leaves entries like everybody, and reads none.
-  { table: 'audit_log', grant: 'SELECT, INSERT', rows: `${ofTenant} AND ${everyEndpoint}`, inserted: ofTenant },
-  { table: 'audit_heads', grant: 'SELECT, INSERT, UPDATE', rows: ofTenant },
+  { table: 'audit_log', grant: 'SELECT, INSERT', rows: ofTenant, narrowed: none, inserted: ofTenant },
+  byTenant('audit_heads', 'SELECT, INSERT, UPDATE', ofTenant),
   // Says that a key changed; whose it is does not matter. Nobody reads it but the publisher.
-  { table: 'outbox', grant: 'INSERT', rows: 'false', inserted: 'true' },
+  { table: 'outbox', grant: 'INSERT', rows: none, narrowed: none, inserted: 'true' },
 ];
 
 /** Of everybody, or nobody's. */
@@ -75,13 +87,11 @@ export const unconfinedTables = [
   'source_partitions',
 ] as const;
 
-export const policiesOf = ({ table, grant, rows, inserted }: ConfinedTable): string => `
-GRANT ${grant} ON ${table} TO posthorn_tenant;
-ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
-CREATE POLICY platform ON ${table} TO posthorn_app USING (true);
-${
-  inserted === undefined
-    ? `CREATE POLICY confined ON ${table} TO posthorn_tenant USING (${rows});`
-    : `CREATE POLICY confined ON ${table} TO posthorn_tenant USING (${rows}) WITH CHECK (${inserted});`
-}
-`;
+export const policiesOf = ({ table, grant, rows, narrowed, inserted }: ConfinedTable): string =>
+  [
+    `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`,
+    `CREATE POLICY platform ON ${table} TO posthorn_app USING (true)`,
+    `GRANT ${grant} ON ${table} TO posthorn_tenant, posthorn_endpoints`,
+    `CREATE POLICY confined ON ${table} TO posthorn_tenant USING (${rows}) WITH CHECK (${inserted ?? rows})`,
+    `CREATE POLICY narrowed ON ${table} TO posthorn_endpoints USING (${narrowed}) WITH CHECK (${inserted ?? narrowed})`,
+  ].join(';\n');
