@@ -8,6 +8,9 @@ const SOURCES = ['apps', 'libs', 'examples', 'bench', 'test'];
 /** Against themselves and the commit before; it needs no build. */
 const schemasCheck = ['--conditions=source', '--import', 'tsx', 'apps/cli/main.ts', 'schemas', 'check', '--offline'];
 
+/** Against the commit before: a client of then must do. */
+const apiCheck = ['--conditions=source', '--import', 'tsx', 'scripts/openapi/check.ts'];
+
 const checks = [
   { title: 'types', command: 'tsc', args: () => ['-p', 'tsconfig.json'] },
   { title: 'lint', command: 'oxlint', args: () => ['--type-aware', '--deny-warnings'] },
@@ -15,6 +18,7 @@ const checks = [
   { title: 'import law', command: 'depcruise', args: () => ['--config', '.dependency-cruiser.mjs', ...folders()] },
   { title: 'dead code', command: 'knip', args: () => ['--no-progress'] },
   { title: 'event schemas', command: 'node', args: () => schemasCheck },
+  { title: 'clients of the API', command: 'node', args: () => apiCheck },
   { title: 'generated files', command: 'node', args: () => ['--conditions=source', 'scripts/gen.mjs', '--check'] },
 ];
 

@@ -6,12 +6,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateConfiguration } from './gen/configuration.mjs';
 import { generateEventDocuments } from './gen/event-documents.mjs';
+import { generateOpenApi } from './gen/openapi.mjs';
 import { generateRecords } from './gen/records.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const check = process.argv.includes('--check');
 const stale = [];
-const generated = [...generateRecords(root), await generateConfiguration(), ...(await generateEventDocuments(root))];
+const generated = [
+  ...generateRecords(root),
+  await generateConfiguration(),
+  ...(await generateEventDocuments(root)),
+  ...(await generateOpenApi(root)),
+];
 for (const { path, text } of generated) {
   const file = join(root, path);
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;

@@ -8,15 +8,15 @@ import { CONFIG, LOGGER } from '#libs/platform';
 import { IdempotencyKeys } from '#libs/persistence';
 import { Callers } from './access/callers.js';
 import { installConventions } from './http/conventions.js';
-import { installIdempotency } from './idempotency/idempotency-hook.js';
+import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
+import { installSecurityHeaders } from './http/security-headers.js';
+import { installIdempotency } from './idempotency/idempotency-hook.js';
 import { installEventsRoute } from './ingest/events-route.js';
 import { Ingest } from './ingest/ingest.js';
 
 const maxBatchEvents = 1_000;
 const maxBatchBytes = 5 * 1024 * 1024;
-
-const newId = (): string => v7().replaceAll('-', '');
 
 /** What the API sets up on Fastify itself. */
 @Injectable()
@@ -33,7 +33,9 @@ export class ApiServer implements OnModuleInit {
 
   onModuleInit(): void {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
-    installConventions(server, { callers: this.callers, requests: this.requests, newId });
+    installRequestIds(server, () => v7().replaceAll('-', ''));
+    installSecurityHeaders(server);
+    installConventions(server, { callers: this.callers, requests: this.requests });
     installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);

@@ -40,6 +40,8 @@ import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
+import { EndpointSecretsController } from './endpoints/secrets.controller.js';
+import { EndpointSecrets } from './endpoints/secrets.js';
 import { SourceLog } from './endpoints/source-log.js';
 import { filterProviders } from './filters/filter-providers.js';
 import { FilterTestsController } from './filters/filter-tests.controller.js';
@@ -52,6 +54,7 @@ import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
 import { Repeats } from './ingest/repeats.js';
 import { TenantDirectory } from './ingest/tenant-directory.js';
+import { DocsController } from './openapi/docs.controller.js';
 import { OutboxPublisher } from './outbox/publish-outbox.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { replayProviders } from './replays/replay-providers.js';
@@ -86,6 +89,7 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
+    EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
     DeliveriesController,
@@ -95,6 +99,7 @@ const newId = (): string => v7().replaceAll('-', '');
     FilterTestsController,
     StatsController,
     TransformationsController,
+    DocsController,
   ],
   providers: [
     RequestsInFlight,
@@ -227,6 +232,19 @@ const newId = (): string => v7().replaceAll('-', '');
             }),
           },
         ),
+    },
+    {
+      provide: EndpointSecrets,
+      inject: [DATABASE, OutboxPublisher, CONFIG],
+      useFactory: (database: Database, publication: OutboxPublisher, config: Config) =>
+        new EndpointSecrets({
+          repository: new EndpointRepository(database),
+          publication,
+          masterKeys: parseMasterKeys(config.masterKeys),
+          now: Date.now,
+          newId,
+          randomBytes,
+        }),
     },
     {
       provide: EndpointHaltedKeys,

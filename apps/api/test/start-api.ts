@@ -12,6 +12,7 @@ import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
 import type { RouteNeeds } from '../src/access/needs.js';
 import { ApiModule } from '../src/api.module.js';
+import { DocumentedAnswers } from './documented-answers.js';
 import { testCodec } from './event-codec.js';
 
 export const operatorKey = 'test-operator-key-0123456789';
@@ -24,19 +25,15 @@ interface Answer {
   readonly text: string;
 }
 
-interface ApiRoute {
-  readonly method: string;
-  readonly url: string;
-  readonly needs: Scope | undefined;
-}
-
 export interface TestApi<L = InMemoryLog> {
   readonly log: L;
   readonly config: Config;
   readonly databaseUrl: string;
   readonly app: NestFastifyApplication;
-  /** What the server answers to below /v1. */
-  readonly routes: readonly ApiRoute[];
+  /** What the router knows: `GET /v1/tenants/:id`. */
+  readonly routes: readonly string[];
+  /** Which scope each of them names. */
+  readonly needs: ReadonlyMap<string, Scope>;
   /** The double; unless a codec was given. */
   readonly registry: InMemoryRegistry;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -45,7 +42,7 @@ export interface TestApi<L = InMemoryLog> {
 
 /**
  * The real ApiModule on Fastify over a real PostgreSQL. Doubled: Kafka (InMemoryLog, with real time for timeouts) and the
- * schema registry.
+ * schema registry. Every answer is held to the OpenAPI document.
  */
 export function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
   const log = new InMemoryLog({
@@ -95,22 +92,25 @@ export async function startApiOn<L extends KafkaLog>(
     bodyParser: false,
     logger: false,
   });
-  const routes: ApiRoute[] = [];
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRoute', ({ method, url, config: settings }) => {
-      const { needs } = (settings ?? {}) as RouteNeeds;
-      if (url.startsWith('/v1/')) routes.push({ method: String(method), url, needs });
-    });
+  const routes: string[] = [];
+  const needs = new Map<string, Scope>();
+  const server = app.getHttpAdapter().getInstance();
+  server.addHook('onRoute', ({ method, url, config: settings }) => {
+    const route = `${String(method)} ${url}`;
+    routes.push(route);
+    const scope = (settings as RouteNeeds | undefined)?.needs;
+    if (scope !== undefined) needs.set(route, scope);
+  });
   await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  await server.ready();
+  const documented = new DocumentedAnswers();
   return {
     log,
     config,
     databaseUrl: database.url,
     app,
     routes,
+    needs,
     registry,
     async call(method, path, body, headers = {}) {
       const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
@@ -124,11 +124,13 @@ export async function startApiOn<L extends KafkaLog>(
         },
         ...(body === undefined ? {} : { payload: given ? (body as string) : JSON.stringify(body) }),
       });
-      const json = /json/.test(String(response.headers['content-type']));
+      const type = String(response.headers['content-type'] ?? '');
+      const json = /json/.test(type) ? (JSON.parse(response.body) as unknown) : undefined;
+      documented.check(method, path, { status: response.statusCode, type, body: json ?? response.body });
       return {
         status: response.statusCode,
         headers: response.headers,
-        body: (json ? JSON.parse(response.body) : {}) as Answer['body'],
+        body: (json ?? {}) as Answer['body'],
         text: response.body,
       };
     },

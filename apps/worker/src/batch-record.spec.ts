@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Delivery } from '#libs/contracts';
 import type { PlatformCodecs } from '#libs/schema-codec';
-import { batchOf, bodyOf, entryIdOf, isBatchable } from './batch-record.js';
+import { batchOf, bodyOf, entryIdOf, haveEqualHeaders, isBatchable } from './batch-record.js';
 import { WorkerWorld } from './testing/worker-world.js';
 
 const writer = { era: 1, generation: 2 };
@@ -60,7 +60,8 @@ describe('a batch as a record', () => {
       stream: `replay:${'r'.repeat(40)}`,
       eventSource: 's'.repeat(500),
     };
-    const single = member(1, { ...long, pos: null, body: Buffer.alloc(100_000) });
+    const headers = { 'x-a': 'a'.repeat(8_000) };
+    const single = member(1, { ...long, headers, pos: null, body: Buffer.alloc(100_000) });
     const batch = batchOf([{ ...single, pos: 2 ** 40 }], 1_000, writer);
     const grown = { ...batch, attempt: 1_000, dueAt: 2 ** 42, haltedAt: 2 ** 42 };
     expect(codecs.delivery.encode(grown).length - codecs.delivery.encode(single).length).toBeLessThan(700);
@@ -71,6 +72,7 @@ describe('a delivery', () => {
   it('travels with others unless it was sent before, cannot be sent, or is no JSON', () => {
     expect(isBatchable(member(1), 'live')).toBe(true);
     expect(isBatchable(member(1), 'replay:1')).toBe(true);
+    expect(isBatchable(member(1, { headers: { 'x-ce-a': '1' } }), 'live')).toBe(true);
     expect(isBatchable(member(1), 'test:1')).toBe(false);
     const others: Partial<Delivery>[] = [
       { attempt: 1 },
@@ -78,8 +80,19 @@ describe('a delivery', () => {
       { renderError: 'it failed' },
       { haltedAt: 1 },
       { contentType: 'application/xml' },
+      { headers: { 'x-a': '1', 'Ce-id': '1' } },
       { members: [] },
     ];
     expect(others.filter((changes) => isBatchable(member(1, changes), 'live'))).toEqual([]);
+  });
+
+  it('travels with those of the same media type and headers', () => {
+    const one = member(1, { headers: { 'x-a': '1', 'x-b': '2' } });
+    const goesWith = (changes: Partial<Delivery>) => haveEqualHeaders(one, { ...one, ...changes });
+    expect(goesWith({ headers: { 'x-b': '2', 'x-a': '1' } })).toBe(true);
+    expect(goesWith({ contentType: 'application/json' })).toBe(false);
+    const others = [{}, { 'x-a': '1' }, { 'x-a': '1', 'x-b': '3' }, { 'x-a': '1', 'x-c': '2' }];
+    expect(others.filter((headers) => goesWith({ headers }))).toEqual([]);
+    expect(goesWith({ headers: { ...one.headers, 'x-c': '3' } })).toBe(false);
   });
 });

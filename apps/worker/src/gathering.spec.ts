@@ -31,6 +31,7 @@ describe('what is gathered', () => {
               members: null,
               haltedAt: null,
               renderError: null,
+              headers: {},
               contentType: 'application/json',
               body: Buffer.alloc(body),
             };
@@ -59,6 +60,7 @@ describe('what is gathered', () => {
       members: null,
       haltedAt: null,
       renderError: null,
+      headers: {},
       contentType: 'application/json',
       body: Buffer.of(1),
     };

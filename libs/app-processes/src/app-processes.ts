@@ -69,6 +69,11 @@ export class AppProcesses {
     });
   }
 
+  /** Settings of what is started from now on. */
+  change(settings: Readonly<Record<string, string>>): void {
+    Object.assign(this.#env, settings);
+  }
+
   /** Deploys topics, schemas and tables, then starts `apps` and waits until each is ready. */
   static async start(options: AppProcessesOptions, apps: readonly AppName[] = appNames): Promise<AppProcesses> {
     const platform = new AppProcesses(options);

@@ -20,7 +20,9 @@ export const endpointOf = (tenantId: string, changes: Partial<NewEndpoint> = {})
   description: '',
   state: 'active',
   ordering: 'none',
-  secrets: [{ secretId: 'one', ciphertext: `sealed-${tenantId}`, expiresAt: null }],
+  secrets: [
+    { secretId: 'one', ciphertext: `sealed-${tenantId}`, expiresAt: null, kind: 'hmac', publicKey: null, createdAt: now },
+  ],
   maxInFlight: 16,
   timeoutMs: 15_000,
   retry: scheduleOf([5_000]),

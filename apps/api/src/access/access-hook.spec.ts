@@ -8,11 +8,11 @@ import { Callers } from './callers.js';
 let server: FastifyInstance;
 
 beforeEach(() => {
-  server = fastify();
+  server = fastify({ genReqId: () => 'req_new' });
   const keys = { find: () => Promise.resolve(null), noteUse: () => Promise.resolve() };
   const log = { warn: () => undefined };
   const callers = new Callers({ operatorKey: 'operator-key-0123', keys, portalKeys: new Map(), now: Date.now, log });
-  installAccess(server, { callers, isOurs: ({ url }) => url.startsWith('/v1/'), newId: () => 'new' });
+  installAccess(server, { callers, isOurs: ({ url }) => url.startsWith('/v1/') });
 });
 
 it('takes no route below /v1 that names no scope', () => {

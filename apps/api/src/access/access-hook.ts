@@ -7,7 +7,6 @@ import type { Callers } from './callers.js';
 import type { RouteNeeds } from './needs.js';
 
 const below = /^\/v1(\/|$)/;
-const givenId = /^[\w.:-]{1,100}$/;
 
 const needsOf = (route: { readonly config?: unknown }): Scope | undefined =>
   (route.config as RouteNeeds | undefined)?.needs;
@@ -19,31 +18,18 @@ const needsOf = (route: { readonly config?: unknown }): Scope | undefined =>
  */
 export function installAccess(
   server: FastifyInstance,
-  {
-    callers,
-    isOurs,
-    newId,
-  }: {
-    readonly callers: Callers;
-    readonly isOurs: (request: FastifyRequest) => boolean;
-    readonly newId: () => string;
-  },
+  { callers, isOurs }: { readonly callers: Callers; readonly isOurs: (request: FastifyRequest) => boolean },
 ): void {
-  const ids = new WeakMap<FastifyRequest, string>();
   server.addHook('onRoute', (route: RouteOptions) => {
     if (below.test(route.url) && needsOf(route) === undefined)
       throw new Error(`${String(route.method)} ${route.url} names no scope: see Needs`);
   });
 
-  server.addHook('onRequest', (request, reply, done) => {
+  server.addHook('onRequest', (request, _reply, done) => {
     if (!isOurs(request)) {
       done();
       return;
     }
-    const given = request.headers['x-request-id'];
-    const id = typeof given === 'string' && givenId.test(given) ? given : `req_${newId()}`;
-    ids.set(request, id);
-    reply.header('x-request-id', id);
     const admit = (caller: Caller): void => {
       setCaller(request, caller);
       const needed = needsOf(request.routeOptions);
@@ -62,13 +48,12 @@ export function installAccess(
 
   // After the body was read: reading it leaves the scope.
   server.addHook('preHandler', (request, _reply, done) => {
-    const requestId = ids.get(request);
-    if (requestId === undefined) {
+    if (!isOurs(request)) {
       done();
       return;
     }
     const { confinement, actor } = callerOf(request);
-    inScope({ confinement, actor, ip: request.ip, requestId }, done);
+    inScope({ confinement, actor, ip: request.ip, requestId: request.id }, done);
   });
 }
 

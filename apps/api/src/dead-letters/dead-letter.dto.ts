@@ -18,7 +18,7 @@ const filters = {
     }),
 };
 
-const state = z.enum(['open', 'discarded', 'replayed']).meta({
+export const state = z.enum(['open', 'discarded', 'replayed']).meta({
   description: 'open: nothing was done about it yet. replayed: sent again, as another delivery.',
   example: 'open',
 });

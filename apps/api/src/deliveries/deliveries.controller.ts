@@ -1,20 +1,24 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { Deliveries, type DeliveryAnswer, type DeliveryWithAttempts } from './deliveries.js';
 import { listDeliveriesQuery } from './delivery.dto.js';
+import { deliveryOperations } from './delivery-operations.js';
 
 /** The delivery log, as the projector has written it. */
 @Controller('v1/deliveries')
 export class DeliveriesController {
   constructor(@Inject(Deliveries) private readonly deliveries: Deliveries) {}
 
+  @Documented(deliveryOperations.list)
   @Get()
   @Needs('deliveries:read')
   list(@Query() query: unknown): Promise<{ data: readonly DeliveryAnswer[]; nextCursor: string | null }> {
     return this.deliveries.list(checkQuery(listDeliveriesQuery, query));
   }
 
+  @Documented(deliveryOperations.get)
   @Get(':id')
   @Needs('deliveries:read')
   get(@Param('id') id: string): Promise<DeliveryWithAttempts> {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { identifier, listQuery } from '../http/list-query.js';
 
-const deliveryStatus = z.enum(['pending', 'halted', 'delivered', 'dead-lettered', 'dropped']).meta({
+export const deliveryStatus = z.enum(['pending', 'halted', 'delivered', 'dead-lettered', 'dropped']).meta({
   description: 'pending: it will be tried again. halted: it waits until someone decides.',
   example: 'delivered',
 });

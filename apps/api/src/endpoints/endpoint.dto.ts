@@ -6,6 +6,7 @@ import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
+import { sharedSecret } from './secrets.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
 const url = (rules: NetworkRules) =>
@@ -98,6 +99,7 @@ export const createEndpointBody = (rules: NetworkRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      secret: sharedSecret.optional(),
       filters: filtersField.optional(),
       versions: versions.optional(),
       format: format.optional(),
@@ -142,14 +144,14 @@ export const listEndpointsQuery = z.strictObject({
   ...listQuery,
 });
 
-const endpointAnswer = z
+export const endpointAnswer = z
   .object({
     id: z.string().meta({ example: 'ep_019ab3f2c41e7c3f9d1f2a7c5b6e8d90' }),
     tenantId,
-    url: z.string(),
-    description: z.string().nullable(),
-    eventTypes: z.array(z.string()),
-    filters: z.array(z.unknown()).meta({ description: 'All must match; see docs/filters.md.' }),
+    url: z.string().meta({ example: 'https://example.com/hooks' }),
+    description: z.string().nullable().meta({ example: 'Billing' }),
+    eventTypes: z.array(z.string()).meta({ example: ['task.*', 'project.created'] }),
+    filters: z.array(z.unknown()).meta({ description: 'All must match; see docs/filters.md.', example: [] }),
     versions,
     state,
     disabledReason: z.string().nullable().meta({ description: 'Why Posthorn disabled it; null otherwise.' }),

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { NetworkRules } from '#libs/core';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
   createEndpointBody,
@@ -10,6 +11,7 @@ import {
   type EndpointAnswer,
 } from './endpoint.dto.js';
 import { Endpoints } from './endpoints.js';
+import { endpointOperations } from './endpoint-operations.js';
 
 export const ENDPOINT_RULES = Symbol('EndpointRules');
 
@@ -27,6 +29,7 @@ export class EndpointsController {
   }
 
   /** The only answer that ever holds the secret. */
+  @Documented(endpointOperations.create)
   @Post()
   @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
@@ -34,18 +37,21 @@ export class EndpointsController {
     return this.endpoints.create(checkBody(this.#createBody, body));
   }
 
+  @Documented(endpointOperations.list)
   @Get()
   @Needs('endpoints:read')
   list(@Query() query: unknown): Promise<{ data: readonly EndpointAnswer[]; nextCursor: string | null }> {
     return this.endpoints.list(checkQuery(listEndpointsQuery, query));
   }
 
+  @Documented(endpointOperations.get)
   @Get(':id')
   @Needs('endpoints:read')
   get(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.get(id);
   }
 
+  @Documented(endpointOperations.patch)
   @Patch(':id')
   @Needs('endpoints:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
@@ -53,6 +59,7 @@ export class EndpointsController {
   }
 
   /** Events that come meanwhile wait in the log. */
+  @Documented(endpointOperations.pause)
   @Post(':id/pause')
   @Needs('endpoints:write')
   @HttpCode(200)
@@ -60,6 +67,7 @@ export class EndpointsController {
     return this.endpoints.patch(id, { state: 'paused' });
   }
 
+  @Documented(endpointOperations.resume)
   @Post(':id/resume')
   @Needs('endpoints:write')
   @HttpCode(200)
@@ -67,6 +75,7 @@ export class EndpointsController {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
+  @Documented(endpointOperations.disable)
   @Post(':id/disable')
   @Needs('endpoints:write')
   @HttpCode(200)
@@ -74,6 +83,7 @@ export class EndpointsController {
     return this.endpoints.patch(id, { state: 'disabled' });
   }
 
+  @Documented(endpointOperations.enable)
   @Post(':id/enable')
   @Needs('endpoints:write')
   @HttpCode(200)
@@ -81,6 +91,7 @@ export class EndpointsController {
     return this.endpoints.patch(id, { state: 'active' });
   }
 
+  @Documented(endpointOperations.delete)
   @Delete(':id')
   @Needs('endpoints:write')
   @HttpCode(204)

@@ -1,13 +1,16 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
 import { EndpointHaltedKeys, type HaltedKeyAnswer, type ResolutionAnswer } from './halted-keys.js';
+import { endpointOperations } from './endpoint-operations.js';
 
 @Controller('v1/endpoints/:id/halted-keys')
 export class HaltedKeysController {
   constructor(@Inject(EndpointHaltedKeys) private readonly halted: EndpointHaltedKeys) {}
 
+  @Documented(endpointOperations.haltedKeys)
   @Get()
   @Needs('endpoints:read')
   list(
@@ -18,6 +21,7 @@ export class HaltedKeysController {
   }
 
   /** Its retry schedule begins anew. */
+  @Documented(endpointOperations.release)
   @Post(':deliveryId/release')
   @Needs('endpoints:write')
   @HttpCode(202)
@@ -26,6 +30,7 @@ export class HaltedKeysController {
   }
 
   /** It becomes a dead letter, and the next of its key follows. */
+  @Documented(endpointOperations.skip)
   @Post(':deliveryId/skip')
   @Needs('endpoints:write')
   @HttpCode(202)

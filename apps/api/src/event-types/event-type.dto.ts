@@ -11,5 +11,6 @@ export const differenceQuery = z.strictObject({
     .string()
     .regex(/^[1-9]\d{0,8}$/, 'Must be the number of a version')
     .transform(Number)
+    .pipe(z.int())
     .meta({ description: 'The version to compare with.', example: 2 }),
 });

@@ -42,7 +42,7 @@ export const testFiltersBody = z
   })
   .meta({ id: 'TestFilters', description: 'Filters, and the events that they are tried on.' });
 
-const filterTestAnswer = z
+export const filterTestAnswer = z
   .object({
     results: z
       .array(

@@ -21,10 +21,9 @@ const isOurs = (request: FastifyRequest): boolean =>
  */
 export function installConventions(
   server: FastifyInstance,
-  options: { readonly callers: Callers; readonly requests: RequestsInFlight; readonly newId: () => string },
+  { requests, callers }: { readonly callers: Callers; readonly requests: RequestsInFlight },
 ): void {
-  const { requests, callers, newId } = options;
-  installAccess(server, { callers, isOurs, newId });
+  installAccess(server, { callers, isOurs });
   const counted = new WeakSet<FastifyRequest>();
   server.removeAllContentTypeParsers();
   server.addContentTypeParser<Buffer>(

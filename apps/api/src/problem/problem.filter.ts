@@ -22,7 +22,10 @@ export class ProblemFilter implements ExceptionFilter {
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown, log: ProblemLog): void {
   let error = appErrorOf(thrown);
   if (error === null) {
-    log.error({ err: thrown, method: request.method, path: pathOf(request.url) }, 'request failed');
+    log.error(
+      { err: thrown, method: request.method, path: pathOf(request.url), requestId: request.id },
+      'request failed',
+    );
     error = new AppError('internal', 'It was logged; try again, and tell the operator if it stays.');
   }
   if (reply.sent) return;
@@ -31,5 +34,5 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown
     .code(error.status)
     .headers(error.headers)
     .type(problemContentType)
-    .send(Buffer.from(JSON.stringify(problemOf(error, pathOf(request.url)))));
+    .send(Buffer.from(JSON.stringify(problemOf(error, { instance: pathOf(request.url), requestId: request.id }))));
 }

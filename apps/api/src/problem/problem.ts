@@ -10,6 +10,8 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly instance: string;
+  /** As `X-Request-Id` has it. */
+  readonly requestId: string;
   readonly code: ProblemCode;
   readonly errors?: readonly Fault[];
 }
@@ -17,15 +19,15 @@ export interface Problem {
 /** A request's path, without its query. */
 export const pathOf = (url: string): string => url.split('?', 1)[0] ?? url;
 
-/** @param instance the request's path, without its query */
-export function problemOf(error: AppError, instance: string): Problem {
+/** @param at the request's path, without its query, and its id */
+export function problemOf(error: AppError, at: { readonly instance: string; readonly requestId: string }): Problem {
   const [status, title] = problems[error.code];
   return {
     type: `urn:posthorn:problem:${error.code}`,
     title,
     status,
     detail: error.message,
-    instance,
+    ...at,
     code: error.code,
     ...(error.errors.length > 0 ? { errors: error.errors } : {}),
   };

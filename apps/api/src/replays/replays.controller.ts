@@ -1,12 +1,14 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { ReplayCreation } from './create-replay.js';
 import type { DryRunAnswer } from './dry-run-answer.js';
 import type { ReplayAnswer } from './replay-answer.js';
 import { createReplayBody, listReplaysQuery, patchReplayBody } from './replay.dto.js';
 import { ReplayDesk } from './replays.js';
+import { replayOperations } from './replay-operations.js';
 
 /** What is sent again out of the log. */
 @Controller('v1/replays')
@@ -16,6 +18,7 @@ export class ReplaysController {
     @Inject(ReplayCreation) private readonly creation: ReplayCreation,
   ) {}
 
+  @Documented(replayOperations.create)
   @Post()
   @Needs('replays:write')
   async create(
@@ -28,24 +31,28 @@ export class ReplaysController {
     return this.creation.dryRun(asked);
   }
 
+  @Documented(replayOperations.list)
   @Get()
   @Needs('replays:read')
   list(@Query() query: unknown): Promise<{ data: readonly ReplayAnswer[]; nextCursor: string | null }> {
     return this.desk.list(checkQuery(listReplaysQuery, query));
   }
 
+  @Documented(replayOperations.get)
   @Get(':id')
   @Needs('replays:read')
   get(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.get(id);
   }
 
+  @Documented(replayOperations.patch)
   @Patch(':id')
   @Needs('replays:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     return this.desk.patch(id, checkBody(patchReplayBody, body));
   }
 
+  @Documented(replayOperations.pause)
   @Post(':id/pause')
   @Needs('replays:write')
   @HttpCode(200)
@@ -53,6 +60,7 @@ export class ReplaysController {
     return this.desk.pause(id);
   }
 
+  @Documented(replayOperations.resume)
   @Post(':id/resume')
   @Needs('replays:write')
   @HttpCode(200)
@@ -60,6 +68,7 @@ export class ReplaysController {
     return this.desk.resume(id);
   }
 
+  @Documented(replayOperations.cancel)
   @Post(':id/cancel')
   @Needs('replays:write')
   @HttpCode(200)

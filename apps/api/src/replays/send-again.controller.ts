@@ -3,11 +3,13 @@ import { EndpointRepository } from '#libs/persistence';
 import { Needs } from '../access/needs.js';
 import { checkId } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { DeadLetterReplays } from './dead-letter-replays.js';
 import type { ReplayAnswer } from './replay-answer.js';
 import { recoverBody, resendBody } from './replay.dto.js';
 import { Resends } from './resends.js';
+import { replayOperations } from './replay-operations.js';
 
 /** Replays that are named by what they are for. */
 @Controller('v1')
@@ -19,6 +21,7 @@ export class SendAgainController {
   ) {}
 
   /** Everything that the endpoint's deliveries lost from a time on: what was given up then or later, and is open. */
+  @Documented(replayOperations.recover)
   @Post('endpoints/:id/recover')
   @Needs('replays:write')
   @HttpCode(202)
@@ -28,6 +31,7 @@ export class SendAgainController {
     return this.deadLetters.begin({ endpointId: id, from: since }, how);
   }
 
+  @Documented(replayOperations.resend)
   @Post('deliveries/:id/resend')
   @Needs('replays:write')
   @HttpCode(202)

@@ -15,7 +15,7 @@ export const createTenantBody = z
 
 export const listTenantsQuery = z.strictObject(listQuery);
 
-const tenantAnswer = z
+export const tenantAnswer = z
   .object({
     id: tenantId,
     name: z.string(),

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { Page } from '#libs/persistence';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { TransformationTest, type TestAnswer } from './transformation-test.js';
 import {
@@ -15,6 +16,7 @@ import {
   type VersionSummaryAnswer,
 } from './transformation.dto.js';
 import { Transformations } from './transformations.js';
+import { transformationOperations } from './transformation-operations.js';
 
 /** Code of tenants that changes what their endpoints receive. */
 @Controller('v1/transformations')
@@ -24,12 +26,14 @@ export class TransformationsController {
     @Inject(TransformationTest) private readonly trial: TransformationTest,
   ) {}
 
+  @Documented(transformationOperations.create)
   @Post()
   @Needs('transformations:write')
   create(@Body() body: unknown): Promise<TransformationAnswer> {
     return this.transformations.create(checkBody(createTransformationBody, body));
   }
 
+  @Documented(transformationOperations.list)
   @Get()
   @Needs('transformations:read')
   list(@Query() query: unknown): Promise<Page<TransformationSummaryAnswer>> {
@@ -37,6 +41,7 @@ export class TransformationsController {
   }
 
   /** Whatever the code does is in the answer. */
+  @Documented(transformationOperations.test)
   @Post('test')
   @Needs('transformations:read')
   @HttpCode(200)
@@ -44,18 +49,21 @@ export class TransformationsController {
     return this.trial.run(checkBody(testTransformationBody, body));
   }
 
+  @Documented(transformationOperations.get)
   @Get(':id')
   @Needs('transformations:read')
   get(@Param('id') id: string): Promise<TransformationAnswer> {
     return this.transformations.get(id);
   }
 
+  @Documented(transformationOperations.patch)
   @Patch(':id')
   @Needs('transformations:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<TransformationAnswer> {
     return this.transformations.patch(id, checkBody(patchTransformationBody, body));
   }
 
+  @Documented(transformationOperations.delete)
   @Delete(':id')
   @Needs('transformations:write')
   @HttpCode(204)
@@ -63,12 +71,14 @@ export class TransformationsController {
     return this.transformations.delete(id);
   }
 
+  @Documented(transformationOperations.versions)
   @Get(':id/versions')
   @Needs('transformations:read')
   versions(@Param('id') id: string, @Query() query: unknown): Promise<Page<VersionSummaryAnswer>> {
     return this.transformations.versions(id, checkQuery(listVersionsQuery, query));
   }
 
+  @Documented(transformationOperations.version)
   @Get(':id/versions/:version')
   @Needs('transformations:read')
   version(@Param('id') id: string, @Param('version') version: string): Promise<VersionAnswer> {
@@ -76,6 +86,7 @@ export class TransformationsController {
   }
 
   /** Its code comes back as a new version. */
+  @Documented(transformationOperations.restore)
   @Post(':id/versions/:version/restore')
   @Needs('transformations:write')
   @HttpCode(200)

@@ -10,6 +10,7 @@ import { transformations } from './0009-transformations.sql.js';
 import { access } from './0010-access.sql.js';
 import { auditLog } from './0011-audit-log.sql.js';
 import { confinement } from './0012-confinement.sql.js';
+import { endpointSecrets } from './0020-endpoint-secrets.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   { number: 10, name: 'access', sql: access },
   { number: 11, name: 'audit-log', sql: auditLog },
   { number: 12, name: 'confinement', sql: confinement },
+  { number: 20, name: 'endpoint-secrets', sql: endpointSecrets },
 ];

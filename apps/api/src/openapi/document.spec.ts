@@ -1,0 +1,101 @@
+import spectral, { type RulesetDefinition } from '@stoplight/spectral-core';
+import { oas } from '@stoplight/spectral-rulesets';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { default as addFormats } from 'ajv-formats';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { apiDocument } from '../index.js';
+import { problems } from '../problem/app-error.js';
+import type { JsonSchema } from './json-schema.js';
+
+const document = apiDocument();
+type Media = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>;
+interface Operation {
+  readonly operationId: string;
+  readonly requestBody?: { readonly content: Media };
+  readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: Media }>>;
+}
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    path,
+    method,
+    operation: operation as unknown as Operation,
+  })),
+);
+const { responses } = document.components as unknown as { responses: Record<string, { content: Media }> };
+
+describe('the OpenAPI document', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(
+      JSON.parse(JSON.stringify(document)) as Record<string, unknown>,
+    );
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+  });
+
+  it('passes the rules of spectral, but those that ask for what would say nothing', async () => {
+    const linter = new spectral.Spectral();
+    const rules = {
+      // Who answers for an installation is not known here.
+      'info-contact': 'off',
+      'contact-properties': 'off',
+      // 3.1 has the identifier instead.
+      'license-url': 'off',
+      // A summary is enough where there is no more to say.
+      'operation-description': 'off',
+      // In the order in which one needs them.
+      'openapi-tags-alphabetical': 'off',
+    } as const;
+    linter.setRuleset({ extends: [[oas as RulesetDefinition, 'all']], rules });
+    const found = await linter.run(structuredClone(document) as Record<string, unknown>);
+    expect(found.map(({ code, path, message }) => `${code} ${path.join('/')}: ${message}`)).toEqual([]);
+  }, 60_000);
+
+  it('names each operation once', () => {
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
+  });
+
+  it('has every code of a problem as the answer to something, with its status', () => {
+    const used = new Set(
+      Object.keys(responses).flatMap((name) => {
+        const [status, ...codes] = name.split('.');
+        return codes.map((code) => `${status} ${code}`);
+      }),
+    );
+    const ofNoRoute = 'unknown-route';
+    const closed = Object.entries(problems).flatMap(([code, [status]]) =>
+      code === ofNoRoute ? [] : [`${status} ${code}`],
+    );
+    expect([...used].toSorted()).toEqual(closed.toSorted());
+  });
+
+  describe('gives examples', () => {
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    beforeAll(() => {
+      addFormats.default(ajv);
+      ajv.addSchema(document, 'api');
+    });
+    const fault = (schema: JsonSchema, example: unknown): string => {
+      const refs = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"api#/')) as object;
+      return ajv.validate(refs, example) ? '' : ajv.errorsText();
+    };
+    const bodies = operations.flatMap(({ operation: { operationId, requestBody } }) =>
+      Object.entries(requestBody?.content ?? {}).map(([type, media]) => ({ what: `${operationId} ${type}`, ...media })),
+    );
+    const answers = operations.flatMap(({ operation: { operationId, responses: of } }) =>
+      Object.entries(of).flatMap(([status, { content = {} }]) =>
+        Object.entries(content).map(([type, media]) => ({ what: `${operationId} ${status} ${type}`, ...media })),
+      ),
+    );
+
+    it.each([...bodies, ...answers].filter(({ example }) => example !== undefined))('$what fits', (media) => {
+      expect(fault(media.schema, media.example)).toBe('');
+    });
+
+    it('of every JSON', () => {
+      const without = [...bodies, ...answers].filter(({ what, example }) => example === undefined && /json/.test(what));
+      expect(without.map(({ what }) => what)).toEqual([]);
+    });
+  });
+});
