@@ -10,6 +10,7 @@ export interface Owned {
   readonly transformationId: string;
   readonly replayId: string;
   readonly keyId: string;
+  readonly secretId: string;
   readonly deliveryId: string;
   readonly deadId: string;
   readonly otherDeadId: string;
@@ -97,6 +98,8 @@ async function furnish(api: TestApi, database: Database, tenantId: string): Prom
   const event = { specversion: '1.0', id: 'e', source: '/notes', type: 'note.added', tenantid: tenantId };
   const structured = { 'content-type': 'application/cloudevents+json' };
   await api.call('POST', '/v1/events', { ...event, data: { text: 'hello' } }, structured);
+  const secrets = await api.call('GET', `/v1/endpoints/${endpointId}/secrets`);
+  const [secret] = secrets.body['data'] as unknown as { id: string }[];
   const from = new Date(0).toISOString();
   const replayId = await idOf('/v1/replays', { tenantId, from, endpointIds: [endpointId] });
   const deliveries = ['delivered', 'dead', 'dead2', 'halted', 'halted2'].map((name) => ({
@@ -125,6 +128,7 @@ async function furnish(api: TestApi, database: Database, tenantId: string): Prom
     transformationId,
     replayId,
     keyId,
+    secretId: secret?.id ?? '',
     deliveryId: of('delivered'),
     deadId: of('dead'),
     otherDeadId: of('dead2'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { allScopes } from '#libs/core';
 import { identifier, listQuery, plainText, time } from '../http/list-query.js';
+import { instant } from '../http/page-answer.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 
 /** Which of them the key may be given depends on whose it is: checked where that is known. */
@@ -29,9 +30,7 @@ export const listKeysQuery = z.strictObject({
   tenantId: identifier('Keys of this tenant.', 'acme').optional(),
 });
 
-const instant = z.iso.datetime().meta({ example: '2026-11-23T19:30:00.000Z' });
-
-const keyAnswer = z
+export const keyAnswer = z
   .object({
     id: z.string().meta({ description: 'The first part of the key, which is no secret.', example: 'pht_0f3c7a91be24' }),
     tenantId: z.string().nullable(),
@@ -47,8 +46,17 @@ const keyAnswer = z
 
 export type CreateKeyBody = z.output<typeof createKeyBody>;
 export type KeyAnswer = z.output<typeof keyAnswer>;
-/** The only answer that ever holds the key. */
-export type CreatedKeyAnswer = KeyAnswer & { readonly key: string };
+
+export const createdKeyAnswer = keyAnswer
+  .extend({
+    key: z.string().meta({
+      description: 'Shown here and nowhere else.',
+      example: 'pht_0f3c7a91be24_Qm9s1zv0b5c0q4f2yJ8l1nXw7uT3eR6aKd9pVgHsZ0E',
+    }),
+  })
+  .meta({ id: 'CreatedKey' });
+
+export type CreatedKeyAnswer = z.output<typeof createdKeyAnswer>;
 
 export const createPortalTokenBody = z
   .strictObject({
@@ -70,11 +78,15 @@ export const createPortalTokenBody = z
 
 export type CreatePortalTokenBody = z.output<typeof createPortalTokenBody>;
 
-export interface PortalTokenAnswer {
-  readonly id: string;
-  readonly token: string;
-  readonly tenantId: string;
-  readonly scopes: readonly string[];
-  readonly endpointIds: readonly string[] | null;
-  readonly expiresAt: string;
-}
+export const portalTokenAnswer = z
+  .object({
+    id: z.string().meta({ example: 'ptk_019ab3f2c41e7c3f9d1f2a7c5b6e8d90' }),
+    token: z.string().meta({ description: 'A JSON Web Token, shown here and nowhere else.', example: 'eyJhbGciOiJ…' }),
+    tenantId: z.string().meta({ example: 'acme' }),
+    scopes: z.array(z.string()),
+    endpointIds: z.array(z.string()).nullable().meta({ description: 'Null: all of the tenant.' }),
+    expiresAt: instant,
+  })
+  .meta({ id: 'PortalToken' });
+
+export type PortalTokenAnswer = z.output<typeof portalTokenAnswer>;

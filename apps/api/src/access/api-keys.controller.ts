@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
   createKeyBody,
@@ -10,6 +11,7 @@ import {
 } from './api-key.dto.js';
 import { KeyDesk } from './api-keys.js';
 import { FromCaller, type Caller } from './caller.js';
+import { keyOperations } from './key-operations.js';
 import { Needs } from './needs.js';
 import { PortalTokens } from './portal-tokens.js';
 
@@ -21,6 +23,7 @@ export class ApiKeysController {
   ) {}
 
   /** The only answer that ever holds the key. */
+  @Documented(keyOperations.create)
   @Post('keys')
   @Needs('keys:write')
   @Header('cache-control', 'no-store')
@@ -28,18 +31,21 @@ export class ApiKeysController {
     return this.desk.create(checkBody(createKeyBody, body), caller);
   }
 
+  @Documented(keyOperations.list)
   @Get('keys')
   @Needs('keys:read')
   list(@Query() query: unknown): Promise<{ data: readonly KeyAnswer[]; nextCursor: string | null }> {
     return this.desk.list(checkQuery(listKeysQuery, query));
   }
 
+  @Documented(keyOperations.get)
   @Get('keys/:id')
   @Needs('keys:read')
   get(@Param('id') id: string): Promise<KeyAnswer> {
     return this.desk.get(id);
   }
 
+  @Documented(keyOperations.revoke)
   @Delete('keys/:id')
   @Needs('keys:write')
   @HttpCode(204)
@@ -47,6 +53,7 @@ export class ApiKeysController {
     await this.desk.revoke(id);
   }
 
+  @Documented(keyOperations.mint)
   @Post('tenants/:id/portal-tokens')
   @Needs('portal-tokens:write')
   @Header('cache-control', 'no-store')

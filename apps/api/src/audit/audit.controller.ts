@@ -3,13 +3,15 @@ import type { ChainedEntry } from '#libs/core';
 import { AuditLog } from '#libs/persistence';
 import { Needs } from '../access/needs.js';
 import { dateTime, listed } from '../http/list-query.js';
+import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
-import { listAuditQuery, type AuditAnswer } from './audit.dto.js';
+import { auditOperations, listAuditQuery, type AuditAnswer } from './audit.dto.js';
 
 @Controller('v1/audit')
 export class AuditController {
   constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
 
+  @Documented(auditOperations.list)
   @Get()
   @Needs('audit:read')
   async list(@Query() query: unknown): Promise<{ data: readonly AuditAnswer[]; nextCursor: string | null }> {

@@ -1,6 +1,8 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { Needs } from '../access/needs.js';
+import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
+import { secretOperations } from './secret-operations.js';
 import { EndpointSecrets } from './secrets.js';
 import { rotateSecretBody, type PublicKeyAnswer, type RotatedAnswer, type SecretAnswer } from './secrets.dto.js';
 
@@ -9,6 +11,7 @@ export class EndpointSecretsController {
   constructor(@Inject(EndpointSecrets) private readonly secrets: EndpointSecrets) {}
 
   /** The only answer that ever holds the new secret. */
+  @Documented(secretOperations.rotate)
   @Post('secrets/rotate')
   @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
@@ -17,12 +20,14 @@ export class EndpointSecretsController {
   }
 
   /** Those in force, in the order in which they sign. */
+  @Documented(secretOperations.list)
   @Get('secrets')
   @Needs('endpoints:read')
   list(@Param('id') id: string): Promise<{ data: readonly SecretAnswer[] }> {
     return this.secrets.list(id);
   }
 
+  @Documented(secretOperations.end)
   @Delete('secrets/:secretId')
   @Needs('endpoints:write')
   @HttpCode(204)
@@ -30,6 +35,7 @@ export class EndpointSecretsController {
     await this.secrets.end(id, secretId);
   }
 
+  @Documented(secretOperations.publicKeys)
   @Get('public-keys')
   @Needs('endpoints:read')
   publicKeys(@Param('id') id: string): Promise<{ data: readonly PublicKeyAnswer[] }> {

@@ -56,7 +56,7 @@ export const rotateSecretBody = z
 
 export type RotateSecretBody = z.output<typeof rotateSecretBody>;
 
-const secretAnswer = z
+export const secretAnswer = z
   .object({
     id: secretId,
     kind,
@@ -68,7 +68,7 @@ const secretAnswer = z
 
 export type SecretAnswer = z.output<typeof secretAnswer>;
 
-const rotatedAnswer = secretAnswer
+export const rotatedAnswer = secretAnswer
   .extend({
     secret: z.string().nullable().meta({
       description: 'Shown here and nowhere else. Null for a key pair: its public key is all that a receiver needs.',
@@ -81,7 +81,7 @@ const rotatedAnswer = secretAnswer
 
 export type RotatedAnswer = z.output<typeof rotatedAnswer>;
 
-const publicKeyAnswer = z
+export const publicKeyAnswer = z
   .object({
     kid: secretId,
     publicKey,
