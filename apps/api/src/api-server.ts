@@ -5,10 +5,13 @@ import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import type { Logger } from '#libs/observability';
 import { CONFIG, LOGGER } from '#libs/platform';
+import { IdempotencyKeys } from '#libs/persistence';
+import { Callers } from './access/callers.js';
 import { installConventions } from './http/conventions.js';
 import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { installSecurityHeaders } from './http/security-headers.js';
+import { installIdempotency } from './idempotency/idempotency-hook.js';
 import { installEventsRoute } from './ingest/events-route.js';
 import { Ingest } from './ingest/ingest.js';
 
@@ -22,6 +25,8 @@ export class ApiServer implements OnModuleInit {
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(RequestsInFlight) private readonly requests: RequestsInFlight,
     @Inject(Ingest) private readonly ingest: Ingest,
+    @Inject(Callers) private readonly callers: Callers,
+    @Inject(IdempotencyKeys) private readonly idempotency: IdempotencyKeys,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -30,7 +35,8 @@ export class ApiServer implements OnModuleInit {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
     installRequestIds(server, () => v7().replaceAll('-', ''));
     installSecurityHeaders(server);
-    installConventions(server, { operatorKey: this.config.operatorKey, requests: this.requests });
+    installConventions(server, { callers: this.callers, requests: this.requests });
+    installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);
   }

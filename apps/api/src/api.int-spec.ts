@@ -141,6 +141,29 @@ describe('the api on real services', () => {
     expect(records.at(-1)).toBeNull();
   });
 
+  it('exports the audit log, keyed by tenant, each chain in its order', async () => {
+    const { platform } = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+    const entries = async () => {
+      const records = await recordsOf(topicNames(config.topicPrefix).audit, 1);
+      await platform.prepare(records.map(({ value }) => value));
+      return records.map(({ key, value }) => ({ key: key?.toString(), ...platform.auditEntry.decode(value!) }));
+    };
+    await expect.poll(async () => (await entries()).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(22);
+    const chain = (await entries()).filter(({ key }) => key === 'acme');
+    // Some may stand there twice; what is new comes in order.
+    const first = [...new Map(chain.map((entry) => [entry.seq, entry])).values()];
+    expect(first.map(({ seq }) => seq)).toEqual(first.map((_, i) => i + 1));
+    expect(first.slice(0, 3).map(({ action }) => action)).toEqual([
+      'tenant.created',
+      'endpoint.created',
+      'endpoint.updated',
+    ]);
+    for (const [i, { prevHash, actorKind }] of first.entries()) {
+      expect(prevHash).toEqual(first[i - 1]?.hash ?? Buffer.alloc(32));
+      expect(actorKind).toBe('root');
+    }
+  });
+
   it('appends events that a stock reader of the binding understands, also for a tenant made a moment ago elsewhere', async () => {
     await call(0, 'POST', '/v1/tenants', { id: 'fresh', name: 'Fresh' });
     const answer = await call(1, 'POST', '/v1/events', note('e1', 'fresh'), structured);

@@ -23,6 +23,9 @@ import type { SchemaCodec } from '#libs/schema-codec';
 import { ApiLife } from './api-life.js';
 import { ApiLog } from './api-log.js';
 import { ApiServer } from './api-server.js';
+import { accessProviders } from './access/access-providers.js';
+import { ApiKeysController } from './access/api-keys.controller.js';
+import { AuditController } from './audit/audit.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { DeadLetterDesk } from './dead-letters/dead-letters.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
@@ -78,6 +81,8 @@ const newId = (): string => v7().replaceAll('-', '');
 @Module({
   imports: [DatabaseModule],
   controllers: [
+    ApiKeysController,
+    AuditController,
     TenantsController,
     EventTypesController,
     EndpointsController,
@@ -118,14 +123,22 @@ const newId = (): string => v7().replaceAll('-', '');
       ) =>
         new OutboxPublisher(
           { outbox: new Outbox(db), sender, codecs, schedule, log },
-          { topic: topics.names.endpoints, pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 500 },
+          {
+            topic: topics.names.endpoints,
+            auditTopic: topics.names.audit,
+            pollMs: 500,
+            busyMs: 50,
+            waitMs: 2_000,
+            batch: 500,
+          },
         ),
     },
     {
       provide: TenantDirectory,
       inject: [DATABASE, ApiLog, TOPICS],
       useFactory(database: Database, log: ApiLog, { names }: Topics) {
-        const tenants = new TenantRepository(database);
+        // What it learns it tells everybody.
+        const tenants = new TenantRepository(database.unconfined);
         return new TenantDirectory(names.endpoints, log, async (id) => (await tenants.get(id)) !== null, schedule);
       },
     },
@@ -281,6 +294,7 @@ const newId = (): string => v7().replaceAll('-', '');
           now: Date.now,
         }),
     },
+    ...accessProviders,
     ...replayProviders,
     ...filterProviders,
     ...eventTypeProviders,

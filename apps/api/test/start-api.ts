@@ -3,17 +3,19 @@ import { Test } from '@nestjs/testing';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { parseConfig, type Config } from '#libs/config';
 import { topicSpecs, type TopicSpec } from '#libs/contracts';
+import type { Scope } from '#libs/core';
 import { InMemoryLog, type KafkaLog } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { migrate } from '#libs/persistence';
 import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
 import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
+import type { RouteNeeds } from '../src/access/needs.js';
 import { ApiModule } from '../src/api.module.js';
 import { DocumentedAnswers } from './documented-answers.js';
 import { testCodec } from './event-codec.js';
 
-const operatorKey = 'test-operator-key-0123456789';
+export const operatorKey = 'test-operator-key-0123456789';
 
 interface Answer {
   readonly status: number;
@@ -30,6 +32,8 @@ export interface TestApi<L = InMemoryLog> {
   readonly app: NestFastifyApplication;
   /** What the router knows: `GET /v1/tenants/:id`. */
   readonly routes: readonly string[];
+  /** Which scope each of them names. */
+  readonly needs: ReadonlyMap<string, Scope>;
   /** The double; unless a codec was given. */
   readonly registry: InMemoryRegistry;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -89,8 +93,14 @@ export async function startApiOn<L extends KafkaLog>(
     logger: false,
   });
   const routes: string[] = [];
+  const needs = new Map<string, Scope>();
   const server = app.getHttpAdapter().getInstance();
-  server.addHook('onRoute', ({ method, url }) => void routes.push(`${String(method)} ${url}`));
+  server.addHook('onRoute', ({ method, url, config: settings }) => {
+    const route = `${String(method)} ${url}`;
+    routes.push(route);
+    const scope = (settings as RouteNeeds | undefined)?.needs;
+    if (scope !== undefined) needs.set(route, scope);
+  });
   await app.init();
   await server.ready();
   const documented = new DocumentedAnswers();
@@ -100,6 +110,7 @@ export async function startApiOn<L extends KafkaLog>(
     databaseUrl: database.url,
     app,
     routes,
+    needs,
     registry,
     async call(method, path, body, headers = {}) {
       const given = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);

@@ -15,6 +15,7 @@ import { publishConfiguration } from './publish-configuration.js';
 import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
 import { reencryptSecrets, type ReencryptRequest } from './reencrypt-secrets.js';
 import { CommandFailed, type Report } from './report.js';
+import { verifyAudit, type VerifyRequest } from './verify-audit.js';
 import { addSchemas } from './schema-commands.js';
 
 const report: Report = (line) => {
@@ -97,6 +98,14 @@ function program(): Command {
     .command('publish')
     .description('have an api publish all of it once more, as PostgreSQL has it')
     .action(() => publishConfiguration(load('kafkaBrokers', 'databaseUrl'), report));
+
+  posthorn
+    .command('audit')
+    .description('who changed what')
+    .command('verify')
+    .description('walk the audit log; name the first broken entry of each chain, and exit with 1 if there is any')
+    .option('--tenant <id>', "this tenant's entries alone")
+    .action((request: VerifyRequest) => verifyAudit(load('databaseUrl'), request, report));
 
   posthorn
     .command('secrets')

@@ -214,6 +214,9 @@ export async function shapeOf(database: Database): Promise<string[]> {
       FROM pg_constraint n JOIN pg_class c ON c.oid = n.conrelid WHERE c.relnamespace = 'public'::regnamespace
     UNION ALL SELECT c.relname || ' ' || c.relacl::text FROM pg_class c
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relacl IS NOT NULL
+    UNION ALL SELECT p::text FROM pg_policies p WHERE p.schemaname = 'public'
+    UNION ALL SELECT relname || ' confined ' || relrowsecurity FROM pg_class
+      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
     UNION ALL SELECT table_name || ' ' || ordinal_position || ' ' || column_name || ' ' || data_type || ' ' || is_nullable
       FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1`);
   return rows.map(({ line }) => line);

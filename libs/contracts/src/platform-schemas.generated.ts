@@ -257,6 +257,100 @@ export const attemptSchema = {
   ]
 } as const;
 
+export const auditEntrySchema = {
+  "type": "record",
+  "namespace": "posthorn",
+  "name": "AuditEntry",
+  "doc": "Who changed what, in posthorn.audit. Each tenant's entries are a chain of hashes; the same entry may stand there more than once.",
+  "fields": [
+    {
+      "name": "tenantId",
+      "type": "string",
+      "doc": "Whose it is; empty: the platform's own."
+    },
+    {
+      "name": "seq",
+      "type": "long",
+      "doc": "Counts the entries of the chain, from 1."
+    },
+    {
+      "name": "at",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was done."
+    },
+    {
+      "name": "actorKind",
+      "type": "string",
+      "doc": "root, operator, tenant, portal or system."
+    },
+    {
+      "name": "actorId",
+      "type": "string",
+      "doc": "Of the key or token."
+    },
+    {
+      "name": "actorName",
+      "type": "string",
+      "doc": "For people."
+    },
+    {
+      "name": "ip",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Address that the request came from."
+    },
+    {
+      "name": "requestId",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Of the request."
+    },
+    {
+      "name": "action",
+      "type": "string",
+      "doc": "What was done, such as endpoint.updated."
+    },
+    {
+      "name": "resource",
+      "type": "string",
+      "doc": "To what, such as endpoint/ep_1."
+    },
+    {
+      "name": "before",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "JSON, without secrets; null: it was not there."
+    },
+    {
+      "name": "after",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "JSON, without secrets; null: it is gone."
+    },
+    {
+      "name": "prevHash",
+      "type": "bytes",
+      "doc": "Hash of the entry before it; zeros for the first."
+    },
+    {
+      "name": "hash",
+      "type": "bytes",
+      "doc": "SHA-256 of prevHash, seq (8 bytes, big-endian) and the digest of the entry."
+    }
+  ]
+} as const;
+
 export const deadLetterSchema = {
   "type": "record",
   "namespace": "posthorn",

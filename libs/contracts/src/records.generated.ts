@@ -89,6 +89,38 @@ export interface BatchPlace {
   readonly place: number;
 }
 
+/** Who changed what, in posthorn.audit. Each tenant's entries are a chain of hashes; the same entry may stand there more than once. */
+export interface AuditEntry {
+  /** Whose it is; empty: the platform's own. */
+  readonly tenantId: string;
+  /** Counts the entries of the chain, from 1. */
+  readonly seq: number;
+  /** When it was done. */
+  readonly at: number;
+  /** root, operator, tenant, portal or system. */
+  readonly actorKind: string;
+  /** Of the key or token. */
+  readonly actorId: string;
+  /** For people. */
+  readonly actorName: string;
+  /** Address that the request came from. */
+  readonly ip: string | null;
+  /** Of the request. */
+  readonly requestId: string | null;
+  /** What was done, such as endpoint.updated. */
+  readonly action: string;
+  /** To what, such as endpoint/ep_1. */
+  readonly resource: string;
+  /** JSON, without secrets; null: it was not there. */
+  readonly before: string | null;
+  /** JSON, without secrets; null: it is gone. */
+  readonly after: string | null;
+  /** Hash of the entry before it; zeros for the first. */
+  readonly prevHash: Buffer;
+  /** SHA-256 of prevHash, seq (8 bytes, big-endian) and the digest of the entry. */
+  readonly hash: Buffer;
+}
+
 /** A delivery that was given up. Counts only with the final Attempt that names it. */
 export interface DeadLetter {
   /** See deliveryIdOf in libs/core. */

@@ -115,3 +115,6 @@ export const replayPrefix = 'replay:';
 
 /** Begin of the key of a transformation's record in `endpoints`. */
 export const transformationPrefix = 'transformation:';
+
+/** Begin of the outbox's name of an entry of the audit log, which goes to a topic of its own: `audit:<seq>:<tenant id>`. */
+export const auditPrefix = 'audit:';

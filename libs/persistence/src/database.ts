@@ -1,22 +1,50 @@
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { confine, confinedSession } from './confinement.js';
 import { entities } from './entities.js';
+import { scopeNow, type Confinement } from './work-scope.js';
 
 /** What a repository works with: the pool, or one transaction on it. */
 export type Session = EntityManager;
 
-/** A pool of connections to PostgreSQL. Pass it to the repositories; nothing else is done with it. */
+/**
+ * A pool of connections to PostgreSQL. Pass it to the repositories; nothing else is done with it. In a scope that is
+ * confined to a tenant (`inScope`) every session and transaction sees that tenant's rows alone: PostgreSQL holds it to that.
+ */
 export class Database {
   constructor(private readonly source: DataSource) {}
 
-  /** Outside of a transaction. */
+  /** Outside of a transaction. In a confined scope each statement is one of its own, so nothing is locked by it for long. */
   get session(): Session {
-    return this.source.manager;
+    const confinement = this.confinement();
+    return confinement === null ? this.source.manager : confinedSession(this.source, confinement);
+  }
+
+  /** For what serves everybody, whoever's request it was that set it off: the outbox, caches, keys that are looked up. */
+  get unconfined(): Database {
+    return new UnconfinedDatabase(this.source);
   }
 
   /** Runs `work` in one transaction (READ COMMITTED), rolled back if it throws. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.source.transaction(work);
+    const confinement = this.confinement();
+    if (confinement === null) return this.source.transaction(work);
+    return this.source.transaction(async (session) => {
+      await confine(session, confinement);
+      return work(session);
+    });
+  }
+
+  /** `transaction`, confined to a tenant whatever the scope is. */
+  asTenant<T>(tenantId: string, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.source.transaction(async (session) => {
+      await confine(session, { tenantId, endpointIds: null });
+      return work(session);
+    });
+  }
+
+  protected confinement(): Confinement | null {
+    return scopeNow().confinement;
   }
 
   /** Resolves when the server answers; rejects with the reason otherwise. */
@@ -27,6 +55,12 @@ export class Database {
   /** Waits for queries under way, then closes all connections. Idempotent. */
   async close(): Promise<void> {
     if (this.source.isInitialized) await this.source.destroy();
+  }
+}
+
+class UnconfinedDatabase extends Database {
+  protected override confinement(): null {
+    return null;
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from './dead-letter-filter.js';
 import type { DeliveryRecord, DeliveryStatus } from './delivery-record.js';
 import { deliveryOf, type DeliveryRow } from './delivery-rows.js';
+import { noteAudit } from './note-audit.js';
 import type { Page, PageRequest } from './page.js';
 
 export interface DeadLetterRecord {
@@ -57,7 +58,7 @@ FROM ${deadLetters}`;
 const discardOne = /* sql */ `
 INSERT INTO dead_letter_resolutions (delivery_id, state, reason, decided_at)
 SELECT delivery_id, 'discarded', $2, $3 FROM deliveries WHERE delivery_id = $1 AND status = 'dead-lettered'
-ON CONFLICT DO NOTHING RETURNING delivery_id
+ON CONFLICT DO NOTHING RETURNING delivery_id, (SELECT tenant_id FROM deliveries WHERE delivery_id = $1)
 `;
 
 /** Dead letters discarded by one statement: few enough to end in good time, enough that looking for words is rarely repeated. */
@@ -105,9 +106,21 @@ export class DeadLetters {
 
   /** Says that nothing will be done about it. It keeps its row; the first decision stands. */
   async discard(deliveryId: string, { reason, now }: Discard): Promise<DiscardResult> {
+    const discarded = await this.database.transaction(async (session) => {
+      const [done]: { tenant_id: string }[] = await session.query(discardOne, [deliveryId, reason, new Date(now)]);
+      if (done === undefined) return false;
+      await noteAudit(session, {
+        tenantId: done.tenant_id,
+        at: now,
+        action: 'dead-letter.discarded',
+        resource: `dead-letter/${deliveryId}`,
+        before: { state: 'open' },
+        after: { state: 'discarded', reason },
+      });
+      return true;
+    });
+    if (discarded) return { outcome: 'discarded' };
     const { session } = this.database;
-    const done: unknown[] = await session.query(discardOne, [deliveryId, reason, new Date(now)]);
-    if (done.length > 0) return { outcome: 'discarded' };
     const found = await this.get(deliveryId);
     if (found !== null) return { outcome: 'not-open', state: found.state };
     const [delivery]: { status: DeliveryStatus }[] = await session.query(
@@ -127,7 +140,9 @@ export class DeadLetters {
     const last = await lastOf(session, filter);
     let discarded = 0;
     for (let after: Mark | null = null; last !== null;) {
-      const step = await discardNext(session, filter, discard, { after, last, limit: this.atOnce });
+      const step = await this.database.transaction((own) =>
+        discardNext(own, filter, discard, { after, last, limit: this.atOnce }),
+      );
       discarded += step.discarded;
       if (step.reached === null) break;
       after = step.reached;
@@ -158,21 +173,29 @@ async function discardNext(
   const place = '(d.completed_at, d.delivery_id)';
   conditions.add((places) => `${place} <= (${places})`, last.completed_at, last.delivery_id);
   if (after !== null) conditions.add((places) => `${place} > (${places})`, after.completed_at, after.delivery_id);
-  const rows: (Mark & { inserted: boolean })[] = await session.query(
+  const rows: (Mark & { inserted: boolean; tenant_id: string })[] = await session.query(
     `WITH chosen AS (
-       SELECT d.completed_at, d.delivery_id FROM ${deadLetters} ${conditions.where()}
+       SELECT d.completed_at, d.delivery_id, d.tenant_id FROM ${deadLetters} ${conditions.where()}
        ORDER BY d.completed_at, d.delivery_id LIMIT ${conditions.value(limit)}
      ), done AS (
        INSERT INTO dead_letter_resolutions (delivery_id, state, reason, decided_at)
        SELECT delivery_id, 'discarded', ${conditions.value(reason)}, ${conditions.value(new Date(now))} FROM chosen
        ON CONFLICT DO NOTHING RETURNING delivery_id
      )
-     SELECT c.completed_at, c.delivery_id, done.delivery_id IS NOT NULL AS inserted
+     SELECT c.completed_at, c.delivery_id, c.tenant_id, done.delivery_id IS NOT NULL AS inserted
      FROM chosen c LEFT JOIN done USING (delivery_id) ORDER BY c.completed_at, c.delivery_id`,
     conditions.parameters,
   );
+  const done = rows.filter(({ inserted }) => inserted);
+  const byTenant = [...Map.groupBy(done, (row) => row.tenant_id)];
+  // In one order, so that two who discard do not wait for each other's chains in a circle.
+  for (const [tenantId, own] of byTenant.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const after = { state: 'discarded', reason, count: own.length, filter };
+    const note = { tenantId, at: now, resource: 'dead-letters', before: null, after };
+    await noteAudit(session, { ...note, action: 'dead-letters.discarded' });
+  }
   return {
-    discarded: rows.filter(({ inserted }) => inserted).length,
+    discarded: done.length,
     reached: rows.length < limit ? null : (rows.at(-1) ?? null),
   };
 }

@@ -7,7 +7,7 @@ import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
 import type { Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
-import { noteVersion, type EndpointChange } from './endpoint-version.js';
+import { noteVersion } from './endpoint-version.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
@@ -33,7 +33,7 @@ export type UpdateResult =
   | { readonly outcome: 'conflict'; readonly revision: number };
 
 /**
- * Endpoints. Each change, its version in the history and its outbox row are one transaction that holds the endpoint's row
+ * Endpoints. Each change, its version in the history, its audit entry and its outbox row are one transaction that holds the endpoint's row
  * from before its outbox row gets an id until the commit, so per endpoint the ids of outbox rows follow the order of the
  * commits, and revisions have no gap.
  */
@@ -59,8 +59,8 @@ export class EndpointRepository {
         await session.query(insertBackfill, [created.endpointId, backfill.run, new Date(now), ...cells]);
       }
       await storeSecrets(session, created);
-      await noteVersion(session, created, 'created', now);
       await noteChange(session, created.endpointId, now);
+      await noteVersion(session, { before: null, endpoint: created, change: 'created', at: now });
       return created;
     });
   }
@@ -113,9 +113,9 @@ export class EndpointRepository {
       const before = await lockEndpoint(session, endpointId);
       if (before === null) return false;
       await session.delete(endpointEntity, { id: endpointId });
-      const deletedAt = Math.max(now, before.updatedAt);
-      await noteVersion(session, { ...before, revision: before.revision + 1 }, 'deleted', deletedAt);
       await noteChange(session, endpointId, now);
+      const endpoint = { ...before, revision: before.revision + 1 };
+      await noteVersion(session, { before, endpoint, change: 'deleted', at: Math.max(now, before.updatedAt) });
       return true;
     });
   }
@@ -150,20 +150,23 @@ export async function disableEndpoint(
 /**
  * For what is decided of a halted delivery: that stands beside the endpoint's row, but in its published record. Holds the
  * row, as every change does.
+ * @param store keeps what was decided, with the row held
  * @returns false when there is no such endpoint.
  */
 export async function raiseRevision(
   session: Session,
   endpointId: string,
   resolution: Pick<HaltResolution, 'deliveryId' | 'action'>,
-  now: number,
+  { now, store: keep }: { readonly now: number; readonly store: () => Promise<void> },
 ): Promise<boolean> {
   const before = await lockEndpoint(session, endpointId);
   if (before === null) return false;
   const revision = before.revision + 1;
+  await keep();
   await session.update(endpointEntity, { id: endpointId }, { revision });
-  await noteVersion(session, { ...before, revision }, 'resolved', Math.max(now, before.updatedAt), resolution);
   await noteChange(session, endpointId, now);
+  const [endpoint, at] = [{ ...before, revision }, Math.max(now, before.updatedAt)];
+  await noteVersion(session, { before, endpoint, change: 'resolved', at, resolution });
   return true;
 }
 
@@ -186,7 +189,7 @@ async function store(
   session: Session,
   before: Endpoint,
   changed: Endpoint,
-  change: EndpointChange,
+  change: 'updated' | 'disabled',
   now: number,
 ): Promise<Endpoint> {
   const live = inForce(changed.secrets, now);
@@ -201,8 +204,8 @@ async function store(
   };
   await session.update(endpointEntity, { id: after.endpointId }, rowOf(after));
   if (after.secrets !== before.secrets) await storeSecrets(session, after);
-  await noteVersion(session, after, change, after.updatedAt);
   await noteChange(session, after.endpointId, now);
+  await noteVersion(session, { before, endpoint: after, change, at: after.updatedAt });
   return after;
 }
 

@@ -1,5 +1,6 @@
 import type { HaltResolution } from '#libs/contracts';
 import type { Session } from './database.js';
+import { noteAudit } from './note-audit.js';
 import type { Endpoint } from './endpoint.js';
 
 /** `resolved`: something was decided of a halted delivery. `found`: it was there when its history began. */
@@ -24,21 +25,40 @@ INSERT INTO endpoint_versions (endpoint_id, revision, tenant_id, change, changed
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 `;
 
-/** Keeps a revision for ever, in the transaction that makes it. Call it with the endpoint's row locked. */
+export interface VersionNote {
+  /** Null: it was created. */
+  readonly before: Endpoint | null;
+  /** With its new revision; with `deleted`: as it was at the end. */
+  readonly endpoint: Endpoint;
+  readonly change: Exclude<EndpointChange, 'found'>;
+  readonly at: number;
+  readonly resolution?: Pick<HaltResolution, 'deliveryId' | 'action'>;
+}
+
+/**
+ * Keeps a revision for ever, and says in the audit log who made it, in the transaction that makes it. Call it last, with
+ * the endpoint's row locked.
+ */
 export async function noteVersion(
   session: Session,
-  endpoint: Endpoint,
-  change: EndpointChange,
-  at: number,
-  resolution?: Pick<HaltResolution, 'deliveryId' | 'action'>,
+  { before, endpoint, change, at, resolution }: VersionNote,
 ): Promise<void> {
+  const { endpointId, tenantId, revision } = endpoint;
   await session.query(insertVersion, [
-    endpoint.endpointId,
-    endpoint.revision,
-    endpoint.tenantId,
+    endpointId,
+    revision,
+    tenantId,
     change,
     new Date(at),
     JSON.stringify(snapshotOf(endpoint)),
     resolution === undefined ? null : JSON.stringify(resolution),
   ]);
+  await noteAudit(session, {
+    tenantId,
+    at,
+    action: `endpoint.${change}`,
+    resource: `endpoint/${endpointId}`,
+    before: before && { ...snapshotOf(before), revision: before.revision },
+    after: change === 'deleted' ? null : { ...snapshotOf(endpoint), revision, ...(resolution && { resolution }) },
+  });
 }

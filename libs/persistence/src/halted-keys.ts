@@ -66,11 +66,11 @@ export class HaltedKeys {
       ]);
       if (found === undefined) return { outcome: 'unknown-delivery' };
       if (found.status !== 'halted') return { outcome: 'not-halted', status: found.status };
-      if (!(await raiseRevision(session, endpointId, { deliveryId, action }, now)))
-        return { outcome: 'unknown-endpoint' };
       // A worker obeys what was decided after the halt; its clock may be ahead of ours.
       const at = Math.max(now, (found.halted_at?.getTime() ?? 0) + 1);
-      await storeResolution(session, endpointId, { deliveryId, action, at });
+      const store = (): Promise<void> => storeResolution(session, endpointId, { deliveryId, action, at });
+      if (!(await raiseRevision(session, endpointId, { deliveryId, action }, { now, store })))
+        return { outcome: 'unknown-endpoint' };
       return { outcome: 'accepted', at };
     });
   }

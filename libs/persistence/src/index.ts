@@ -1,3 +1,5 @@
+export { ApiKeys, type ApiKey, type NewApiKey } from './api-keys.js';
+export { AuditLog, type AuditFilter, type ChainReport } from './audit-log.js';
 export { CursorRelocation, type CursorPlace } from './cursor-relocation.js';
 export type { CursorReason, CursorRecord, StoredCursor } from './cursor-rows.js';
 export { decodeCursor, encodeCursor, InvalidCursor } from './cursor.js';
@@ -25,7 +27,15 @@ export {
   type UpdateResult,
 } from './endpoint-repository.js';
 export { HaltedKeys, type HaltedKey } from './halted-keys.js';
+export {
+  IdempotencyKeys,
+  type Begun,
+  type IdempotencyParts,
+  type KeptAnswer,
+  type KeyedRequest,
+} from './idempotency-keys.js';
 export { migrate } from './migrate.js';
+export { noteAudit, type AuditNote } from './note-audit.js';
 export { Outbox, type ConfigurationChange } from './outbox.js';
 export type { Page, PageRequest } from './page.js';
 export {
@@ -60,6 +70,7 @@ export type {
 } from './replay.js';
 export { Replays } from './replays.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
+export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {
   NewTransformation,
   Transformation,

@@ -1,12 +1,15 @@
 import {
+  auditPrefix,
   replayPrefix,
   tenantKey,
   transformationPrefix,
+  type AuditEntry,
   type EndpointConfig,
   type ReplayConfig,
   type TenantConfig,
   type TransformationConfig,
 } from '#libs/contracts';
+import { recordsAt } from './audit-records.js';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
 import { findEndpoint } from './endpoint-repository.js';
@@ -15,19 +18,23 @@ import { configOf } from './replay-rows.js';
 import { findReplay } from './replays.js';
 import { configOfTransformation, findTransformation } from './transformations.js';
 
-/** The newest state of one record of the endpoints topic; `config` null: deleted (a replay: ended), append a tombstone. */
+/**
+ * The newest state of one record of the endpoints topic; `config` null: deleted (a replay: ended), append a tombstone. Or an
+ * entry of the audit log, for the audit topic, keyed by its tenant.
+ */
 export type ConfigurationChange =
   | { readonly kind: 'endpoint'; readonly key: string; readonly config: EndpointConfig | null }
   | { readonly kind: 'tenant'; readonly key: string; readonly config: TenantConfig | null }
   | { readonly kind: 'replay'; readonly key: string; readonly config: ReplayConfig | null }
-  | { readonly kind: 'transformation'; readonly key: string; readonly config: TransformationConfig | null };
+  | { readonly kind: 'transformation'; readonly key: string; readonly config: TransformationConfig | null }
+  | { readonly kind: 'audit'; readonly key: string; readonly config: AuditEntry };
 
 /** `busy`: another process is publishing; try again in a moment. `more`: there may be further changes. */
 export type PublishOutcome =
   { readonly outcome: 'busy' } | { readonly outcome: 'published'; readonly changes: number; readonly more: boolean };
 
 /**
- * Appends `changes` to the endpoints topic and resolves when all are acknowledged. `held` answers false when the right to
+ * Appends `changes` to their topics and resolves when all are acknowledged. `held` answers false when the right to
  * append may have gone to another process: pass it to `RecordSender.send`.
  */
 export type Publish = (changes: readonly ConfigurationChange[], held: () => boolean) => Promise<void>;
@@ -44,11 +51,16 @@ const serverEndsAfterMs = 40_000;
  * merged. A crash repeats a publication; it never leaves one out.
  */
 export class Outbox {
+  private readonly database: Database;
+
   constructor(
-    private readonly database: Database,
+    database: Database,
     private readonly monotonic: () => number = () => performance.now(),
     private readonly now: () => number = Date.now,
-  ) {}
+  ) {
+    // A request may set it off, but it publishes for everybody.
+    this.database = database.unconfined;
+  }
 
   /** Publishes up to `limit` changes, if no other process is at it. Rejects when `publish` does; nothing is lost by that. */
   async publishPending(publish: Publish, limit = 500): Promise<PublishOutcome> {
@@ -70,7 +82,12 @@ export class Outbox {
         const keys = [...new Set(rows.map(({ key }) => key))];
         // Read after the rows: so the state is at least as new as every row that is deleted below.
         const changes: ConfigurationChange[] = [];
-        for (const key of keys) changes.push(await newestState(session, key, this.now()));
+        const entries = await recordsAt(session, keys);
+        for (const key of keys) {
+          // What was added never changes, so it is read in one go.
+          if (!key.startsWith(auditPrefix)) changes.push(await newestState(session, key, this.now()));
+        }
+        for (const [key, config] of entries) changes.push({ kind: 'audit', key, config });
         begun = keys;
         if (changes.length > 0) await publish(changes, () => this.monotonic() < until);
         await session.query('DELETE FROM outbox WHERE id = ANY($1::bigint[])', [rows.map(({ id }) => id)]);

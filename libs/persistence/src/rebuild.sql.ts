@@ -29,6 +29,20 @@ SELECT format('GRANT %s ON ${shadowSchema}.%I TO %s%s', g.privilege_type, r.reln
 FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace, aclexplode(r.relacl) AS g
 WHERE n.nspname = $1 AND r.relname = $2 AND g.grantee <> r.relowner
 `;
+/**
+ * Whose rows who may see, as of the table in use: LIKE leaves policies behind. They may look at other tables by name, so
+ * they are made once the table stands in its place. $1: schema, $2: tables.
+ */
+export const selectPolicies = /* sql */ `
+SELECT format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', n.nspname, r.relname) AS sql
+FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+WHERE n.nspname = $1 AND r.relname = ANY($2) AND r.relrowsecurity
+UNION ALL
+SELECT format('CREATE POLICY %I ON %I.%I AS %s FOR %s TO %s', p.policyname, p.schemaname, p.tablename, p.permissive, p.cmd,
+    array_to_string(ARRAY(SELECT quote_ident(role) FROM unnest(p.roles) AS role), ', '))
+  || coalesce(' USING (' || p.qual || ')', '') || coalesce(' WITH CHECK (' || p.with_check || ')', '')
+FROM pg_policies p WHERE p.schemaname = $1 AND p.tablename = ANY($2)
+`;
 export const selectIndexes = /* sql */ `
 SELECT i.relname AS name, format('CREATE %sINDEX %I ON ${shadowSchema}.%I%s', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END,
   i.relname, r.relname, substring(pg_get_indexdef(i.oid) from ' USING .*')) AS sql

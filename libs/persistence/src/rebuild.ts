@@ -192,11 +192,16 @@ export class RebuildStore {
           throw new Error('the tables were migrated while the projection was rebuilt: run it again');
         if (foreign) for (const one of sql.keepForeign(this.#live, this.#columns)) await session.query(one);
         const inUse = sql.swapped.map((table) => `${this.#live}.${table}`).join(', ');
+        const policies: { sql: string }[] = await session.query(sql.selectPolicies, [
+          unquoted(this.#live),
+          [...sql.swapped],
+        ]);
         await session.query(`LOCK TABLE ${inUse} IN ACCESS EXCLUSIVE MODE`);
         await session.query(sql.handOverPositions(this.#live));
         await session.query(`DROP TABLE ${inUse}, ${sql.shadowSchema}.projection_positions`);
         for (const table of sql.swapped)
           await session.query(`ALTER TABLE ${sql.shadowSchema}.${table} SET SCHEMA ${this.#live}`);
+        for (const one of policies) await session.query(one.sql);
         // A batch that was caught up with has put it off.
         await session.query('SET LOCAL synchronous_commit TO DEFAULT');
       });

@@ -4,6 +4,7 @@ import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
+import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 import { outcomesOf, replaysOf, type ReplayRow } from './replay-rows.js';
@@ -26,8 +27,8 @@ import {
 const longestOutcomeMs = 90 * 86_400_000;
 
 /**
- * Replays, as people ask for and steer them; what dispatchers do with them is `ReplayParts`. Each change, its revision and
- * its outbox row are one transaction that holds the row.
+ * Replays, as people ask for and steer them; what dispatchers do with them is `ReplayParts`. Each change, its revision,
+ * its outbox row and its audit entry are one transaction that holds the row.
  */
 export class Replays {
   constructor(private readonly database: Database) {}
@@ -70,7 +71,9 @@ export class Replays {
       ]);
       await noteChange(session, replay.replayId, now);
       const row = await findReplay(session, replay.replayId);
-      return row && only(await replaysOf(session, [row], now));
+      const created = row && only(await replaysOf(session, [row], now));
+      await noteAudit(session, { ...noteOf(replay, now), action: 'replay.created', before: null, after: replay });
+      return created;
     });
   }
 
@@ -155,7 +158,11 @@ export class Replays {
       const values = [replayId, wanted.state, json(wanted.rateLimit), new Date(now)];
       const [rows]: [ReplayRow[], number] = await session.query(updateReplay, values);
       await noteChange(session, replayId, now);
-      return { outcome: 'changed', replay: only(await replaysOf(session, rows, now)) };
+      const replay = only(await replaysOf(session, rows, now));
+      const { state, rateLimit } = only([before]);
+      const note = { before: { state, rateLimit }, after: wanted };
+      await noteAudit(session, { ...noteOf(replay, now), action: actionOf(state, wanted.state), ...note });
+      return { outcome: 'changed', replay };
     });
   }
 }
@@ -182,6 +189,15 @@ async function finishIfEnded(session: Session, replayId: string, now: number): P
   await session.query(finishReplay, [replayId, new Date(now), delivered, failed, dropped]);
   await noteChange(session, replayId, now);
   return true;
+}
+
+const noteOf = ({ tenantId, replayId }: Pick<Replay, 'tenantId' | 'replayId'>, at: number) => {
+  return { tenantId, at, resource: `replay/${replayId}` };
+};
+
+function actionOf(before: ReplayState, after: ReplayState): string {
+  if (before === after) return 'replay.updated';
+  return after === 'running' ? 'replay.resumed' : `replay.${after}`;
 }
 
 function only(replays: readonly (Replay | undefined)[]): Replay {

@@ -2,6 +2,7 @@ import { tenantKey } from '#libs/contracts';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { endpointEntity, tenantEntity } from './entities.js';
+import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 import { deleteTransformationsOf } from './transformations.js';
@@ -14,7 +15,7 @@ export interface Tenant {
   readonly updatedAt: number;
 }
 
-/** Tenants. Each change and its outbox row are one transaction. */
+/** Tenants. Each change, its outbox row and its audit entry are one transaction. */
 export class TenantRepository {
   constructor(private readonly database: Database) {}
 
@@ -33,6 +34,7 @@ export class TenantRepository {
         .execute();
       if ((inserted.raw as unknown[]).length === 0) return null;
       await noteChange(session, tenantKey(tenant.id), now);
+      await noteAudit(session, { ...noteOf(tenant.id, now), action: 'tenant.created', before: null, after: row });
       return row;
     });
   }
@@ -65,7 +67,10 @@ export class TenantRepository {
       await deleteTransformationsOf(session, id, now);
       await session.delete(tenantEntity, { id });
       await noteChange(session, tenantKey(id), now);
+      await noteAudit(session, { ...noteOf(id, now), action: 'tenant.deleted', before: row, after: null });
       return 'deleted';
     });
   }
 }
+
+const noteOf = (id: string, at: number) => ({ tenantId: id, at, resource: `tenant/${id}` });

@@ -3,6 +3,7 @@ import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import { endpointEntity, tenantEntity } from './entities.js';
+import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 import type {
@@ -41,8 +42,8 @@ interface VersionRow {
 }
 
 /**
- * Transformations and all versions of their code. Each change and its outbox row are one transaction that holds the
- * transformation's row, so per transformation outbox rows stand in the order of the commits, and versions have no gap.
+ * Transformations and all versions of their code. Each change, its outbox row and its audit entry are one transaction that
+ * holds the transformation's row, so per transformation outbox rows stand in the order of the commits, and versions have no gap.
  */
 export class TransformationRepository {
   constructor(private readonly database: Database) {}
@@ -56,7 +57,9 @@ export class TransformationRepository {
       await session.query(insertTransformation, [transformationId, tenantId, name, at]);
       await session.query(insertVersion, [transformationId, 1, code, null, at]);
       await noteChange(session, transformationPrefix + transformationId, now);
-      return findTransformation(session, transformationId);
+      const created = await findTransformation(session, transformationId);
+      await noteTransformation(session, 'created', null, created, now);
+      return created;
     });
   }
 
@@ -107,10 +110,12 @@ export class TransformationRepository {
       const locked: unknown[] = await session.query('SELECT FROM transformations WHERE id = $1 FOR UPDATE', [
         transformationId,
       ]);
-      if (locked.length === 0) return 'not-found';
+      const before = locked.length === 0 ? null : await findTransformation(session, transformationId);
+      if (before === null) return 'not-found';
       if (await session.existsBy(endpointEntity, { transformationId })) return 'in-use';
       await session.query('DELETE FROM transformations WHERE id = $1', [transformationId]);
       await noteChange(session, transformationPrefix + transformationId, now);
+      await noteTransformation(session, 'deleted', before, null, now);
       return 'deleted';
     });
   }
@@ -157,10 +162,15 @@ export class TransformationRepository {
       await session.query(updateTransformation, [transformationId, after.name, version, new Date(at)]);
       const codeChangedAt = isSameCode ? before.codeChangedAt : at;
       const { name, code } = after;
-      return {
-        outcome: 'updated',
-        transformation: { ...before, name, code, version, codeChangedAt, updatedAt: at },
-      };
+      const transformation = { ...before, name, code, version, codeChangedAt, updatedAt: at };
+      await noteTransformation(
+        session,
+        after.restoredFrom === null ? 'updated' : 'restored',
+        before,
+        transformation,
+        at,
+      );
+      return { outcome: 'updated', transformation };
     });
   }
 }
@@ -173,11 +183,30 @@ export async function findTransformation(session: Session, transformationId: str
 
 /** Of a tenant that is being deleted, has no endpoints, and is locked. */
 export async function deleteTransformationsOf(session: Session, tenantId: string, now: number): Promise<void> {
-  const [rows]: [{ id: string }[], number] = await session.query(
-    'DELETE FROM transformations WHERE tenant_id = $1 RETURNING id',
-    [tenantId],
-  );
-  for (const { id } of rows) await noteChange(session, transformationPrefix + id, now);
+  const owned: { id: string }[] = await session.query('SELECT id FROM transformations WHERE tenant_id = $1', [
+    tenantId,
+  ]);
+  for (const { id } of owned) {
+    const before = await findTransformation(session, id);
+    await session.query('DELETE FROM transformations WHERE id = $1', [id]);
+    await noteChange(session, transformationPrefix + id, now);
+    await noteTransformation(session, 'deleted', before, null, now);
+  }
+}
+
+/** One of both is there. */
+async function noteTransformation(
+  session: Session,
+  change: 'created' | 'updated' | 'restored' | 'deleted',
+  before: Transformation | null,
+  after: Transformation | null,
+  at: number,
+): Promise<void> {
+  const either = after ?? before;
+  if (either === null) return;
+  const { tenantId, transformationId } = either;
+  const resource = `transformation/${transformationId}`;
+  await noteAudit(session, { tenantId, at, action: `transformation.${change}`, resource, before, after });
 }
 
 /** What stands in the endpoints topic. */

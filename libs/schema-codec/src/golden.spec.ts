@@ -32,6 +32,7 @@ const codecNames: Record<
 > = {
   'posthorn.Delivery': 'delivery',
   'posthorn.Attempt': 'attempt',
+  'posthorn.AuditEntry': 'auditEntry',
   'posthorn.DeadLetter': 'deadLetter',
   'posthorn.EndpointConfig': 'endpointConfig',
   'posthorn.EndOfSpace': 'endOfSpace',

@@ -1,6 +1,7 @@
 import avsc from 'avsc';
 import {
   attemptSchema,
+  auditEntrySchema,
   deadLetterSchema,
   deliverySchema,
   endpointConfigSchema,
@@ -11,6 +12,7 @@ import {
   tenantConfigSchema,
   transformationConfigSchema,
   type Attempt,
+  type AuditEntry,
   type DeadLetter,
   type Delivery,
   type EndpointConfig,
@@ -50,6 +52,7 @@ export interface PlatformCodecs {
   /** Whether a prepared record is an EndOfSpace. */
   isEndOfSpace(value: Buffer): boolean;
   readonly endpointStatus: RecordCodec<EndpointStatus>;
+  readonly auditEntry: RecordCodec<AuditEntry>;
   /**
    * Loads the schemas of these records that are not known yet, so that `decode` can do without the registry. Resolves at
    * once when there are none. Rejects with `RegistryUnavailable`; null values and unframed ones are passed over.
@@ -63,6 +66,7 @@ export interface PlatformCodecs {
 export const platformSchemas = {
   'posthorn.Delivery': deliverySchema,
   'posthorn.Attempt': attemptSchema,
+  'posthorn.AuditEntry': auditEntrySchema,
   'posthorn.DeadLetter': deadLetterSchema,
   'posthorn.EndpointConfig': endpointConfigSchema,
   'posthorn.EndOfSpace': endOfSpaceSchema,
@@ -213,6 +217,7 @@ export async function openPlatformCodecs(registry: Registry): Promise<PlatformCo
     endOfSpace: codec<EndOfSpace>('posthorn.EndOfSpace'),
     isEndOfSpace: (value) => writers.nameOf(value) === 'posthorn.EndOfSpace',
     endpointStatus: codec<EndpointStatus>('posthorn.EndpointStatus'),
+    auditEntry: codec<AuditEntry>('posthorn.AuditEntry'),
     prepare: (values) => writers.prepare(values),
     isPrepared: (value) => writers.isPrepared(value),
   };

@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { Deliveries, type DeliveryAnswer, type DeliveryWithAttempts } from './deliveries.js';
@@ -12,12 +13,14 @@ export class DeliveriesController {
 
   @Documented(deliveryOperations.list)
   @Get()
+  @Needs('deliveries:read')
   list(@Query() query: unknown): Promise<{ data: readonly DeliveryAnswer[]; nextCursor: string | null }> {
     return this.deliveries.list(checkQuery(listDeliveriesQuery, query));
   }
 
   @Documented(deliveryOperations.get)
   @Get(':id')
+  @Needs('deliveries:read')
   get(@Param('id') id: string): Promise<DeliveryWithAttempts> {
     return this.deliveries.get(id);
   }

@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { EndpointBacklog, type BacklogAnswer } from './endpoint-backlog.js';
 import { endpointOperations } from './endpoint-operations.js';
@@ -9,6 +10,7 @@ export class EndpointBacklogController {
 
   @Documented(endpointOperations.backlog)
   @Get()
+  @Needs('endpoints:read')
   get(@Param('id') id: string): Promise<BacklogAnswer> {
     return this.backlog.get(id);
   }

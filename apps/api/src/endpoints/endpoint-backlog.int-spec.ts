@@ -16,7 +16,7 @@ beforeAll(async () => {
   cursors = new Cursors(database, () => Date.UTC(2026, 0, 1));
   for (const partition of [0, 1]) epochs.push((await cursors.takeOver(partition)).epoch);
   await api.call('POST', '/v1/tenants', { id: 'acme', name: 'Acme Ltd' });
-  // Append times count all records: that of the tenant has 0, so these are at 1 to 10 ms.
+  // Append times count all records: those of the tenant and of its audit entry have 0 and 1, so these are at 2 to 11 ms.
   const topic = `${api.config.topicPrefix}.events`;
   api.log.write(
     Array.from({ length: 10 }, (_, i) => ({ topic, partition: i % 2, key: 'acme', value: Buffer.from('e') })),
@@ -49,9 +49,9 @@ async function publishedConfig(id: unknown) {
 
 describe('an endpoint with `since`', () => {
   it('begins at that time in every partition, and dispatchers are told of it', async () => {
-    const { status, body } = await create({ since: '1970-01-01T00:00:00.005Z' });
+    const { status, body } = await create({ since: '1970-01-01T00:00:00.006Z' });
     expect(status).toBe(201);
-    expect(body['backfill']).toEqual({ since: '1970-01-01T00:00:00.005Z', gap: null });
+    expect(body['backfill']).toEqual({ since: '1970-01-01T00:00:00.006Z', gap: null });
     const { backfill } = await publishedConfig(body['id']);
     expect(backfill).toMatch(/^b_/);
     const common = { kind: 'backfill', reason: 'backfill', run: backfill, ended: false };
@@ -73,7 +73,7 @@ describe('an endpoint with `since`', () => {
     const position = { topic: `${api.config.topicPrefix}.events`, partition: 1, offset: 1 };
     await api.log.administration().deleteRecordsBefore([position]);
     const { body } = await create({ since: '1970-01-01T00:00:00Z' });
-    const gap = { partitions: [1], from: '1970-01-01T00:00:00.004Z' };
+    const gap = { partitions: [1], from: '1970-01-01T00:00:00.005Z' };
     expect(body['backfill']).toEqual({ since: '1970-01-01T00:00:00.000Z', gap });
     expect(await cursors.lookUp(1, String(body['id']))).toMatchObject({ position: 1 });
   });

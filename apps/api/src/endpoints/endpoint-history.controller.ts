@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { EndpointVersions, type VersionAnswer } from './endpoint-history.js';
@@ -12,6 +13,7 @@ export class EndpointHistoryController {
   /** Newest first; of deleted endpoints too. */
   @Documented(endpointOperations.history)
   @Get()
+  @Needs('endpoints:read')
   list(
     @Param('id') id: string,
     @Query() query: unknown,

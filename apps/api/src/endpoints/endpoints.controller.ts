@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { NetworkRules } from '#libs/core';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
@@ -30,6 +31,7 @@ export class EndpointsController {
   /** The only answer that ever holds the secret. */
   @Documented(endpointOperations.create)
   @Post()
+  @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
   create(@Body() body: unknown): Promise<CreatedAnswer> {
     return this.endpoints.create(checkBody(this.#createBody, body));
@@ -37,18 +39,21 @@ export class EndpointsController {
 
   @Documented(endpointOperations.list)
   @Get()
+  @Needs('endpoints:read')
   list(@Query() query: unknown): Promise<{ data: readonly EndpointAnswer[]; nextCursor: string | null }> {
     return this.endpoints.list(checkQuery(listEndpointsQuery, query));
   }
 
   @Documented(endpointOperations.get)
   @Get(':id')
+  @Needs('endpoints:read')
   get(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.get(id);
   }
 
   @Documented(endpointOperations.patch)
   @Patch(':id')
+  @Needs('endpoints:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, checkBody(this.#patchBody, body));
   }
@@ -56,6 +61,7 @@ export class EndpointsController {
   /** Events that come meanwhile wait in the log. */
   @Documented(endpointOperations.pause)
   @Post(':id/pause')
+  @Needs('endpoints:write')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'paused' });
@@ -63,6 +69,7 @@ export class EndpointsController {
 
   @Documented(endpointOperations.resume)
   @Post(':id/resume')
+  @Needs('endpoints:write')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
@@ -70,6 +77,7 @@ export class EndpointsController {
 
   @Documented(endpointOperations.disable)
   @Post(':id/disable')
+  @Needs('endpoints:write')
   @HttpCode(200)
   disable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'disabled' });
@@ -77,6 +85,7 @@ export class EndpointsController {
 
   @Documented(endpointOperations.enable)
   @Post(':id/enable')
+  @Needs('endpoints:write')
   @HttpCode(200)
   enable(@Param('id') id: string): Promise<EndpointAnswer> {
     return this.endpoints.patch(id, { state: 'active' });
@@ -84,6 +93,7 @@ export class EndpointsController {
 
   @Documented(endpointOperations.delete)
   @Delete(':id')
+  @Needs('endpoints:write')
   @HttpCode(204)
   async delete(@Param('id') id: string): Promise<void> {
     await this.endpoints.delete(id);

@@ -1,4 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkQuery } from '../problem/check-input.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
@@ -11,6 +12,7 @@ export class HaltedKeysController {
 
   @Documented(endpointOperations.haltedKeys)
   @Get()
+  @Needs('endpoints:read')
   list(
     @Param('id') id: string,
     @Query() query: unknown,
@@ -21,6 +23,7 @@ export class HaltedKeysController {
   /** Its retry schedule begins anew. */
   @Documented(endpointOperations.release)
   @Post(':deliveryId/release')
+  @Needs('endpoints:write')
   @HttpCode(202)
   release(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
     return this.halted.resolve(id, deliveryId, 'release');
@@ -29,6 +32,7 @@ export class HaltedKeysController {
   /** It becomes a dead letter, and the next of its key follows. */
   @Documented(endpointOperations.skip)
   @Post(':deliveryId/skip')
+  @Needs('endpoints:write')
   @HttpCode(202)
   skip(@Param('id') id: string, @Param('deliveryId') deliveryId: string): Promise<ResolutionAnswer> {
     return this.halted.resolve(id, deliveryId, 'skip');

@@ -1,4 +1,5 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { Endpoints } from './endpoints.js';
@@ -12,6 +13,7 @@ export class RetryPreviewController {
 
   @Documented(endpointOperations.retryPreview)
   @Get('endpoints/:id/retry-preview')
+  @Needs('endpoints:read')
   ofEndpoint(@Param('id') id: string): Promise<RetryPreviewAnswer> {
     return this.endpoints.retryPreview(id);
   }
@@ -19,6 +21,7 @@ export class RetryPreviewController {
   /** Of a policy that no endpoint has yet. */
   @Documented(endpointOperations.previewRetry)
   @Post('retry-preview')
+  @Needs('endpoints:read')
   @HttpCode(200)
   ofPolicy(@Body() body: unknown): RetryPreviewAnswer {
     return this.endpoints.previewOf(checkBody(previewBody, body).retry);

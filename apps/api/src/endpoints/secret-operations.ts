@@ -11,10 +11,10 @@ export const secretOperations = {
       'It signs at once; those of its kind sign beside it until the overlap is over.',
       'The only answer that ever holds it.',
     ].join(' '),
-    body: rotateSecretBody,
+    body: rotateSecretBody.optional(),
     example: { overlapSeconds: 86_400 },
     answer: rotatedAnswer,
-    problems: ['too-many-secrets', 'conflict'],
+    problems: ['too-many-secrets', 'conflict', 'already-exists'],
   },
   list: {
     id: 'listEndpointSecrets',

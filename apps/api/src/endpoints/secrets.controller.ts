@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { secretOperations } from './secret-operations.js';
@@ -12,6 +13,7 @@ export class EndpointSecretsController {
   /** The only answer that ever holds the new secret. */
   @Documented(secretOperations.rotate)
   @Post('secrets/rotate')
+  @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
   rotate(@Param('id') id: string, @Body() body: unknown): Promise<RotatedAnswer> {
     return this.secrets.rotate(id, checkBody(rotateSecretBody, body ?? {}));
@@ -20,12 +22,14 @@ export class EndpointSecretsController {
   /** Those in force, in the order in which they sign. */
   @Documented(secretOperations.list)
   @Get('secrets')
+  @Needs('endpoints:read')
   list(@Param('id') id: string): Promise<{ data: readonly SecretAnswer[] }> {
     return this.secrets.list(id);
   }
 
   @Documented(secretOperations.end)
   @Delete('secrets/:secretId')
+  @Needs('endpoints:write')
   @HttpCode(204)
   async end(@Param('id') id: string, @Param('secretId') secretId: string): Promise<void> {
     await this.secrets.end(id, secretId);
@@ -33,6 +37,7 @@ export class EndpointSecretsController {
 
   @Documented(secretOperations.publicKeys)
   @Get('public-keys')
+  @Needs('endpoints:read')
   publicKeys(@Param('id') id: string): Promise<{ data: readonly PublicKeyAnswer[] }> {
     return this.secrets.publicKeys(id);
   }

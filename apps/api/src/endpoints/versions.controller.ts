@@ -1,4 +1,5 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { VersionPreview, type PreviewAnswer } from './versions-preview.js';
@@ -16,6 +17,7 @@ export class EndpointVersionsController {
 
   @Documented(endpointOperations.versions)
   @Get()
+  @Needs('endpoints:read')
   list(@Param('id') id: string): Promise<VersionsAnswer> {
     return this.versions.list(id);
   }
@@ -23,6 +25,7 @@ export class EndpointVersionsController {
   /** The upgrade itself is a patch of `versions`. */
   @Documented(endpointOperations.previewVersion)
   @Post('preview')
+  @Needs('endpoints:read')
   @HttpCode(200)
   preview(@Param('id') id: string, @Body() body: unknown): Promise<PreviewAnswer> {
     return this.previews.of(id, checkBody(previewBody, body));

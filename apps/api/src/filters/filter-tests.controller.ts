@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { testFiltersBody, type FilterTestAnswer } from './filter-test.dto.js';
@@ -12,6 +13,7 @@ export class FilterTestsController {
 
   @Documented(filterOperations.test)
   @Post('test')
+  @Needs('endpoints:read')
   @HttpCode(200)
   test(@Body() body: unknown): Promise<FilterTestAnswer> {
     return this.tests.run(checkBody(testFiltersBody, body));

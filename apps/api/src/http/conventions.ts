@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { installAccess } from '../access/access-hook.js';
+import type { Callers } from '../access/callers.js';
 import { AppError } from '../problem/app-error.js';
 import { pathOf } from '../problem/problem.js';
-import { operatorKeyCheck } from './operator-key.js';
 import type { RequestsInFlight } from './requests-in-flight.js';
 
 const managementBodyLimit = 256 * 1024;
@@ -15,15 +16,14 @@ const isOurs = (request: FastifyRequest): boolean =>
   /^\/v1(\/|$)/.test(request.routeOptions.url ?? pathOf(request.url));
 
 /**
- * What holds for every route below /v1: the operator key is looked at before a body is read, also for routes that do
- * not exist; bodies are JSON; a stopping process takes nothing more. The ingest route has parsers of its own.
+ * What holds for every route below /v1: who calls is looked at before a body is read, also for routes that do not
+ * exist; bodies are JSON; a stopping process takes nothing more. The ingest route has parsers of its own.
  */
 export function installConventions(
   server: FastifyInstance,
-  options: { readonly operatorKey: string; readonly requests: RequestsInFlight },
+  { requests, callers }: { readonly callers: Callers; readonly requests: RequestsInFlight },
 ): void {
-  const { requests } = options;
-  const checkKey = operatorKeyCheck(options.operatorKey);
+  installAccess(server, { callers, isOurs });
   const counted = new WeakSet<FastifyRequest>();
   server.removeAllContentTypeParsers();
   server.addContentTypeParser<Buffer>(
@@ -42,15 +42,9 @@ export function installConventions(
       done();
       return;
     }
-    try {
-      checkKey(request.headers.authorization);
-      if (requests.stopping) {
-        throw new AppError('shutting-down', 'Try again: another process will answer.', {
-          headers: { 'retry-after': '1', connection: 'close' },
-        });
-      }
-    } catch (error) {
-      done(error as AppError);
+    if (requests.stopping) {
+      const headers = { 'retry-after': '1', connection: 'close' };
+      done(new AppError('shutting-down', 'Try again: another process will answer.', { headers }));
       return;
     }
     requests.started();

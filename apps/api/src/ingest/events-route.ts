@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseHttpEvents } from '#libs/core';
+import { callerOf } from '../access/caller.js';
+import type { RouteNeeds } from '../access/needs.js';
 import { AppError } from '../problem/app-error.js';
 import { sendProblem, type ProblemLog } from '../problem/problem.filter.js';
 import type { Ingest } from './ingest.js';
@@ -28,7 +30,7 @@ export function installEventsRoute(
     scope.setErrorHandler((error, request, reply) => sendProblem(request, reply, error, log));
     scope.post(
       '/v1/events',
-      { bodyLimit: options.maxBatchBytes },
+      { bodyLimit: options.maxBatchBytes, config: { needs: 'events:write' } satisfies RouteNeeds },
       async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const parsed = parseHttpEvents(request.headers, body, limits);
@@ -36,7 +38,7 @@ export function installEventsRoute(
           const detail = `A batch holds at most ${options.maxBatchEvents} events, this one ${parsed.events.length}.`;
           throw new AppError('too-large', detail);
         }
-        const accepted = await ingest.accept(parsed);
+        const accepted = await ingest.accept(parsed, callerOf(request).confinement?.tenantId);
         await reply.code(202).type('application/json; charset=utf-8').send(JSON.stringify({ accepted }));
       },
     );

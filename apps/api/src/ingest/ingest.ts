@@ -90,15 +90,16 @@ export class Ingest {
   /**
    * Checks and appends the events of one request, all or none.
    * Throws an AppError: 4xx with every fault, or 503 when the log does not answer (the events may still appear).
+   * @param owner the tenant that sends them: the only one that they may be of, and the one if they name none
    */
-  async accept(parsed: ParsedHttpEvents): Promise<readonly Accepted[]> {
+  async accept(parsed: ParsedHttpEvents, owner?: string): Promise<readonly Accepted[]> {
     if (!parsed.ok) throw this.#refusal(parsed.faults);
     const batched = parsed.mode === 'batched';
     const ready: Ready[] = [];
     const faults: IngestFault[] = [];
     for (const [index, event] of parsed.events.entries()) {
       const places = parsed.mode === 'binary' ? inHeaders : inBody(batched ? `/${index}` : '');
-      const checking = this.#check(event, places);
+      const checking = this.#check(event, places, owner);
       // Awaiting what is there already would cost a turn of the loop for every event.
       const checked = checking instanceof Promise ? await checking : checking;
       if (checked.ok) ready.push(checked.ready);
@@ -108,12 +109,15 @@ export class Ingest {
     return this.#append(ready);
   }
 
-  #check(event: EventEnvelope, places: Places): Checked | Promise<Checked> {
+  #check(given: EventEnvelope, places: Places, owner: string | undefined): Checked | Promise<Checked> {
+    const event = given.tenantid === undefined && owner !== undefined ? { ...given, tenantid: owner } : given;
     const tenantId = event.tenantid;
     if (tenantId === undefined) {
       const detail = 'tenantid is required: the tenant that the event belongs to';
       return { ok: false, faults: [{ code: 'missing-attribute', ...places.attribute('tenantid'), detail }] };
     }
+    // As one that does not exist: whether it does is not for others to know.
+    if (owner !== undefined && tenantId !== owner) return { ok: false, faults: [unknownTenant(tenantId, places)] };
     const encoded = this.ports.schemas.encode(event);
     if (encoded instanceof Promise || !this.ports.tenants.has(tenantId)) {
       return this.#checkSlowly(event, tenantId, encoded, places);
@@ -140,8 +144,7 @@ export class Ingest {
     }
     const checked = this.#ready(event, tenantId, encoded, places);
     if (state === 'known') return checked;
-    const detail = `there is no tenant ${JSON.stringify(tenantId)}`;
-    const fault: EventFault = { code: 'unknown-tenant', ...places.attribute('tenantid'), detail };
+    const fault = unknownTenant(tenantId, places);
     return { ok: false, faults: checked.ok ? [fault] : [fault, ...checked.faults] };
   }
 
@@ -235,6 +238,12 @@ const inHeaders: Places = { attribute: (name) => ({ header: `ce-${name}` }), dat
 const inBody = (base: string): Places => ({
   attribute: (name) => ({ pointer: `${base}/${name}` }),
   data: `${base}/data`,
+});
+
+const unknownTenant = (tenantId: string, places: Places): EventFault => ({
+  code: 'unknown-tenant',
+  ...places.attribute('tenantid'),
+  detail: `there is no tenant ${JSON.stringify(tenantId)}`,
 });
 
 const placed = (fault: IngestFault, places: Places): IngestFault =>

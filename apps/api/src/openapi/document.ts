@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Scope } from '#libs/core';
 import type { ProblemCode } from '../problem/app-error.js';
 import type { DocumentedRoute } from './documented-routes.js';
 import { exampleOf } from './example.js';
@@ -7,7 +8,7 @@ import { JsonSchemas, type JsonSchema, type SchemaOptions } from './json-schema.
 import type { Operation } from './operation.js';
 import { plainRoutes, eventsRoute } from './plain-routes.js';
 import { problemAnswers } from './problem-answers.js';
-import { apiInfo, pathParameters, tags } from './texts.js';
+import { apiInfo, bearerText, pathParameters, tags } from './texts.js';
 
 export interface OpenApiDocument {
   readonly openapi: string;
@@ -34,7 +35,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[], options: Sch
     tags: tags.map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'RFC 6750.' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: bearerText } },
       headers: answerHeaders,
       responses: Object.fromEntries([...parts.responses].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       schemas: parts.schemas.components,
@@ -50,7 +51,18 @@ const answerHeaders = {
 };
 
 /** What every route below /v1 may refuse. */
-const always: readonly ProblemCode[] = ['bad-request', 'unauthorised', 'internal', 'shutting-down'];
+const always: readonly ProblemCode[] = [
+  'bad-request',
+  'unauthorised',
+  'key-revoked',
+  'key-expired',
+  'token-expired',
+  'forbidden',
+  'internal',
+  'shutting-down',
+];
+/** What every POST may refuse that takes an Idempotency-Key. */
+const ofRepeats: readonly ProblemCode[] = ['invalid-parameter', 'request-in-progress', 'idempotency-key-reused'];
 const ofBodies: readonly ProblemCode[] = ['malformed-json', 'too-large', 'unsupported-content-type', 'invalid-body'];
 
 class DocumentParts {
@@ -61,7 +73,7 @@ class DocumentParts {
     this.schemas = new JsonSchemas(options);
   }
 
-  operation({ method, path, status, operation }: DocumentedRoute): JsonSchema {
+  operation({ method, path, status, operation, needs }: DocumentedRoute): JsonSchema {
     const { id, summary, description, query, body, problems = [] } = operation;
     const fields = method === 'get' && operation.answer !== undefined ? fieldsOf(operation.answer) : null;
     const ids = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
@@ -75,6 +87,7 @@ class DocumentParts {
       })),
       ...(query === undefined ? [] : this.#queryParameters(query)),
       ...(fields === null ? [] : [fieldsParameter(fields)]),
+      ...(method === 'post' ? [idempotencyKey] : []),
     ];
     const refused: ProblemCode[] = [
       ...always,
@@ -82,12 +95,13 @@ class DocumentParts {
       ...(body === undefined ? [] : ofBodies),
       ...(query !== undefined || fields !== null ? ['invalid-parameter' as const] : []),
       ...(ids.length > 0 ? ['not-found' as const] : []),
+      ...(method === 'post' ? ofRepeats : []),
       ...problems,
     ];
     return {
       operationId: id,
       summary,
-      ...(description === undefined ? {} : { description }),
+      ...described(description, needs),
       tags: [operation.tag ?? path.split('/')[2] ?? ''],
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(body === undefined ? {} : { requestBody: this.#requestBody(method, body, operation.example) }),
@@ -156,10 +170,28 @@ const headersOfAnswers = Object.fromEntries(
   Object.keys(answerHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 );
 
+/** The scope stands in the text, for people, and in a field of its own, for programs. */
+function described(text: string | undefined, needs: Scope | undefined): JsonSchema {
+  const sentences = [...(text === undefined ? [] : [text]), ...(needs === undefined ? [] : [`Needs \`${needs}\`.`])];
+  return {
+    ...(sentences.length === 0 ? {} : { description: sentences.join(' ') }),
+    ...(needs === undefined ? {} : { 'x-scope': needs }),
+  };
+}
+
 const statusTexts: Readonly<Record<number, string>> = {
   200: 'Done.',
   201: 'It was made.',
   202: 'It was begun.',
+};
+
+const idempotencyKey: JsonSchema = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'Chosen by you: for a day, the same request with it is done once and gets the same answer.',
+  required: false,
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+  example: '5f0c1b52-7a0e-4c7b-9d1c-0f5a7d1c9e11',
 };
 
 const fieldsParameter = (fields: readonly string[]): JsonSchema => ({

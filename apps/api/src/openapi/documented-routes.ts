@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { RequestMethod, type Type } from '@nestjs/common';
+import type { Scope } from '#libs/core';
+import { needsOf } from '../access/needs.js';
 import { operationOf, type Operation } from './operation.js';
 
 export interface DocumentedRoute {
@@ -9,6 +11,8 @@ export interface DocumentedRoute {
   /** When all went well. */
   readonly status: number;
   readonly operation: Operation;
+  /** What callers must hold; undefined: nothing is asked for. */
+  readonly needs: Scope | undefined;
 }
 
 /** Nest's names for what its decorators leave behind. */
@@ -31,6 +35,7 @@ export function documentedRoutes(controllers: readonly Type[]): DocumentedRoute[
           path: openApiPath(`${base}/${Reflect.getMetadata(path, handler) as string}`),
           status: given ?? (verb === 'post' ? 201 : 200),
           operation,
+          needs: needsOf(handler),
         },
       ];
     });

@@ -51,8 +51,9 @@ export function eventsRoute(
     operationId: 'sendEvents',
     summary: 'Append events to the log',
     description:
-      'CloudEvents 1.0: structured, a batch, or binary (any other content type, with the attributes as `ce-` headers). Send again what was not acknowledged: an event is known by its source and id.',
+      'CloudEvents 1.0: structured, a batch, or binary (any other content type, with the attributes as `ce-` headers). Send again what was not acknowledged: an event is known by its source and id. Needs `events:write`.',
     tags: ['events'],
+    'x-scope': 'events:write',
     requestBody: {
       required: true,
       content: {

@@ -11,10 +11,16 @@ export const apiInfo = {
   license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
 };
 
+/** Of the security scheme. */
+export const bearerText =
+  'RFC 6750: the operator key, a key of the platform or of a tenant, or a portal token. `x-scope` names what a route needs.';
+
 /** In the order of the page. */
 export const tags: readonly (readonly [name: string, description: string])[] = [
   ['events', 'Appending events to the log.'],
   ['tenants', 'Customers of the platform, whose endpoints and events are kept apart.'],
+  ['keys', 'Who may call, and what.'],
+  ['audit', 'Who changed what.'],
   ['event-types', 'What events there are, and their versions.'],
   ['endpoints', 'Where events are delivered to, and how.'],
   ['filters', 'Trying filters.'],

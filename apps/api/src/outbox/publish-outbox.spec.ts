@@ -22,6 +22,7 @@ let publisher: OutboxPublisher;
 beforeEach(async () => {
   log = new InMemoryLog();
   log.createTopic(topic, 1);
+  log.createTopic('audit', 1);
   pending = [];
   timers = [];
   busy = 0;
@@ -51,7 +52,7 @@ beforeEach(async () => {
       },
       log: { warn: () => undefined },
     },
-    { topic, pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 2 },
+    { topic, auditTopic: 'audit', pollMs: 500, busyMs: 50, waitMs: 2_000, batch: 2 },
   );
 });
 
@@ -135,4 +136,27 @@ describe('OutboxPublisher', () => {
     expect(timers).toEqual([]);
     expect(() => publisher.check()).toThrow('stopped');
   });
+});
+
+it('sends entries of the audit log to a topic of their own, keyed by their tenant', async () => {
+  const hash = Buffer.alloc(32, 1);
+  const config = { tenantId: 'acme', seq: 4, at: 1, actorKind: 'root', actorId: '', actorName: '', ip: null };
+  const entry = {
+    ...config,
+    requestId: null,
+    action: 'a',
+    resource: 'r',
+    before: null,
+    after: '{}',
+    prevHash: hash,
+    hash,
+  };
+  pending = [tenant('a'), { kind: 'audit', key: 'audit:4:acme', config: entry }];
+  publisher.start();
+  await turns();
+  expect(keys()).toEqual(['tenant:a']);
+  const [record] = log.recordsOf('audit');
+  expect(record?.key?.toString()).toBe('acme');
+  const { codec } = await testCodec();
+  expect(codec.platform.auditEntry.decode(record?.value ?? Buffer.alloc(0))).toEqual(entry);
 });

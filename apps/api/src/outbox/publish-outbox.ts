@@ -1,6 +1,6 @@
 /**
  * Reads: outbox rows in Postgres, oldest first.
- * Writes: posthorn.endpoints, the newest configuration of each key, or a tombstone.
+ * Writes: posthorn.endpoints, the newest configuration of each key, or a tombstone; posthorn.audit, each entry.
  * Guarantees: every committed change reaches the topic; per key in the order of the changes, over several api processes
  * (one publishes at a time, under a lock that ends only when the brokers have answered).
  * On a crash between append and mark: the newest state is published again, which changes nothing for who reads it.
@@ -18,6 +18,7 @@ export interface Publication {
 
 export interface PublisherOptions {
   readonly topic: string;
+  readonly auditTopic: string;
   /** How often changes are looked for that others have left behind. */
   readonly pollMs: number;
   /** The same while another process is publishing. */
@@ -30,7 +31,10 @@ export interface PublisherOptions {
 export interface PublisherPorts {
   readonly outbox: Pick<Outbox, 'publishPending'>;
   readonly sender: Pick<RecordSender, 'send'>;
-  readonly codecs: Pick<PlatformCodecs, 'endpointConfig' | 'tenantConfig' | 'replayConfig' | 'transformationConfig'>;
+  readonly codecs: Pick<
+    PlatformCodecs,
+    'auditEntry' | 'endpointConfig' | 'tenantConfig' | 'replayConfig' | 'transformationConfig'
+  >;
   readonly schedule: (ms: number, run: () => void) => () => void;
   readonly log: { warn(details: object, message: string): void };
 }
@@ -125,9 +129,9 @@ export class OutboxPublisher implements Publication {
   /** `held` ends what the brokers do not answer before another process may take over. */
   async #append(changes: readonly ConfigurationChange[], held: () => boolean): Promise<void> {
     const records = changes.map((change): OutgoingRecord => ({
-      topic: this.options.topic,
+      topic: change.kind === 'audit' ? this.options.auditTopic : this.options.topic,
       partition: 0,
-      key: change.key,
+      key: change.kind === 'audit' ? change.config.tenantId : change.key,
       value: this.#valueOf(change),
     }));
     await this.ports.sender.send(records, { held });
@@ -135,7 +139,7 @@ export class OutboxPublisher implements Publication {
 
   #valueOf(change: ConfigurationChange): Buffer | null {
     if (change.config === null) return null;
-    const { endpointConfig, tenantConfig, replayConfig, transformationConfig } = this.ports.codecs;
+    const { auditEntry, endpointConfig, tenantConfig, replayConfig, transformationConfig } = this.ports.codecs;
     switch (change.kind) {
       case 'endpoint':
         return endpointConfig.encode(change.config);
@@ -143,6 +147,8 @@ export class OutboxPublisher implements Publication {
         return tenantConfig.encode(change.config);
       case 'replay':
         return replayConfig.encode(change.config);
+      case 'audit':
+        return auditEntry.encode(change.config);
       case 'transformation':
         return transformationConfig.encode(change.config);
     }

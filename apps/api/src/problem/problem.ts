@@ -1,3 +1,4 @@
+import { scopeNow } from '#libs/persistence';
 import { AppError, problems, type Fault, type ProblemCode } from './app-error.js';
 
 export const problemContentType = 'application/problem+json';
@@ -39,6 +40,9 @@ export function appErrorOf(thrown: unknown): AppError | null {
     const options = { headers: { 'retry-after': '2' }, cause: thrown };
     return new AppError('database-unavailable', 'Try again; whether a change was made is not known.', options);
   }
+  if (isBeyondScope(thrown)) {
+    return new AppError('forbidden', 'It would be something that this key or token may not see.', { cause: thrown });
+  }
   const status = statusOf(thrown);
   if (status === null || status >= 500) return null;
   const options = { cause: thrown };
@@ -61,6 +65,13 @@ function statusOf(thrown: unknown): number | null {
     return typeof status === 'number' ? status : null;
   }
   return 'statusCode' in thrown && typeof thrown.statusCode === 'number' ? thrown.statusCode : null;
+}
+
+/** Row-level security kept a caller from writing what is not theirs. From the platform it would be a fault of ours. */
+function isBeyondScope(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== '42501') return false;
+  // Not a table without a grant, which has the same code: that is for the log.
+  return thrown.message.includes('row-level security') && scopeNow().confinement !== null;
 }
 
 /** Node's and PostgreSQL's codes for a server that is not there, is starting, stopping or full. */

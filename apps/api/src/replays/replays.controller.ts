@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { ReplayCreation } from './create-replay.js';
@@ -19,6 +20,7 @@ export class ReplaysController {
 
   @Documented(replayOperations.create)
   @Post()
+  @Needs('replays:write')
   async create(
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -31,24 +33,28 @@ export class ReplaysController {
 
   @Documented(replayOperations.list)
   @Get()
+  @Needs('replays:read')
   list(@Query() query: unknown): Promise<{ data: readonly ReplayAnswer[]; nextCursor: string | null }> {
     return this.desk.list(checkQuery(listReplaysQuery, query));
   }
 
   @Documented(replayOperations.get)
   @Get(':id')
+  @Needs('replays:read')
   get(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.get(id);
   }
 
   @Documented(replayOperations.patch)
   @Patch(':id')
+  @Needs('replays:write')
   patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     return this.desk.patch(id, checkBody(patchReplayBody, body));
   }
 
   @Documented(replayOperations.pause)
   @Post(':id/pause')
+  @Needs('replays:write')
   @HttpCode(200)
   pause(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.pause(id);
@@ -56,6 +62,7 @@ export class ReplaysController {
 
   @Documented(replayOperations.resume)
   @Post(':id/resume')
+  @Needs('replays:write')
   @HttpCode(200)
   resume(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.resume(id);
@@ -63,6 +70,7 @@ export class ReplaysController {
 
   @Documented(replayOperations.cancel)
   @Post(':id/cancel')
+  @Needs('replays:write')
   @HttpCode(200)
   cancel(@Param('id') id: string): Promise<ReplayAnswer> {
     return this.desk.cancel(id);

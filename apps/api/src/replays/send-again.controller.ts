@@ -1,5 +1,6 @@
 import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { EndpointRepository } from '#libs/persistence';
+import { Needs } from '../access/needs.js';
 import { checkId } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
 import { Documented } from '../openapi/operation.js';
@@ -22,6 +23,7 @@ export class SendAgainController {
   /** Everything that the endpoint's deliveries lost from a time on: what was given up then or later, and is open. */
   @Documented(replayOperations.recover)
   @Post('endpoints/:id/recover')
+  @Needs('replays:write')
   @HttpCode(202)
   async recover(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     const { since, ...how } = checkBody(recoverBody, body);
@@ -31,6 +33,7 @@ export class SendAgainController {
 
   @Documented(replayOperations.resend)
   @Post('deliveries/:id/resend')
+  @Needs('replays:write')
   @HttpCode(202)
   resend(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
     return this.resends.begin(id, checkBody(resendBody, body ?? undefined) ?? {});

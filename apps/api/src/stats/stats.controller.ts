@@ -1,4 +1,5 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Deliveries, type EndpointStatsAnswer } from '../deliveries/deliveries.js';
 import { endpointStatsQuery } from '../deliveries/delivery.dto.js';
 import { Documented } from '../openapi/operation.js';
@@ -11,6 +12,7 @@ export class StatsController {
 
   @Documented(deliveryOperations.stats)
   @Get('endpoints')
+  @Needs('stats:read')
   async endpoints(@Query() query: unknown): Promise<{ data: readonly EndpointStatsAnswer[] }> {
     return { data: await this.deliveries.stats(checkQuery(endpointStatsQuery, query).tenantId) };
   }

@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Needs } from '../access/needs.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { createTenantBody, listTenantsQuery, type TenantAnswer } from './tenant.dto.js';
@@ -11,6 +12,7 @@ export class TenantsController {
 
   @Documented(tenantOperations.create)
   @Post()
+  @Needs('tenants:write')
   @Header('cache-control', 'no-store')
   create(@Body() body: unknown): Promise<TenantAnswer> {
     return this.tenants.create(checkBody(createTenantBody, body));
@@ -18,18 +20,21 @@ export class TenantsController {
 
   @Documented(tenantOperations.list)
   @Get()
+  @Needs('tenants:read')
   list(@Query() query: unknown): Promise<{ data: readonly TenantAnswer[]; nextCursor: string | null }> {
     return this.tenants.list(checkQuery(listTenantsQuery, query));
   }
 
   @Documented(tenantOperations.get)
   @Get(':id')
+  @Needs('tenants:read')
   get(@Param('id') id: string): Promise<TenantAnswer> {
     return this.tenants.get(id);
   }
 
   @Documented(tenantOperations.delete)
   @Delete(':id')
+  @Needs('tenants:write')
   @HttpCode(204)
   async delete(@Param('id') id: string): Promise<void> {
     await this.tenants.delete(id);

@@ -7,6 +7,9 @@ import { cursors } from './0006-cursors.sql.js';
 import { replays } from './0007-replays.sql.js';
 import { content } from './0008-content.sql.js';
 import { transformations } from './0009-transformations.sql.js';
+import { access } from './0010-access.sql.js';
+import { auditLog } from './0011-audit-log.sql.js';
+import { confinement } from './0012-confinement.sql.js';
 import { endpointSecrets } from './0020-endpoint-secrets.sql.js';
 
 export interface Migration {
@@ -26,5 +29,8 @@ export const migrations: readonly Migration[] = [
   { number: 7, name: 'replays', sql: replays },
   { number: 8, name: 'content', sql: content },
   { number: 9, name: 'transformations', sql: transformations },
+  { number: 10, name: 'access', sql: access },
+  { number: 11, name: 'audit-log', sql: auditLog },
+  { number: 12, name: 'confinement', sql: confinement },
   { number: 20, name: 'endpoint-secrets', sql: endpointSecrets },
 ];

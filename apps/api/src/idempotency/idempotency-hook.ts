@@ -1,0 +1,125 @@
+/**
+ * Reads and writes: idempotency_keys, around every POST but /v1/events, where (source, id) serves.
+ * Guarantees: for a day, a request with a key that was answered is answered likewise, and its work is done once.
+ * On a crash between the work and its answer: whether it was done is not known; the key may be used again after two minutes.
+ * Test: idempotency.int-spec.ts.
+ */
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { canonicalJson } from '#libs/core';
+import type { IdempotencyKeys, KeyedRequest } from '#libs/persistence';
+import { callerOf } from '../access/caller.js';
+import { AppError } from '../problem/app-error.js';
+
+export interface IdempotencyPorts {
+  readonly keys: Pick<IdempotencyKeys, 'begin' | 'finish' | 'abandon'>;
+  readonly now: () => number;
+  readonly log: { warn(details: object, message: string): void };
+}
+
+interface Begun {
+  readonly request: KeyedRequest;
+  readonly run: string;
+}
+
+/** What of an answer is given again. */
+interface Kept {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const keptHeaders = ['content-type', 'cache-control', 'location', 'etag'];
+const validKey = /^[\x21-\x7e]{1,255}$/;
+/** Answers that say "not now": the next one may be another. */
+const isPassing = (status: number): boolean => status >= 500 || status === 429;
+
+export function installIdempotency(server: FastifyInstance, { keys, now, log }: IdempotencyPorts): void {
+  const begun = new WeakMap<FastifyRequest, Begun>();
+
+  server.addHook('preHandler', async (request, reply) => {
+    const key = keyOf(request);
+    if (key === undefined) return;
+    const keyed = { caller: callerName(request), key, digest: digestOf(request) };
+    const result = await keys.begin(keyed, now());
+    switch (result.outcome) {
+      case 'first':
+        begun.set(request, { request: keyed, run: result.run });
+        return;
+      case 'answered':
+        return again(reply, result);
+      case 'in-progress':
+        throw refusal('request-in-progress', 'A request with this key is under way.', { 'retry-after': '2' });
+      case 'other-request':
+        throw refusal('idempotency-key-reused', 'This key was used for another request.');
+    }
+  });
+
+  server.addHook('onSend', async (request, reply, payload) => {
+    const own = begun.get(request);
+    if (own === undefined) return payload;
+    begun.delete(request);
+    try {
+      if (isPassing(reply.statusCode)) await keys.abandon(own.request, own.run);
+      else await keys.finish(own.request, own.run, { status: reply.statusCode, answer: kept(reply, payload) });
+    } catch (err) {
+      // It was done: that is what the caller has to know.
+      log.warn({ err }, 'the answer to a request with an Idempotency-Key was not kept');
+    }
+    return payload;
+  });
+}
+
+/** Undefined: there is none, or it means nothing here. */
+function keyOf(request: FastifyRequest): string | undefined {
+  const given = request.headers['idempotency-key'];
+  const { url } = request.routeOptions;
+  if (given === undefined || request.method !== 'POST' || url === undefined || !url.startsWith('/v1/'))
+    return undefined;
+  if (url === '/v1/events') return undefined;
+  if (typeof given === 'string' && validKey.test(given)) return given;
+  throw new AppError('invalid-parameter', 'The Idempotency-Key does not fit.', {
+    errors: [
+      { header: 'idempotency-key', code: 'invalid', detail: 'Send one key of 1 to 255 visible ASCII characters.' },
+    ],
+  });
+}
+
+/** Portal tokens that see the same share their keys: a browser gets another token while it tries again. */
+function callerName(request: FastifyRequest): string {
+  const { actor, confinement } = callerOf(request);
+  if (actor.kind !== 'portal' || confinement === null) return `${actor.kind} ${actor.id}`;
+  return `portal ${confinement.tenantId} ${confinement.endpointIds?.join(' ') ?? '*'}`;
+}
+
+/** Two spellings of one body are one request. */
+const digestOf = ({ method, url, body }: FastifyRequest): Buffer =>
+  createHash('sha256')
+    .update(canonicalJson([method, url, body ?? null]))
+    .digest();
+
+function kept(reply: FastifyReply, payload: unknown): string {
+  const headers: Record<string, string> = {};
+  for (const name of keptHeaders) {
+    const value = reply.getHeader(name);
+    if (value !== undefined) headers[name] = String(value);
+  }
+  const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : '';
+  return JSON.stringify({ headers, body } satisfies Kept);
+}
+
+function again(
+  reply: FastifyReply,
+  { status, answer }: { readonly status: number; readonly answer: string },
+): FastifyReply {
+  const { headers, body } = JSON.parse(answer) as Kept;
+  return reply
+    .code(status)
+    .headers({ ...headers, 'idempotency-replayed': 'true' })
+    .send(body === '' ? undefined : Buffer.from(body));
+}
+
+const refusal = (
+  code: 'request-in-progress' | 'idempotency-key-reused',
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): AppError => new AppError(code, detail, { headers, errors: [{ header: 'idempotency-key', code, detail }] });

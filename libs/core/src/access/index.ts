@@ -1,0 +1,3 @@
+export * from './api-key.js';
+export * from './portal-token.js';
+export * from './scopes.js';
