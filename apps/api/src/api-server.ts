@@ -5,7 +5,8 @@ import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import type { Logger } from '#libs/observability';
 import { CONFIG, LOGGER } from '#libs/platform';
-import { installConventions } from './http/conventions.js';
+import { installConventions, isOurs } from './http/conventions.js';
+import { installRateLimits, type Quota } from './http/rate-limits.js';
 import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { installSecurityHeaders } from './http/security-headers.js';
@@ -31,7 +32,24 @@ export class ApiServer implements OnModuleInit {
     installRequestIds(server, () => v7().replaceAll('-', ''));
     installSecurityHeaders(server);
     installConventions(server, { operatorKey: this.config.operatorKey, requests: this.requests });
+    this.#installRateLimits(server);
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);
+  }
+
+  /** Behind the key: who has none is not counted. */
+  #installRateLimits(server: FastifyInstance): void {
+    const { apiRateLimit, ingestRateLimit } = this.config;
+    const management: Quota = { name: 'management', limit: apiRateLimit };
+    const ingest: Quota = { name: 'ingest', limit: ingestRateLimit };
+    installRateLimits(server, {
+      quotaOf(request) {
+        if (!isOurs(request)) return null;
+        return request.routeOptions.url === '/v1/events' ? ingest : management;
+      },
+      // There is one key.
+      keyOf: () => '',
+      now: Date.now,
+    });
   }
 }

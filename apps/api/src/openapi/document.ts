@@ -43,6 +43,14 @@ export function openApiDocument(routes: readonly DocumentedRoute[], options: Sch
 }
 
 const answerHeaders = {
+  'RateLimit-Policy': {
+    description: 'How many requests (`q`) this key may make in so many seconds (`w`); missing where there is no limit.',
+    schema: { type: 'string', examples: ['"management";q=60000;w=60'] },
+  },
+  RateLimit: {
+    description: 'How many are left (`r`), and in how many seconds (`t`) there are all again.',
+    schema: { type: 'string', examples: ['"management";r=59998;t=42'] },
+  },
   'X-Request-Id': {
     description: 'That of the request, if it had a fit one; log lines and problems name it too.',
     schema: { type: 'string', examples: ['req_019ab3f2c41e7c3f9d1f2a7c5b6e8d90'] },
@@ -50,7 +58,7 @@ const answerHeaders = {
 };
 
 /** What every route below /v1 may refuse. */
-const always: readonly ProblemCode[] = ['bad-request', 'unauthorised', 'internal', 'shutting-down'];
+const always: readonly ProblemCode[] = ['bad-request', 'unauthorised', 'rate-limited', 'internal', 'shutting-down'];
 const ofBodies: readonly ProblemCode[] = ['malformed-json', 'too-large', 'unsupported-content-type', 'invalid-body'];
 
 class DocumentParts {
@@ -165,7 +173,8 @@ const statusTexts: Readonly<Record<number, string>> = {
 const fieldsParameter = (fields: readonly string[]): JsonSchema => ({
   name: 'fields',
   in: 'query',
-  description: 'Only these fields, of each entry: names with commas between them.',
+  description:
+    'Only these fields, of each entry of a list: names with commas between them. The others are missing then.',
   required: false,
   style: 'form',
   explode: false,

@@ -5,7 +5,7 @@ import type { TextPosition } from '#libs/core';
  * rely on the codes: one is never renamed. The codes of an event that is refused are those of the rejected topic.
  */
 export const problems = {
-  'malformed-json': [400, 'The body is not JSON'],
+  'malformed-json': [400, 'The body is not JSON, or not every reader would make the same of it'],
   'invalid-parameter': [400, 'A query parameter or header does not fit'],
   malformed: [400, 'The request does not hold a CloudEvent'],
   unauthorised: [401, 'The operator key is missing or wrong'],
@@ -31,6 +31,7 @@ export const problems = {
   'unknown-tenant': [422, 'There is no such tenant'],
   'unknown-transformation': [422, 'The tenant has no such transformation'],
   'invalid-events': [422, 'The events do not fit'],
+  'rate-limited': [429, 'Too many requests of this key'],
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
   'broker-unavailable': [503, 'The log did not acknowledge in time'],
