@@ -6,8 +6,15 @@ export default {
       name: 'core-is-pure',
       comment: 'libs/core imports itself and node:crypto: no Nest, no Kafka, no clock.',
       severity: 'error',
-      from: { path: '^libs/core/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^libs/core/', pathNot: '\\.((int-)?spec|fixture)\\.ts$' },
       to: { pathNot: '^(libs/core/|(node:)?crypto$)' },
+    },
+    {
+      name: 'fixtures-are-for-specs',
+      comment: 'A fixture may import what a spec may, so nothing that is shipped may import a fixture.',
+      severity: 'error',
+      from: { pathNot: '\\.((int-)?spec|fixture)\\.ts$' },
+      to: { path: '\\.fixture\\.ts$' },
     },
     {
       name: 'contracts-import-core-only',

@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } };
+const resolve = { conditions: ['source'] };
+// `__vitest__` is where the global setup runs.
+const shared = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
 const node = { environment: 'node' as const, pool: 'forks' as const };
 
 /** One project per tier; the tier is in the file's name (CONTRIBUTING.md, "Tests"). */

@@ -5,7 +5,8 @@ import type { OutgoingRecord, RecordSender } from '#libs/kafka';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { machineMs } from './clock.js';
 
-const type = 'comment.added';
+/** Of every event of the bench. */
+export const eventType = 'comment.added';
 /** Of the body that an endpoint receives: the whole CloudEvent. */
 const bodyBytes = 1_024;
 const recordsPerCall = 200;
@@ -33,7 +34,7 @@ export function eventOf(tag: string, tenantId: string, sequence: number): JsonEv
     specversion: '1.0',
     id: `${tag}.${sequence}`,
     source: '/bench',
-    type,
+    type: eventType,
     time,
     tenantid: tenantId,
     datacontenttype: 'application/json',
@@ -62,8 +63,8 @@ export async function recordMaker(
   topic: string,
   partitions: number,
 ): Promise<(event: JsonEvent) => OutgoingRecord> {
-  const schema = await codec.events.newest(type);
-  if (schema === null) throw new Error(`no schema is registered for ${type}`);
+  const schema = await codec.events.newest(eventType);
+  if (schema === null) throw new Error(`no schema is registered for ${eventType}`);
   return (event) => {
     const encoded = schema.encode(event.data as never);
     if (!encoded.ok) throw new Error(`the event does not fit its schema: ${JSON.stringify(encoded.faults)}`);
@@ -125,7 +126,12 @@ export async function postAll(
   }
 }
 
-async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<unknown>): Promise<void> {
+/** So many at once. Rejects with the first that fails. */
+export async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const rest = items.values();
   // They share one iterator: each item is taken once.
   const lane = async (): Promise<void> => {

@@ -80,6 +80,10 @@ export class Platform {
     return { url: this.apps.apiUrl, key: this.apps.operatorKey };
   }
 
+  get masterKeys(): string {
+    return this.apps.masterKeys;
+  }
+
   async createTenant(id: string): Promise<void> {
     await this.#create('/v1/tenants', { id, name: id });
   }
@@ -106,6 +110,17 @@ export class Platform {
   /** Resolves when it is ready. */
   async launchWorker(): Promise<void> {
     await this.apps.launch('worker');
+  }
+
+  /** SIGSTOP, and SIGCONT after `work`: what an app is to begin with at one time has come by then. A few seconds at most. */
+  async whileStopped(app: AppName, work: () => Promise<void>): Promise<void> {
+    const { child } = this.apps.of(app);
+    child.kill('SIGSTOP');
+    try {
+      await work();
+    } finally {
+      child.kill('SIGCONT');
+    }
   }
 
   /** Of the process of an app, now; 0 where it cannot be told. */

@@ -1,3 +1,5 @@
+import { batches } from './batch.js';
+import { fanoutIndex } from './fanout-index.js';
 import { measureLimit } from './limit.js';
 import type { AnyFigures, Figures, Outcome } from './results.js';
 import { deadEndpoint, latency, neighbours, neighboursFailing, type Delay } from './isolation.js';
@@ -7,15 +9,17 @@ import { recover } from './recover.js';
 import { replayBesideLive } from './replay-beside-live.js';
 import { replayScan } from './replay-scan.js';
 import { restore } from './restore.js';
-import { fanout, throughput, throughputRest, type Speed } from './scenarios.js';
+import { fanout, fanoutWide, throughput, throughputRest, type Speed } from './scenarios.js';
 import type { Stage } from './stage.js';
 import { mean, medianBy, rounded } from './statistics.js';
 
-const speeds = { throughput, 'throughput-rest': throughputRest, fanout } as const;
+const speeds = { throughput, 'throughput-rest': throughputRest, fanout, 'fanout-1000': fanoutWide } as const;
 /** Each is compared with `latency`. */
 const isolation = { neighbours, 'neighbours-failing': neighboursFailing, 'dead-endpoint': deadEndpoint } as const;
 /** Each stands for itself. */
 const others = {
+  'fanout-index': fanoutIndex,
+  batch: batches,
   order,
   restore,
   'replay-scan': replayScan,
@@ -83,15 +87,18 @@ export async function round(stage: Stage, wanted: ReadonlySet<string>, say: Say)
   return results;
 }
 
-/** Of each scenario the run whose main figure is the median: deliveries per second, the 99th percentile, or seconds. */
+/** What runs of a scenario are compared by: the first of these that it has. */
+const mainFigures = ['perSecond', 'p99Ms', 'lastPostSeconds', 'perSecond100000', 'batchedPerSecond'] as const;
+
+/** Of each scenario the run whose main figure is the median. */
 export function outcomesOf(rounds: readonly ReadonlyMap<string, AnyFigures>[]): readonly Outcome[] {
   return scenarioNames.flatMap((name) => {
     const all = rounds.map((one) => one.get(name)).filter((figures) => figures !== undefined);
     if (all.length === 0) return [];
-    const median = medianBy(
-      all,
-      ({ fields }) => fields['perSecond'] ?? fields['p99Ms'] ?? fields['lastPostSeconds'] ?? Number.NaN,
-    );
+    const median = medianBy(all, ({ fields }) => {
+      const figure = mainFigures.find((name) => fields[name] !== undefined);
+      return (figure && fields[figure]) ?? Number.NaN;
+    });
     return [{ name, median, all }];
   });
 }

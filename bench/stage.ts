@@ -1,10 +1,17 @@
-import { appendAll, eventOf, type JsonEvent } from './load.js';
+import { appendAll, eventOf, inParallel, type JsonEvent } from './load.js';
 import { Platform, type EndpointSettings } from './platform.js';
-import { failingPrefix, silentPrefix, slowPrefix, switchedPrefix, type Report } from './receiver/messages.js';
+import {
+  busyPrefix,
+  failingPrefix,
+  silentPrefix,
+  slowPrefix,
+  switchedPrefix,
+  type Report,
+} from './receiver/messages.js';
 import type { Services } from './services.js';
 
-/** What an endpoint's receiver does: answers 204 at once, after 20 ms, never, answers 503, or as it is switched. */
-export type Behaviour = 'answers' | 'slow' | 'silent' | 'fails' | 'switched';
+/** What an endpoint's receiver does: answers 204 at once, after 20 ms, after 50 ms, never, answers 503, or as it is switched. */
+export type Behaviour = 'answers' | 'slow' | 'busy' | 'silent' | 'fails' | 'switched';
 
 export interface TenantLayout {
   readonly name: string;
@@ -17,6 +24,7 @@ export interface TenantLayout {
 const prefixes: Readonly<Record<Behaviour, string>> = {
   answers: '',
   slow: slowPrefix,
+  busy: busyPrefix,
   silent: silentPrefix,
   fails: failingPrefix,
   switched: switchedPrefix,
@@ -27,6 +35,7 @@ const prefixes: Readonly<Record<Behaviour, string>> = {
  * is not. So as much as is measured is sent before.
  */
 const warmUpDeliveries = 20_000;
+const createdAtOnce = 8;
 const quietMs = 1_000;
 const drainMs = 120_000;
 
@@ -60,8 +69,10 @@ export class Stage {
     try {
       for (const { name, endpoints, behaviour, settings } of tenants) {
         await platform.createTenant(name);
-        for (let n = 0; n < endpoints; n += 1)
-          await platform.createEndpoint(name, prefixes[behaviour] + pathOf(name, n), settings);
+        const numbers = Array.from({ length: endpoints }, (_, n) => n);
+        const create = (n: number): Promise<string> =>
+          platform.createEndpoint(name, prefixes[behaviour] + pathOf(name, n), settings);
+        await inParallel(numbers, createdAtOnce, create);
       }
       await this.#warmUp(platform, tenants);
       return await measure(platform);
@@ -85,15 +96,16 @@ export class Stage {
   }
 }
 
-/** Lays a load on, and waits until all of it was received, two minutes at most. */
+/** Lays a load on, and waits until all of it was received, two minutes at most unless it is said otherwise. */
 export async function settled(
   platform: Platform,
   tag: string,
   expected: number,
   load: () => Promise<void>,
+  timeoutMs = drainMs,
 ): Promise<Report> {
   const { receiver } = platform.services;
-  const { complete } = await receiver.begin(tag, expected, drainMs);
+  const { complete } = await receiver.begin(tag, expected, timeoutMs);
   await load();
   await complete;
   return receiver.report();

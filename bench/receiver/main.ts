@@ -4,7 +4,10 @@
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { machineMs } from '../clock.js';
+import { eventIdsOf, isBatch } from './event-ids.js';
 import {
+  busyMs,
+  busyPrefix,
   failingPrefix,
   silentPrefix,
   slowMs,
@@ -18,15 +21,27 @@ import { Tally } from './tally.js';
 
 const noContent = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
 const unavailable = Buffer.from('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
-const idMark = Buffer.from('"id":"');
 
 let down = true;
 let tally = new Tally('', Number.POSITIVE_INFINITY);
 
-/** The CloudEvent's id, which stands near the body's beginning. */
-function eventIdOf(body: Buffer): string {
-  const from = body.indexOf(idMark) + idMark.length;
-  return body.toString('latin1', from, body.indexOf(0x22, from));
+/** Milliseconds until an answer, by the beginning of its path. */
+const pauses: readonly (readonly [string, number])[] = [
+  [slowPrefix, slowMs],
+  [busyPrefix, busyMs],
+];
+
+function answer(socket: Socket, path: string): void {
+  const pause = pauses.find(([prefix]) => path.startsWith(prefix));
+  if (pause === undefined) socket.write(noContent);
+  else setTimeout(() => socket.write(noContent), pause[1]);
+}
+
+/** Counts what a request brought. In a batch the events are told apart, which have its `webhook-id` in common. */
+function count(path: string, webhookId: string, body: Buffer, at: number): void {
+  const ids = eventIdsOf(body);
+  const known = isBatch(body) ? null : webhookId;
+  for (const id of ids) if (tally.take(path, known ?? id, id, at, body.length / ids.length)) tell({ type: 'complete' });
 }
 
 function serve(socket: Socket): void {
@@ -38,9 +53,8 @@ function serve(socket: Socket): void {
       return;
     }
     const at = machineMs();
-    if (path.startsWith(slowPrefix)) setTimeout(() => socket.write(noContent), slowMs);
-    else socket.write(noContent);
-    if (tally.take(path, webhookId, eventIdOf(body), at, body.length)) tell({ type: 'complete' });
+    answer(socket, path);
+    count(path, webhookId, body, at);
   });
   socket.on('data', (chunk: Buffer) => {
     try {

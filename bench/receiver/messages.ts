@@ -50,3 +50,7 @@ export const switchedPrefix = '/switched';
 /** Paths that begin so are answered 204 after `slowMs`, and counted when they come. */
 export const slowPrefix = '/slow';
 export const slowMs = 20;
+
+/** The same after `busyMs`. */
+export const busyPrefix = '/busy';
+export const busyMs = 50;

@@ -9,6 +9,7 @@ describe('the documents', () => {
     'README.md',
     'CONTRIBUTING.md',
     'docs/receiving.md',
+    'docs/security.md',
     'docs/rest-api.md',
     'docs/design.md',
     'docs/benchmarks.md',

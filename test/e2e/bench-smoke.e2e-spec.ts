@@ -3,12 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { uniquePrefix } from '#libs/testing';
+import { batches } from '../../bench/batch.js';
+import { downEndpoint } from '../../bench/down-endpoint.js';
+import { fanoutIndex } from '../../bench/fanout-index.js';
 import { deadEndpoint, neighboursFailing } from '../../bench/isolation.js';
 import { order } from '../../bench/order.js';
 import { Platform } from '../../bench/platform.js';
 import { ReceiverProcess } from '../../bench/receiver-process.js';
+import { recover } from '../../bench/recover.js';
+import { replayBesideLive } from '../../bench/replay-beside-live.js';
+import { replayScan } from '../../bench/replay-scan.js';
 import { restore } from '../../bench/restore.js';
-import { throughput } from '../../bench/scenarios.js';
+import { fanout, fanoutWide, throughput, throughputRest } from '../../bench/scenarios.js';
 import type { Services } from '../../bench/services.js';
 import { Stage } from '../../bench/stage.js';
 
@@ -53,6 +59,30 @@ describe('the bench, in small', () => {
     expect(fields.perSecond).toBeGreaterThan(0);
   });
 
+  it('throughput-rest and fanout: the same over REST, and to fifty endpoints', async () => {
+    for (const scenario of [throughputRest, fanout]) {
+      const { fields } = await scenario(stage);
+      expect(fields).toMatchObject({ missing: 0, duplicates: 0 });
+      expect(fields.perSecond).toBeGreaterThan(0);
+    }
+  });
+
+  it('fanout-1000: every endpoint gets every event, alone or not', async () => {
+    const { fields } = await fanoutWide(stage);
+    expect(fields).toMatchObject({ missing: 0, duplicates: 0 });
+    expect(fields.perSecond).toBeGreaterThan(0);
+    expect(fields.alonePerSecond).toBeGreaterThan(0);
+  });
+
+  it('batch: events travel together, and each comes once', async () => {
+    const { fields } = await batches(stage);
+    expect(fields).toMatchObject({ missing: 0, duplicates: 0 });
+    expect(fields.eventsPerBatch).toBeGreaterThan(1);
+    expect(fields.eventsPerBatch).toBeLessThanOrEqual(100);
+    expect(fields.singlePerSecond).toBeGreaterThan(0);
+    expect(fields.batchedPerSecond).toBeGreaterThan(0);
+  });
+
   it('neighbours-failing: the endpoints that answer get all of theirs', async () => {
     const { fields } = await neighboursFailing(stage);
     expect(fields).toMatchObject({ missing: 0, duplicates: 0 });
@@ -77,5 +107,29 @@ describe('the bench, in small', () => {
     expect(fields).toMatchObject({ outstanding: 1_000, missing: 0, duplicates: 0 });
     expect(fields.readySeconds).toBeGreaterThan(0);
     expect(fields.lastPostSeconds).toBeGreaterThanOrEqual(fields.firstPostSeconds);
+  });
+
+  it('fanout-index: among endpoints that want nothing, those that do get all, and the others nothing', async () => {
+    const { fields } = await fanoutIndex(stage);
+    expect(fields).toMatchObject({ missing: 0, duplicates: 0, surplus: 0 });
+    for (const speed of [fields.perSecond10, fields.perSecond1000, fields.perSecond100000])
+      expect(speed).toBeGreaterThan(0);
+    expect(fields.ratio).toBeGreaterThanOrEqual(1);
+  });
+
+  it('replay-scan and replay-beside-live: what is read again comes, and only that', async () => {
+    const { fields: scan } = await replayScan(stage);
+    expect(scan).toMatchObject({ events: 2_000, missing: 0, surplus: 0, duplicates: 0, outOfOrder: 0 });
+    expect(scan.plainPerSecond).toBeGreaterThan(0);
+    const { fields: beside } = await replayBesideLive(stage);
+    expect(beside).toMatchObject({ missing: 0, duplicates: 0 });
+    expect(beside.replayedPerSecond).toBeGreaterThan(0);
+  });
+
+  it('down-endpoint and recover: all of it comes when the endpoint is back', async () => {
+    const { fields: down } = await downEndpoint(stage);
+    expect(down).toMatchObject({ events: 200, missing: 0, surplus: 0, outOfOrder: 0 });
+    const { fields: recovered } = await recover(stage);
+    expect(recovered).toMatchObject({ deadLetters: 50, missing: 0, surplus: 0, duplicates: 0 });
   });
 });

@@ -34,7 +34,8 @@ export class PlatformUnderTest {
     readonly services: PlatformServices,
     readonly tenantId: string,
     private readonly database: TestDatabase,
-    private readonly folder: string,
+    /** Holds the processes' logs. */
+    readonly folder: string,
   ) {}
 
   static async start(

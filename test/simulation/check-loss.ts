@@ -75,8 +75,10 @@ function unended(evidence: Evidence): Violation[] {
   const accepted = new Set(posts.filter(({ status }) => isSuccess(status)).flatMap(({ carries }) => carries));
   const deleted = new Set(endpoints.filter(({ deletedAt }) => deletedAt !== null).map(({ endpointId }) => endpointId));
   const behind = new Set(evidence.leftover.behind.map(({ partition }) => partition));
-  for (const { id, webhookId, endpointId, partition, stream } of committedDeliveries(evidence)) {
+  for (const { id, webhookId, endpointId, partition, stream, afterEnd } of committedDeliveries(evidence)) {
     const outcomes = ends.get(id);
+    // A dispatcher that died before its replay was cancelled may still be heard of when the next one has ended it.
+    if (outcomes === undefined && afterEnd && cancelled.has(stream)) continue;
     // Where a position has not got to its end it may still stand there, however long it took.
     const kind = behind.has(partition) ? 'pending' : 'loss';
     if (outcomes === undefined) violations.push({ kind, text: `${id} (${webhookId}) has no end` });

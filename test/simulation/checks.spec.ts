@@ -29,6 +29,7 @@ function delivery(nth: number, changes: Partial<DeliveryFact> = {}): DeliveryFac
     ordering: 'key',
     space: '',
     orderingKey: 'k',
+    afterEnd: false,
     by: dispatcher,
     ...changes,
   };
@@ -150,6 +151,17 @@ describe('what judges a run', () => {
       /^loss: event e1/,
     ],
     ['a delivery without an end', { attempts: [attempt(0, 50)] }, /^loss: d1 .*no end/],
+    [
+      'a delivery of a replay that came too late, and only then',
+      {
+        deliveries: [
+          ...good.deliveries,
+          delivery(0, { id: 'late', webhookId: 'late', stream: 'replay:0', afterEnd: true }),
+        ],
+        replays: [window],
+      },
+      /^loss: late .*no end/,
+    ],
     [
       'a non-final Attempt as the last word',
       { attempts: [attempt(0, 50), attempt(1, 60, { final: false, outcome: 'halted' })] },
@@ -343,6 +355,16 @@ describe('what it allows', () => {
       },
     ],
     ['several events in one POST', batched],
+    [
+      'what is heard of a cancelled replay after its end',
+      {
+        deliveries: [
+          ...good.deliveries,
+          delivery(0, { id: 'late', webhookId: 'late', stream: 'replay:0', afterEnd: true }),
+        ],
+        replays: [{ ...window, cancelled: true }],
+      },
+    ],
     [
       'a batch as it was, again, when it had failed',
       { ...batched, posts: [together(50, { status: 500, failedAt: 56 }), together(70)] },

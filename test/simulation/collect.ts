@@ -22,6 +22,7 @@ export function collect(world: World): Evidence {
   const since = (at: number | null): number | null => (at === null ? null : at - epoch);
   const retryTopics = new Set(topics.retry.map(({ name }) => name));
   const deliveries: DeliveryFact[] = [];
+  const ended = new Set<string>();
   const attempts: AttemptFact[] = [];
   const copies: CopyFact[] = [];
   const batches = new Map<string, BatchFact>();
@@ -29,7 +30,10 @@ export function collect(world: World): Evidence {
   for (const { topic, partition, offset, value, at, by } of broker.history) {
     if (value === null) continue;
     if (topic === topics.deliveries) {
-      if (platform.isEndOfSpace(value)) continue;
+      if (platform.isEndOfSpace(value)) {
+        ended.add(spaceOf(partition, platform.endOfSpace.decode(value)));
+        continue;
+      }
       const delivery = platform.delivery.decode(value);
       deliveries.push({
         id: deliveryIdOf(delivery),
@@ -43,6 +47,7 @@ export function collect(world: World): Evidence {
         sourceOffset: delivery.sourceOffset,
         ordering: delivery.ordering,
         orderingKey: delivery.orderingKey,
+        afterEnd: ended.has(spaceOf(partition, delivery)),
         by: tenureAt(world.tenures, by, delivery.sourcePartition),
       });
     } else if (topic === topics.attempts) {
@@ -94,6 +99,12 @@ export function collect(world: World): Evidence {
     calm: scenario.calm,
   };
 }
+
+/** Of a replay: its end is the end of its stream, for a source partition. */
+const spaceOf = (
+  partition: number,
+  of: { readonly stream: string; readonly sourcePartition: number; readonly space: string },
+): string => `${partition} ${of.stream} ${of.sourcePartition} ${of.space}`;
 
 function batchOf({ webhookId, endpointId, stream, members }: Delivery, at: number): BatchFact {
   const facts = (members ?? []).map((one) => ({

@@ -48,6 +48,8 @@ export interface DeliveryFact {
   readonly space: string;
   readonly ordering: Ordering;
   readonly orderingKey: string | null;
+  /** It stands behind the end record of its space: whoever reads it takes it for a repeat. */
+  readonly afterEnd: boolean;
   readonly by: Tenure | null;
 }
 

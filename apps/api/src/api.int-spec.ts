@@ -96,7 +96,7 @@ describe('the api on real services', () => {
 
   it('carries configuration to the topic, in order, whichever process made the change', async () => {
     expect((await call(0, 'POST', '/v1/tenants', { id: 'acme', name: 'Acme' })).status).toBe(201);
-    const body = { tenantId: 'acme', url: 'http://127.0.0.1:9/', eventTypes: ['*'] };
+    const body = { tenantId: 'acme', url: 'https://example.com/', eventTypes: ['*'] };
     const created = (await (await call(1, 'POST', '/v1/endpoints', body)).json()) as { id: string; secret: string };
     const changes = Array.from({ length: 20 }, (_, n) =>
       call(n % 2, 'PATCH', `/v1/endpoints/${created.id}`, { description: `no. ${n}` }),

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
-import { parseMasterKeys, scheduleOf } from '#libs/core';
+import { networkRules, parseMasterKeys, scheduleOf, type NetworkRules } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
 import {
@@ -29,7 +29,6 @@ import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Deliveries } from './deliveries/deliveries.js';
 import { EndpointBacklogController } from './endpoints/endpoint-backlog.controller.js';
 import { EndpointBacklog } from './endpoints/endpoint-backlog.js';
-import type { EndpointRules } from './endpoints/endpoint.dto.js';
 import { EndpointHistoryController } from './endpoints/endpoint-history.controller.js';
 import { EndpointVersions } from './endpoints/endpoint-history.js';
 import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
@@ -38,6 +37,8 @@ import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
 import { PublishedVersions } from './endpoints/published-versions.js';
 import { RetryPreviewController } from './endpoints/retry-preview.controller.js';
+import { EndpointSecretsController } from './endpoints/secrets.controller.js';
+import { EndpointSecrets } from './endpoints/secrets.js';
 import { SourceLog } from './endpoints/source-log.js';
 import { filterProviders } from './filters/filter-providers.js';
 import { FilterTestsController } from './filters/filter-tests.controller.js';
@@ -84,6 +85,7 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointVersionsController,
     RetryPreviewController,
     HaltedKeysController,
+    EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
     DeliveriesController,
@@ -166,7 +168,7 @@ const newId = (): string => v7().replaceAll('-', '');
     {
       provide: ENDPOINT_RULES,
       inject: [CONFIG],
-      useFactory: ({ allowHttp }: Config): EndpointRules => ({ allowHttp }),
+      useFactory: (config: Config): NetworkRules => networkRules(config),
     },
     {
       provide: SourceLog,
@@ -219,6 +221,19 @@ const newId = (): string => v7().replaceAll('-', '');
             }),
           },
         ),
+    },
+    {
+      provide: EndpointSecrets,
+      inject: [DATABASE, OutboxPublisher, CONFIG],
+      useFactory: (database: Database, publication: OutboxPublisher, config: Config) =>
+        new EndpointSecrets({
+          repository: new EndpointRepository(database),
+          publication,
+          masterKeys: parseMasterKeys(config.masterKeys),
+          now: Date.now,
+          newId,
+          randomBytes,
+        }),
     },
     {
       provide: EndpointHaltedKeys,

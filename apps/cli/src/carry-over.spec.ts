@@ -134,6 +134,33 @@ describe('offsets apply for workers', () => {
     expect(Object.fromEntries(placed)).toEqual({ due: 'p.retry.5s', hours: 'p.retry.2h', halted: 'p.retry.5m' });
   });
 
+  it('carries over what a batch has open, one by one, as far as the batch had got', async () => {
+    const members = [0, 1, 2, 3].map((nth) => aDelivery({ sourceOffset: nth, pos: 5_000 + nth, eventId: `e-${nth}` }));
+    const [first, second, third, fourth] = members as [Delivery, Delivery, Delivery, Delivery];
+    cluster.appendDelivery(topics.deliveries, { ...third, pos: null });
+    // Its own copy is lower than the batch that it is in.
+    cluster.appendDelivery(retryName(1), { ...first, hop: 1, ...oldWriter });
+    const batch = { ...first, body: null, hop: 2, attempt: 3, ...oldWriter };
+    cluster.appendDelivery(retryName(0), { ...batch, members: [first, second, third, { ...fourth, pos: null }] });
+    cluster.appendAttempt({ deliveryId: deliveryIdOf(second), outcome: 'delivered', final: true });
+    await cluster.apply(workerPlan(1));
+    const carried = [...restored().values()];
+    const inShort = carried.map(({ eventId, attempt, hop, members: none, body }) => ({
+      eventId,
+      attempt,
+      hop,
+      none,
+      body,
+    }));
+    const rest = { attempt: 3, hop: 3, none: null, body: Buffer.from('{}') };
+    expect(inShort).toEqual([
+      { eventId: 'e-0', ...rest },
+      { eventId: 'e-2', ...rest },
+    ]);
+    const [before, after] = carried.map(({ pos }) => pos ?? -1);
+    expect(before).toBeLessThan(after ?? -1);
+  });
+
   it('takes an era above all that is known, also of a run that was cut short, which nobody can start from', async () => {
     // Nothing is outstanding, so only the position tells the era.
     await cluster.apply(workerPlan(0, { above: 11 }));

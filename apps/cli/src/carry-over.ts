@@ -6,7 +6,7 @@
  */
 import type { Config } from '#libs/config';
 import { groupNames, topicNames, type Delivery, type TopicNames } from '#libs/contracts';
-import { encodeCommitMetadata, topicFor } from '#libs/core';
+import { deliveryIdOf, encodeCommitMetadata, topicFor } from '#libs/core';
 import {
   CommitRefused,
   partitionName,
@@ -23,6 +23,7 @@ import { eraAbove, oldMetadata } from './open-positions.js';
 import {
   boundsOf,
   outstandingIn,
+  singlesOf,
   type Outstanding,
   type OutstandingCodecs,
   type PartitionState,
@@ -210,14 +211,17 @@ async function* chunksOf(
 ): AsyncIterable<readonly Carried[]> {
   let [chunk, bytes]: [Carried[], number] = [[], 0];
   for (const [topic, copies] of Map.groupBy(outstanding, (one) => one.topic)) {
-    const byOffset = new Map(copies.map((one) => [one.offset, one]));
-    const offsets = [...byOffset.keys()].sort((a, b) => a - b);
+    const byId = new Map(copies.map((one) => [one.id, one]));
+    const offsets = copies.map(({ offset }) => offset).sort((a, b) => a - b);
+    const standing = new Set(offsets);
     for await (const records of reader.range({ topic, partition }, offsets[0] ?? 0, (offsets.at(-1) ?? -1) + 1)) {
       await codecs.prepare(records.map(({ value }) => value));
       for (const { offset, value } of records) {
-        const of = byOffset.get(offset);
-        if (of === undefined || value === null) continue;
-        chunk.push({ of, delivery: codecs.delivery.decode(value) });
+        if (value === null || !standing.has(offset)) continue;
+        for (const delivery of singlesOf(codecs.delivery.decode(value))) {
+          const of = byId.get(deliveryIdOf(delivery));
+          if (of?.offset === offset) chunk.push({ of, delivery });
+        }
         bytes += value.length;
         if (chunk.length < recordsPerSend && bytes < bytesPerSend) continue;
         yield chunk;

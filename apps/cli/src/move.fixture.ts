@@ -21,6 +21,9 @@ export class Processes {
       POSTHORN_OPERATOR_KEY: keys.operator,
       POSTHORN_MASTER_KEYS: keys.master,
       POSTHORN_LOG_LEVEL: 'warn',
+      // The receiver is on loopback.
+      POSTHORN_ALLOW_HTTP: 'true',
+      POSTHORN_ALLOWED_RANGES: '127.0.0.0/8',
       ...Object.fromEntries(ports),
       ...env,
     };

@@ -11,6 +11,7 @@ export type OutstandingCodecs = Pick<
 
 /** The copy that stands for a delivery without a final outcome. */
 export interface Outstanding {
+  readonly id: string;
   /** Where the copy is: `deliveries`, or a retry topic. */
   readonly topic: string;
   readonly offset: number;
@@ -88,7 +89,8 @@ export async function outstandingIn(
       }
       const delivery = decoded(record, () => codecs.delivery.decode(value));
       era = Math.max(era, delivery.writer?.era ?? 0);
-      if (!levels.isVoid(record.offset, delivery.writer ?? { era: 0, generation: 0 })) note(found, record, delivery);
+      if (levels.isVoid(record.offset, delivery.writer ?? { era: 0, generation: 0 })) continue;
+      for (const one of singlesOf(delivery)) note(found, record, one);
     }
   }
   for await (const record of read(topics.deliveries, logs.deliveries)) {
@@ -101,6 +103,17 @@ export async function outstandingIn(
   }
   const judged = await judge(found, topics, logs, { read, codecs });
   return { logs, outstanding: found, era, ...judged };
+}
+
+/**
+ * What of a copy is outstanding: the delivery itself or, of a batch, its members without an outcome, each as far as the
+ * batch had got. A batch stays behind: the places of its members are of another cluster.
+ */
+export function singlesOf(copy: Delivery): readonly Delivery[] {
+  if (copy.members === null) return [copy];
+  const { hop, writer, attempt, dueAt, haltedAt, scheduleFrom, scheduledSince } = copy;
+  const state = { hop, writer, attempt, dueAt, haltedAt, scheduleFrom, scheduledSince };
+  return copy.members.flatMap((member) => (member.pos === null ? [] : [{ ...member, ...state }]));
 }
 
 /** The highest hop stands for its delivery. */
@@ -121,7 +134,7 @@ function note(
       ? { pos: known.pos, oldestEra: known.oldestEra }
       : { pos, oldestEra: writtenIn };
   if (known === undefined || hop > known.hop)
-    found.set(id, { topic, offset, hop, endpointId, mirroredAt, timestamp, ...oldest });
+    found.set(id, { id, topic, offset, hop, endpointId, mirroredAt, timestamp, ...oldest });
   else found.set(id, { ...known, ...oldest });
 }
 

@@ -13,6 +13,7 @@ import { parseSaved, planOffsets, type GroupName } from './offsets-plan.js';
 import { savePositions } from './offsets-save.js';
 import { publishConfiguration } from './publish-configuration.js';
 import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
+import { reencryptSecrets, type ReencryptRequest } from './reencrypt-secrets.js';
 import { CommandFailed, type Report } from './report.js';
 import { addSchemas } from './schema-commands.js';
 
@@ -97,6 +98,16 @@ function program(): Command {
     .description('have an api publish all of it once more, as PostgreSQL has it')
     .action(() => publishConfiguration(load('kafkaBrokers', 'databaseUrl'), report));
 
+  posthorn
+    .command('secrets')
+    .description("the endpoints' secrets")
+    .command('reencrypt')
+    .description('seal all of them with the newest master key; everything goes on meanwhile')
+    .option('--batch <number>', 'endpoints of one transaction', countingNumber, 100)
+    .action((request: ReencryptRequest) =>
+      reencryptSecrets(load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl', 'masterKeys'), request, report),
+    );
+
   addOffsets(posthorn);
   return posthorn;
 }
@@ -168,6 +179,11 @@ async function cursorsOf(group: GroupName, config: Config): Promise<readonly Cur
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
+  return Number(text);
+}
+
+function countingNumber(text: string): number {
+  if (wholeNumber(text) === 0) throw new InvalidArgumentError('must be 1 or more.');
   return Number(text);
 }
 

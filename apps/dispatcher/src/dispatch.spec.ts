@@ -54,6 +54,8 @@ function setup(endpoints: number, limits = { partitionBytes: 2_000, totalBytes: 
     data: { versionOf: () => 1, newestVersion: () => 1 } as unknown as FormPorts['data'],
     transformations: { run: () => Promise.reject(new Error('none')) },
     faults: { count: () => undefined },
+    charge: () => undefined,
+    breathe: () => Promise.resolve(),
   };
   const targets = { deliveries: 'd', rejected: 'r', send: limits, maxRecordBytes: 1_000_000 };
   const source: DispatchSource = {
@@ -62,6 +64,8 @@ function setup(endpoints: number, limits = { partitionBytes: 2_000, totalBytes: 
     incarnation: 0,
     repeats: new RepeatWindow(100),
     window: new DispatchWindow(2_000, 0),
+    isWaitedFor: false,
+    putBack: () => undefined,
     async settled(work) {
       await work();
       return true;

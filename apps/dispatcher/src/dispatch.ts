@@ -19,6 +19,7 @@ import {
 import type { LogRecord, OutgoingRecord } from '#libs/kafka';
 import type { DispatchEndpoint, LiveFilter, Subscribers } from './dispatch-endpoint.js';
 import { EventForms, settleForms, type FormPorts } from './forms/event-forms.js';
+import { mostTransformations, partsOf, transformationsAmong } from './forms/made-events.js';
 import { encodeWithin, newDelivery, prepareEvent, type PreparedEvent } from './new-delivery.js';
 import type { ReadRecord, Rejection } from './read-events.js';
 import { outgoingBytes, rejectedRecord } from './reject.js';
@@ -45,6 +46,10 @@ export interface DispatchSource {
   readonly window: DispatchWindow;
   /** Does it again until it succeeds. @returns false when the partition was stopped meanwhile */
   settled(work: () => Promise<void>): Promise<boolean>;
+  /** Whether something waits for the pipeline to stand still. */
+  readonly isWaitedFor: boolean;
+  /** The records from here on were not looked at: something waits. */
+  putBack(from: LogRecord): void;
 }
 
 /** What is appended at once. When it is acknowledged, everything below `done` is. */
@@ -72,10 +77,8 @@ interface AimedEvent {
   readonly isLast: boolean;
 }
 
-/** Records that are looked at ahead, so that their transformations run beside each other … */
+/** Records that are looked at ahead, so that their transformations run beside each other, up to so many of these. */
 const aheadRecords = 16;
-/** … and how many of these: what they make is in memory. */
-const aheadTransformations = 64;
 
 export class Dispatch {
   readonly #subscribers: Subscribers;
@@ -100,13 +103,15 @@ export class Dispatch {
 
   /**
    * Matches and renders in source order, one send after the other, each made when it is asked for: what waits in memory
-   * is one send, however many endpoints an event has. All records are taken into `source.window`. Ends early when the
-   * partition is stopped.
+   * is one send, however many endpoints an event has. What was looked at is taken into `source.window`. Ends early when the
+   * partition is stopped, or is waited for: a slow transformation must not keep it from being frozen.
    */
   async *sends(source: DispatchSource, records: readonly ReadRecord[]): AsyncGenerator<DispatchSend, void, undefined> {
     const caps = new SendCaps(this.#targets.send);
     let draft = new SendDraft();
-    for (const group of groupsOf(this.#aim(source, records))) {
+    let looked = 0;
+    for await (const group of groupsOf(this.#aim(source, records))) {
+      looked += group.filter((one) => one.kind !== 'event' || one.isFirst).length;
       if (!group.every(isReady) && !(await source.settled(() => this.#ready(group)))) return;
       for (const aimed of group) {
         const { record } = aimed.read;
@@ -125,12 +130,18 @@ export class Dispatch {
         if (aimed.kind === 'repeat') draft.repeats += 1;
         if (aimed.kind !== 'event' || aimed.isLast) draft.reached(record);
       }
+      const [rest, last] = [records[looked], group.at(-1)];
+      const isBetween = last === undefined || last.kind !== 'event' || last.isLast;
+      if (rest !== undefined && isBetween && source.isWaitedFor) {
+        source.putBack(rest.record);
+        break;
+      }
     }
     if (draft.last !== null) yield draft.finish();
   }
 
   /** Who gets what, record by record. Repeats are told by position: each record is looked at once. */
-  *#aim(source: DispatchSource, records: readonly ReadRecord[]): Generator<Aimed, void, undefined> {
+  async *#aim(source: DispatchSource, records: readonly ReadRecord[]): AsyncGenerator<Aimed, void, undefined> {
     for (const read of records) {
       const { record } = read;
       const identity = read.kind === 'event' ? read.event.identity : read.identity;
@@ -140,7 +151,10 @@ export class Dispatch {
     }
   }
 
-  *#aimEvent(source: DispatchSource, read: Extract<ReadRecord, { kind: 'event' }>): Generator<Aimed, void, undefined> {
+  async *#aimEvent(
+    source: DispatchSource,
+    read: Extract<ReadRecord, { kind: 'event' }>,
+  ): AsyncGenerator<Aimed, void, undefined> {
     const { tenantId } = read.event.identity;
     if (!this.#subscribers.hasTenant(tenantId)) {
       const detail = `there is no tenant ${JSON.stringify(tenantId.slice(0, 200))}`;
@@ -152,7 +166,7 @@ export class Dispatch {
     const live = source.cursors.allLive
       ? subscribed
       : subscribed.filter((endpoint) => source.cursors.isLive(endpoint, read.record.offset));
-    const passed = forms.passing(live);
+    const passed = await forms.passing(live);
     const event = prepareEvent(read);
     const parts = [...partsOf(passed)];
     for (const [nth, endpoints] of parts.entries())
@@ -200,37 +214,21 @@ interface Made {
 const isReady = (aimed: Aimed): boolean => aimed.kind !== 'event' || aimed.forms.isReady(aimed.endpoints);
 
 const transformationsOf = (aimed: Aimed): number =>
-  aimed.kind === 'event' ? aimed.endpoints.filter(({ content }) => content.transformationId !== null).length : 0;
+  aimed.kind === 'event' ? transformationsAmong(aimed.endpoints) : 0;
 
 /** What is looked at together. */
-function* groupsOf(all: Iterable<Aimed>): Generator<readonly Aimed[], void, undefined> {
+async function* groupsOf(all: AsyncIterable<Aimed>): AsyncGenerator<readonly Aimed[], void, undefined> {
   let group: Aimed[] = [];
   let transformations = 0;
-  for (const aimed of all) {
+  for await (const aimed of all) {
     group.push(aimed);
     transformations += transformationsOf(aimed);
-    if (group.length < aheadRecords && transformations < aheadTransformations) continue;
+    if (group.length < aheadRecords && transformations < mostTransformations) continue;
     yield group;
     group = [];
     transformations = 0;
   }
   if (group.length > 0) yield group;
-}
-
-/** All of them, or, where they have many transformations, so many at a time. At least one part. */
-function* partsOf(endpoints: readonly DispatchEndpoint[]): Generator<readonly DispatchEndpoint[], void, undefined> {
-  let from = 0;
-  let transformations = 0;
-  for (const [nth, { content }] of endpoints.entries()) {
-    if (content.transformationId === null) continue;
-    if (transformations === aheadTransformations) {
-      yield endpoints.slice(from, nth);
-      from = nth;
-      transformations = 0;
-    }
-    transformations += 1;
-  }
-  yield from === 0 ? endpoints : endpoints.slice(from);
 }
 
 class SendDraft {

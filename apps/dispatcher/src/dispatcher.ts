@@ -16,7 +16,7 @@ import { Transformations, type TransformationRunner } from './forms/transformati
 import { LeaseGate } from './lease-gate.js';
 import { EventReader, type EventData } from './read-events.js';
 import type { SourceLimits } from './source-partition.js';
-import type { Surroundings } from './surroundings.js';
+import { pause, type Surroundings } from './surroundings.js';
 import { TenantGrace } from './tenant-grace.js';
 import { Turnstile } from './turnstile.js';
 import type { ReplayStore } from './replays/replay-store.js';
@@ -119,7 +119,13 @@ export class Dispatcher {
       contents,
       around,
     );
-    const forms: FormPorts = { data: codecs.events, transformations, faults };
+    const forms: FormPorts = {
+      data: codecs.events,
+      transformations,
+      faults,
+      charge: (endpoint, cpuMs) => budget.charge(endpoint, cpuMs),
+      breathe: () => pause(around, 0),
+    };
     const consumer: DispatchConsumer = new DispatchConsumer(() => ports);
     const membership = log.membership({ groupId, topics: [topics.events], listener: consumer });
     const gate = new LeaseGate(membership, around);
@@ -132,8 +138,12 @@ export class Dispatcher {
     const { repeatWindow } = options;
     directory.listen({
       endpointChanged: (endpointId) => {
-        const state = directory.get(endpointId)?.state ?? 'active';
+        const { state = 'active', content } = directory.get(endpointId) ?? {};
         wishes.set(endpointId, 'state', state === 'active' ? null : state);
+        const fault = content?.fault ?? null;
+        // Its events wait in the log until its configuration can be used.
+        wishes.set(endpointId, 'fault', fault === null ? null : 'disabled');
+        if (fault !== null) around.log.error({ endpointId, fault }, 'the configuration of an endpoint cannot be used');
       },
       replayChanged: () => undefined,
     });

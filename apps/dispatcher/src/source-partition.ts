@@ -61,6 +61,8 @@ export class SourcePartition implements Committable {
   readonly #appending: Appending;
   readonly #endAtTakeOver: number;
   #waiting: (() => Promise<void>)[] = [];
+  /** Of the batch that was taken, where something waited for the pipeline to stand still. */
+  #leftFrom: LogRecord | null = null;
   /** The log was delivered to us up to here. */
   #readTo: number;
   #fingerprint: string | null = null;
@@ -81,7 +83,19 @@ export class SourcePartition implements Committable {
     this.#window = new DispatchWindow(ports.limits.windowRecords, taken.offset);
     const { incarnation, repeats, cursors } = taken;
     const settled = (work: () => Promise<void>): Promise<boolean> => this.#settled(work);
-    this.#source = { partition: at.partition, incarnation, repeats, window: this.#window, cursors, settled };
+    const [isWaitedFor, putBack] = [() => this.#waiting.length > 0, (from: LogRecord) => void (this.#leftFrom = from)];
+    this.#source = {
+      partition: at.partition,
+      incarnation,
+      repeats,
+      window: this.#window,
+      cursors,
+      settled,
+      putBack,
+      get isWaitedFor() {
+        return isWaitedFor();
+      },
+    };
     this.#onAlarm = onAlarm;
     this.#endAtTakeOver = taken.end;
     this.#readTo = taken.offset;
@@ -222,6 +236,7 @@ export class SourcePartition implements Committable {
         if (this.#stopped) return;
         append = this.#append(send).catch((error: unknown) => this.#alarm(messageOf(error)));
       }
+      this.#putBack(batch);
     }
   }
 
@@ -238,6 +253,16 @@ export class SourcePartition implements Committable {
       this.#ports.feed.resume(this.#at);
     }
     return batch;
+  }
+
+  /** What was not looked at of a batch comes first again. */
+  #putBack(batch: readonly LogRecord[]): void {
+    const from = this.#leftFrom;
+    this.#leftFrom = null;
+    if (from === null || this.#stopped) return;
+    const left = batch.slice(batch.indexOf(from));
+    this.#queue.unshift(...left);
+    for (const record of left) this.#queuedBytes += bytesOf(record);
   }
 
   #woken(): Promise<void> {

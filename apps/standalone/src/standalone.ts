@@ -49,7 +49,7 @@ export async function runStandalone(): Promise<void> {
 
     const runtime = await startRuntime({ dataDir, own: ownServices(given), onProgress: (line) => logger.info(line) });
     release = () => runtime.stop();
-    const config = completed(given, dataDir, runtime);
+    const config = completed(withLocalReceivers(given, logger), dataDir, runtime);
     await deploy(config, (line) => logger.info(line));
     const running = await startApp(standaloneApp, config, logger);
     release = async () => {
@@ -74,6 +74,18 @@ const ownServices = (config: Config) => ({
   ...(config.schemaRegistryUrl === '' ? {} : { schemaRegistryUrl: config.schemaRegistryUrl }),
   ...(config.databaseUrl === '' ? {} : { databaseUrl: config.databaseUrl }),
 });
+
+/**
+ * A newcomer's first endpoint is on this machine. Over the embedded broker, which is no deployment, such endpoints may be
+ * sent to unless POSTHORN_ALLOWED_RANGES says otherwise; a deployment names its broker, and opens nothing by itself.
+ */
+export function withLocalReceivers(given: Config, log: Pick<Logger, 'warn'>): Config {
+  if (given.kafkaBrokers.length > 0 || given.allowedRanges.length > 0) return given;
+  log.warn(
+    'embedded broker: endpoints may be on this machine, over http; POSTHORN_ALLOWED_RANGES=none forbids it, as in a deployment',
+  );
+  return { ...given, allowHttp: true, allowedRanges: ['127.0.0.0/8', '::1'] };
+}
 
 /** The user's configuration, with the addresses of what was started for him and the keys that he has not set. */
 function completed(

@@ -8,6 +8,7 @@ type Acknowledged = (positions: readonly RecordPosition[]) => void;
 interface Append {
   readonly records: readonly OutgoingRecord[];
   readonly acknowledged: Acknowledged;
+  readonly tooLarge: (() => void) | undefined;
 }
 
 interface Outbox {
@@ -56,7 +57,13 @@ export class Appender {
     return this.#pending;
   }
 
-  append(partition: OwnedPartition, records: readonly OutgoingRecord[], acknowledged: Acknowledged): void {
+  /** @param tooLarge the log takes no record of this size: says it otherwise. Without it the partition stops. */
+  append(
+    partition: OwnedPartition,
+    records: readonly OutgoingRecord[],
+    acknowledged: Acknowledged,
+    tooLarge?: () => void,
+  ): void {
     if (!partition.alive) return;
     let outbox = this.#outboxes.get(partition);
     if (outbox === undefined) {
@@ -64,7 +71,7 @@ export class Appender {
       this.#outboxes.set(partition, outbox);
     }
     this.#pending += 1;
-    outbox.appends.push({ records, acknowledged });
+    outbox.appends.push({ records, acknowledged, tooLarge });
     outbox.records += records.length;
     for (const { value } of records) outbox.bytes += value?.length ?? 0;
     if (outbox.records >= batchRecords || outbox.bytes >= batchBytes) this.#sendOutbox(outbox);
@@ -126,7 +133,9 @@ export class Appender {
           return;
         }
         this.#pending -= 1;
-        if (partition.alive) this.#ports.refused(partition, error);
+        if (!partition.alive) return;
+        if (error.code === 'too-large' && appends[0]?.tooLarge !== undefined) appends[0].tooLarge();
+        else this.#ports.refused(partition, error);
         return;
       case 'closed':
         this.#pending -= appends.length;

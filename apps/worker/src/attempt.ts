@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Attempt, AttemptOutcome } from '#libs/contracts';
-import { signWebhook, webhookHeaders, type PostResult } from '#libs/core';
-import { bodyOf } from './batch-record.js';
+import { signWebhook, textWithin, webhookHeaders, type PostResult } from '#libs/core';
+import { bodyOf, headersOf } from './batch-record.js';
 import type { ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
 import type { Subject } from './subjects.js';
@@ -39,9 +39,14 @@ const noHeaders = {};
 const gzipHeaders = { 'content-encoding': 'gzip' };
 /** Smaller bodies gain nothing. */
 const gzipsFromBytes = 1_024;
-/** Answer headers that an Attempt keeps, in characters; the rest is left out. */
+/**
+ * What an Attempt keeps, beside the texts of its event, so that there is a record for it whatever was sent and answered.
+ * Headers in characters, the rest is left out: an event's attributes may all be `ce-` headers.
+ */
+const keptRequestHeaderLength = 32_768;
 const keptHeaderLength = 8_192;
 const keptBodyBytes = 4_096;
+const keptErrorBytes = 4_096;
 
 /**
  * Signs a delivery for sending it now (Standard Webhooks 1.0.0): the id is the same for every attempt, the timestamp is
@@ -60,7 +65,7 @@ export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly
     path: endpoint.path,
     headers: {
       ...headers,
-      ...delivery.headers,
+      ...headersOf(delivery),
       'content-type': delivery.contentType,
       ...(isGzipped ? gzipHeaders : noHeaders),
       'user-agent': userAgent,
@@ -87,6 +92,8 @@ export function attemptOf(
 ): Attempt {
   const parts = batch === null || batch.place === 0 ? 1 : batch.size;
   const bodyBytes = Math.floor(keptBodyBytes / parts);
+  const requestHeaders = trial.post?.headers ?? noHeaders;
+  const error = result?.kind === 'error' ? result.error : (facts.error ?? null);
   return {
     deliveryId: entry.id,
     webhookId: delivery.webhookId,
@@ -104,7 +111,7 @@ export function attemptOf(
     startedAt: trial.startedAt,
     durationMs: Math.round(result?.durationMs ?? 0),
     url: trial.post === null ? '' : trial.post.origin + trial.post.path,
-    requestHeaders: parts === 1 ? (trial.post?.headers ?? noHeaders) : essentialOf(trial.post?.headers ?? noHeaders),
+    requestHeaders: parts === 1 ? keptRequestHeaders(requestHeaders) : essentialOf(requestHeaders),
     response:
       result?.kind === 'response'
         ? {
@@ -114,7 +121,7 @@ export function attemptOf(
             truncated: result.truncated || result.body.length > bodyBytes,
           }
         : null,
-    error: result?.kind === 'error' ? result.error : (facts.error ?? null),
+    error: error && { kind: error.kind, message: textWithin(error.message, keptErrorBytes) },
     outcome: facts.outcome,
     final: facts.final,
     deadLetterReason: facts.deadLetterReason ?? null,
@@ -135,6 +142,11 @@ function essentialOf(headers: Readonly<Record<string, string>>): Readonly<Record
     if (value !== undefined) kept[name] = value;
   }
   return kept;
+}
+
+function keptRequestHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const kept = keptHeaders(headers, keptRequestHeaderLength);
+  return kept === headers ? headers : { ...kept, ...essentialOf(headers) };
 }
 
 function keptHeaders(headers: Readonly<Record<string, string>>, keptLength: number): Readonly<Record<string, string>> {

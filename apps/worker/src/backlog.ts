@@ -31,7 +31,7 @@ export class Backlog {
     entry.place = 'here';
     entry.since = this.monotonic();
     entry.recordBytes = recordBytes;
-    entry.bytes = recordBytes + overheadBytes;
+    entry.bytes = recordBytes + overheadBytes * entry.weight;
     entry.share.here += entry.weight;
     entry.partition.records += 1;
     entry.partition.bytes += entry.bytes;

@@ -11,9 +11,15 @@ export const entryIdOf = (delivery: Delivery): string =>
   delivery.members === null ? deliveryIdOf(delivery) : `batch:${deliveryIdOf(delivery)}`;
 
 /** What of a delivery says whether it travels with others. */
-export type Single = Pick<Delivery, 'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType'>;
+export type Single = Pick<
+  Delivery,
+  'attempt' | 'members' | 'body' | 'renderError' | 'haltedAt' | 'contentType' | 'headers'
+>;
 
-/** Whether a delivery can travel with others: what was sent alone before, and what cannot be sent, goes alone. */
+/**
+ * Whether a delivery can travel with others: what was sent alone before, and what cannot be sent, goes alone; so does an
+ * event whose attributes are headers, which an array has no place for (CloudEvents HTTP binding §3.3).
+ */
 export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.attempt === 0 &&
   delivery.members === null &&
@@ -21,7 +27,25 @@ export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.renderError === null &&
   delivery.haltedAt === null &&
   batchBodyType(delivery.contentType) !== null &&
+  !hasAttributes(delivery.headers) &&
   !stream.startsWith('test:');
+
+function hasAttributes(headers: Delivery['headers']): boolean {
+  for (const name in headers) if (name.slice(0, 3).toLowerCase() === 'ce-') return true;
+  return false;
+}
+
+/** Whether one request has room for both: it has one media type, and each header once. */
+export function haveEqualHeaders(one: Single, other: Single): boolean {
+  if (one.contentType !== other.contentType) return false;
+  let surplus = 0;
+  for (const name in one.headers) {
+    if (one.headers[name] !== other.headers[name]) return false;
+    surplus += 1;
+  }
+  for (const _ in other.headers) surplus -= 1;
+  return surplus === 0;
+}
 
 /**
  * The first copy of a batch, before its first POST. Its policy's total time is that of its oldest member.
@@ -40,6 +64,7 @@ export function batchOf(members: readonly [Delivery, ...Delivery[]], hop: number
     orderingKey: null,
     scheduledSince: Math.min(...members.map((one) => one.scheduledSince ?? one.dispatchedAt)),
     contentType: batchBodyType(first.contentType) ?? first.contentType,
+    // Its members have them: twice they would not fit beside an event that fills the record.
     headers: {},
     body: null,
     hop,
@@ -48,6 +73,10 @@ export function batchOf(members: readonly [Delivery, ...Delivery[]], hop: number
     members,
   };
 }
+
+/** Beside what every request has; of a batch, what all its members have. */
+export const headersOf = ({ headers, members }: Pick<Delivery, 'headers' | 'members'>): Delivery['headers'] =>
+  members?.[0]?.headers ?? headers;
 
 const [opening, comma, closing] = ['[', ',', ']'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
 const noBody = Buffer.alloc(0);

@@ -97,6 +97,38 @@ describe('an endpoint that asks for batches', () => {
     expect(batches().map((one) => one.length)).toEqual([2, 1]);
   });
 
+  it('gets events together that have the same headers, and those headers', async () => {
+    const version = await world.endpoint('ep_1', { batch: { ...batch, maxEvents: 4 } });
+    await world.worker();
+    world.reactions.set('ep_1', (nth) => ({ status: nth === 1 ? 503 : 200 }));
+    const [a, b] = await deliver(2, version, { headers: { 'x-shard': '1' } });
+    const [c] = await deliver(1, version, { headers: { 'x-shard': '2' } });
+    const [d] = await deliver(1, version, { headers: { 'x-shard': '1' } });
+    await world.time.run(minute);
+    const sent = world.posts.map((one) => [one.post.headers['x-shard'], eventsOf(one)]);
+    expect(sent).toEqual([
+      ['1', [a, b, d]],
+      ['2', [c]],
+      ['1', [a, b, d]],
+    ]);
+    expect(world.attempts().find(({ eventId }) => eventId === c)?.requestHeaders).toMatchObject({ 'x-shard': '2' });
+  });
+
+  it('gets alone what was made in the format `binary` before it asked for batches', async () => {
+    const version = await world.endpoint('ep_1', { batch });
+    await world.worker();
+    const binary = (id: string) => ({ contentType: 'application/json; charset=utf-8', headers: { 'ce-id': id } });
+    await deliver(1, version, binary('1'));
+    await deliver(1, version, binary('2'));
+    await deliver(1, version, { contentType: 'application/json; charset=utf-8' });
+    await world.time.run(second);
+    expect(world.posts.map(({ post }) => [post.headers['ce-id'], post.body.toString()])).toEqual([
+      ['1', '{"id":"event-0"}'],
+      ['2', '{"id":"event-1"}'],
+      [undefined, '[{"id":"event-2"}]'],
+    ]);
+  });
+
   it('gets a failed one again whole, under the same id, until it is taken', async () => {
     const version = await world.endpoint('ep_1', { batch });
     await world.worker();

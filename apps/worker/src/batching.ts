@@ -1,6 +1,6 @@
 import type { BatchConfig, Delivery } from '#libs/contracts';
 import type { Backlog } from './backlog.js';
-import { batchOf, entryIdOf, isBatchable } from './batch-record.js';
+import { batchOf, entryIdOf, haveEqualHeaders, isBatchable } from './batch-record.js';
 import type { Copies } from './copies.js';
 import { expiryOf, type EndpointDirectory, type ReadyEndpoint } from './endpoint-directory.js';
 import type { Lane } from './lane.js';
@@ -55,8 +55,8 @@ export class Batching {
   }
 
   /**
-   * By ascending pos: what its order lets go with those before it, of the same media type, as far as there is room. One that
-   * is too large for any batch is one alone.
+   * By ascending pos: what its order lets go with those before it, of the same media type and headers, as far as there is
+   * room. One that is too large for any batch is one alone.
    */
   #gathered(first: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, config: BatchConfig, now: number): Entry[] {
     const { maxEvents, maxBytes } = config;
@@ -68,7 +68,7 @@ export class Batching {
     let { recordBytes } = first;
     for (const one of lane.work.waiting(stream)) {
       if (members.length === maxEvents) break;
-      if (!this.#mayTravel(one, first.delivery.contentType, endpoint, now)) continue;
+      if (!this.#mayTravel(one, first, endpoint, now)) continue;
       if (one.pos >= partition.deliveries.next || !company.joins(one)) continue;
       bytes += 1 + bodyBytes(one);
       recordBytes += one.recordBytes;
@@ -79,8 +79,8 @@ export class Batching {
   }
 
   /** Whether it could be POSTed now; it stays behind otherwise, and with it what is ordered to it. */
-  #mayTravel({ delivery, stream }: Entry, contentType: string, { config }: ReadyEndpoint, now: number): boolean {
-    if (!isBatchable(delivery, stream) || delivery.contentType !== contentType) return false;
+  #mayTravel({ delivery, stream }: Entry, first: Entry, { config }: ReadyEndpoint, now: number): boolean {
+    if (!isBatchable(delivery, stream) || !haveEqualHeaders(delivery, first.delivery)) return false;
     if (this.#ports.directory.lookup(delivery).kind !== 'ready') return false;
     const until = expiryOf(delivery, config);
     return until === null || now <= until;

@@ -57,6 +57,8 @@ export class EndpointDirectory {
   readonly #endpoints = new Map<string, Known>();
   /** Endpoints that have asked to be disabled, and when (Unix ms), until a record of theirs says what became of it. */
   readonly #leaving = new Map<string, number>();
+  /** Records that cannot be used, until they were told of; those that a later one has replaced by then never are. */
+  readonly #unusable = new Map<string, { readonly version: number; readonly err: unknown }>();
   readonly #read = Promise.withResolvers<void>();
   #readTo = 0;
   #isRead = false;
@@ -147,6 +149,7 @@ export class EndpointDirectory {
         for (const record of records) this.#apply(record);
         const last = records.at(-1);
         this.#readTo = Math.max(this.#readTo, last === undefined ? end : last.offset + 1);
+        if (this.#readTo >= end) this.#tellUnusable();
         if (!this.#isRead && this.#readTo >= end) {
           this.#isRead = true;
           this.#read.resolve();
@@ -163,6 +166,7 @@ export class EndpointDirectory {
     if (key.startsWith(replayPrefix)) this.replays.apply(key, record);
     // `tenant:…` records stand in the same topic.
     if (key === '' || key.includes(':')) return;
+    this.#unusable.delete(key);
     if (record.value === null) this.#endpoints.delete(key);
     else this.#endpoints.set(key, this.#known(key, record.offset, record.value));
     const askedAt = this.#leaving.get(key);
@@ -181,10 +185,17 @@ export class EndpointDirectory {
       if (secrets.length === 0) throw new RangeError('it has no secret');
       const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search };
       return { endpoint, lane: laneSettingsOf(config), secrets };
-    } catch (error) {
-      this.#ports.log.error({ endpointId, version, err: error }, 'configuration cannot be used: its deliveries wait');
+    } catch (err) {
+      this.#unusable.set(endpointId, { version, err });
       return { endpoint: null, lane: unknownLaneSettings, secrets: [] };
     }
+  }
+
+  #tellUnusable(): void {
+    for (const [endpointId, fault] of this.#unusable) {
+      this.#ports.log.error({ endpointId, ...fault }, 'configuration cannot be used: its deliveries wait');
+    }
+    this.#unusable.clear();
   }
 
   #opened(endpointId: string, secret: EndpointSecret): Known['secrets'][number] {

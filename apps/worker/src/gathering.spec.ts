@@ -29,8 +29,9 @@ describe('what is gathered', () => {
             const delivery = {
               attempt,
               members: null,
-              renderError: null,
               haltedAt: null,
+              renderError: null,
+              headers: {},
               contentType: 'application/json',
               body: Buffer.alloc(body),
             };
@@ -57,8 +58,9 @@ describe('what is gathered', () => {
     const single = {
       attempt: 0,
       members: null,
-      renderError: null,
       haltedAt: null,
+      renderError: null,
+      headers: {},
       contentType: 'application/json',
       body: Buffer.of(1),
     };

@@ -107,8 +107,12 @@ export class LaneWork<T extends Waiting> {
    */
   nextAt(now: number, at: (stream: string) => number, batch: BatchConfig | null): number {
     if (this.#retries.size > 0) return now;
-    const othersAt = this.#others.least((stream) => Math.max(at(stream), this.#gatheredAt(stream, batch, now)));
-    return Math.min(this.#gatheredAt(liveStream, batch, now), othersAt);
+    const freshAt = this.#gatheredAt(liveStream, batch, now);
+    if (freshAt <= now) return now;
+    return Math.min(
+      freshAt,
+      this.#others.least((stream) => Math.max(at(stream), this.#gatheredAt(stream, batch, now))),
+    );
   }
 
   /** First attempts and what is blocked of a stream, by ascending pos. */

@@ -1,5 +1,5 @@
-import type { AttemptOutcome, EndpointConfig, TopicNames } from '#libs/contracts';
-import { decide, waitsInMemory, type PostResult } from '#libs/core';
+import type { AttemptOutcome, DeadLetter, EndpointConfig, TopicNames } from '#libs/contracts';
+import { decide, textWithin, waitsInMemory, type PostResult } from '#libs/core';
 import type { OutgoingRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Appender } from './appender.js';
@@ -46,8 +46,9 @@ export interface OutcomesOptions {
   readonly workerId: string;
 }
 
-/** Of what a dead letter repeats of its last error, in characters: the delivery beside it may nearly fill a record. */
-const longestError = 500;
+/** Of what a dead letter repeats of its last error: the delivery beside it may fill a record but for 1,024 bytes. */
+const longestErrorBytes = 500;
+const leftOut = 'its body was left out: with it the dead letter was too large for a record';
 
 type GivenUpFacts = Omit<AttemptFacts, 'final'> & { readonly deadLetterReason: string };
 
@@ -187,29 +188,40 @@ export class Outcomes {
   }
 
   #giveUpOne(subject: Subject, trial: Trial, result: PostResult | null, facts: GivenUpFacts): void {
-    const { clock, codecs, appender, metrics } = this.#ports;
+    const { clock, appender, metrics } = this.#ports;
     const { entry, delivery } = subject;
     const attempt = trial.post === null ? delivery.attempt : delivery.attempt + 1;
     const error = result?.kind === 'error' ? result.error : facts.error;
-    const deadLetter: OutgoingRecord = {
-      topic: this.#options.topics.deadLetters,
-      partition: entry.partition.number,
-      key: delivery.endpointId,
-      value: codecs.deadLetter.encode({
-        deliveryId: entry.id,
-        delivery: { ...delivery, attempt, pos: entry.pos },
-        reason: facts.deadLetterReason,
-        at: clock.now(),
-        lastStatus: result?.kind === 'response' ? result.status : null,
-        lastError: error === undefined ? null : `${error.kind}: ${error.message}`.slice(0, longestError),
-      }),
+    const deadLetter: DeadLetter = {
+      deliveryId: entry.id,
+      delivery: { ...delivery, attempt, pos: entry.pos },
+      reason: facts.deadLetterReason,
+      at: clock.now(),
+      lastStatus: result?.kind === 'response' ? result.status : null,
+      lastError: error === undefined ? null : textWithin(`${error.kind}: ${error.message}`, longestErrorBytes),
     };
     const final = this.#attempt(subject, trial, result, { ...facts, final: true });
     // Two sends: a final Attempt without its dead letter would close the delivery and lose it.
-    appender.append(entry.partition, [deadLetter], () => {
+    const written = (): void => {
       metrics.deadLettered(facts.deadLetterReason);
       this.#close(subject, final);
+    };
+    const { partition } = entry;
+    appender.append(partition, [this.#deadLetterRecord(subject, deadLetter)], written, () => {
+      // What was made to other bounds must not hold up all the others: the event is in its log.
+      const { renderError } = delivery;
+      const bare = { ...deadLetter.delivery, headers: {}, body: null, renderError: renderError ?? leftOut };
+      appender.append(partition, [this.#deadLetterRecord(subject, { ...deadLetter, delivery: bare })], written);
     });
+  }
+
+  #deadLetterRecord({ entry }: Subject, deadLetter: DeadLetter): OutgoingRecord {
+    return {
+      topic: this.#options.topics.deadLetters,
+      partition: entry.partition.number,
+      key: entry.endpointId,
+      value: this.#ports.codecs.deadLetter.encode(deadLetter),
+    };
   }
 
   #close({ entry }: Subject, final: OutgoingRecord): void {

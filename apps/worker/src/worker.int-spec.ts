@@ -11,7 +11,9 @@ import {
   type EndpointConfig,
 } from '#libs/contracts';
 import {
+  defaultPorts,
   firstCommitMetadata,
+  networkRules,
   scheduleOf,
   formatSecret,
   parseSecret,
@@ -63,7 +65,9 @@ beforeAll(async () => {
   await administration.close();
   sender = kafka.sender();
   reader = kafka.reader();
-  http = createHttpSender();
+  // The receiver is on loopback.
+  const rules = networkRules({ allowHttp: true, allowedRanges: ['127.0.0.0/8'], allowedPorts: defaultPorts });
+  http = createHttpSender({ rules });
   receiver = await RecordingReceiver.start();
 });
 

@@ -15,12 +15,17 @@ import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#l
 import type { SchemaCodec } from '#libs/schema-codec';
 import type { Clock } from './clock.js';
 import { DeliverConsumer } from './deliver.consumer.js';
+import { senderOptionsOf } from './sender-options.js';
 
 const HTTP_SENDER = Symbol('HttpSender');
 
 @Module({
   providers: [
-    { provide: HTTP_SENDER, useFactory: (): HttpSender => createHttpSender() },
+    {
+      provide: HTTP_SENDER,
+      inject: [CONFIG],
+      useFactory: (config: Config): HttpSender => createHttpSender(senderOptionsOf(config)),
+    },
     {
       provide: DeliverConsumer,
       inject: [CONFIG, KAFKA_LOG, SCHEMA_CODEC, TOPICS, Metrics, LOGGER, HTTP_SENDER],

@@ -35,6 +35,11 @@ export async function startPlatform(say: (line: string) => void): Promise<Platfo
   const child = new Child({
     title: `platform (its log: ${logFile})`,
     script: '../../apps/standalone/main.js',
+    // The demo's receiver is on this machine, also where the services are the user's own.
+    environment: {
+      POSTHORN_ALLOW_HTTP: 'true',
+      POSTHORN_ALLOWED_RANGES: [...config.allowedRanges.filter((range) => range !== 'none'), '127.0.0.0/8'].join(','),
+    },
     onLine: (line, from) => {
       log.write(`${line}\n`);
       if (starting && from === 'stderr') say(line);

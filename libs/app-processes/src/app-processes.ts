@@ -35,6 +35,8 @@ const started = 30_000;
 export class AppProcesses {
   readonly running = new Set<AppProcess>();
   readonly operatorKey: string;
+  /** As in POSTHORN_MASTER_KEYS. */
+  readonly masterKeys: string;
   readonly #env: Record<string, string | undefined>;
   readonly #options: AppProcessesOptions;
   #count = 0;
@@ -42,6 +44,7 @@ export class AppProcesses {
   private constructor(options: AppProcessesOptions) {
     this.#options = options;
     this.operatorKey = newOperatorKey();
+    this.masterKeys = newMasterKeys();
     const { services } = options;
     this.#env = childEnvironment({
       KAFKA_BROKERS: services.kafkaBrokers,
@@ -49,18 +52,26 @@ export class AppProcesses {
       DATABASE_URL: services.databaseUrl,
       POSTHORN_TOPIC_PREFIX: options.topicPrefix,
       POSTHORN_OPERATOR_KEY: this.operatorKey,
-      POSTHORN_MASTER_KEYS: newMasterKeys(),
+      POSTHORN_MASTER_KEYS: this.masterKeys,
       POSTHORN_REPLICATION_FACTOR: '1',
       POSTHORN_MIN_INSYNC_REPLICAS: '1',
       POSTHORN_EVENT_PARTITIONS: '4',
       POSTHORN_DELIVERY_PARTITIONS: '4',
       POSTHORN_LOG_LEVEL: 'info',
+      // Tests and benches receive on this machine.
+      POSTHORN_ALLOW_HTTP: 'true',
+      POSTHORN_ALLOWED_RANGES: '127.0.0.0/8',
       POSTHORN_API_PORT: '0',
       POSTHORN_DISPATCHER_PORT: '0',
       POSTHORN_WORKER_PORT: '0',
       POSTHORN_PROJECTOR_PORT: '0',
       ...options.settings,
     });
+  }
+
+  /** Settings of what is started from now on. */
+  change(settings: Readonly<Record<string, string>>): void {
+    Object.assign(this.#env, settings);
   }
 
   /** Deploys topics, schemas and tables, then starts `apps` and waits until each is ready. */

@@ -49,6 +49,36 @@ describe('parseConfig', () => {
     expect(faultsOf({ DATABASE_URL: 'mysql://u:hush@h/d' }).join()).not.toContain('hush');
   });
 
+  it('is strict about where it sends to, unless it is told otherwise', () => {
+    const { allowHttp, allowedRanges, allowedPorts, dnsServers, proxyUrl, noProxy } = parseConfig({});
+    expect({ allowHttp, allowedRanges, dnsServers, proxyUrl, noProxy }).toEqual({
+      allowHttp: false,
+      allowedRanges: [],
+      dnsServers: [],
+      proxyUrl: '',
+      noProxy: [],
+    });
+    expect(allowedPorts).toEqual(['80', '443', '1024-65535']);
+  });
+
+  it('takes ranges, ports and name servers, and nothing that is none', () => {
+    expect(
+      faultsOf({
+        POSTHORN_ALLOWED_RANGES: '10.0.0.0/8, fd00::/8, 127.0.0.1',
+        POSTHORN_ALLOWED_PORTS: '443,8000-8999',
+        POSTHORN_DNS_SERVERS: '10.0.0.2,10.0.0.2:53,fd00::2,[fd00::2]:53,[fd00::2]',
+      }),
+    ).toEqual([]);
+    const wrong = {
+      POSTHORN_ALLOWED_RANGES: '10.0.0.1/8',
+      POSTHORN_ALLOWED_PORTS: '70000',
+      POSTHORN_DNS_SERVERS: 'dns.example',
+    };
+    expect(faultsOf(wrong)).toEqual(
+      Object.entries(wrong).map(([name, value]) => `${name} has an entry that does not fit: "${value}"`),
+    );
+  });
+
   it('checks the rules between settings', () => {
     expect(faultsOf({ POSTHORN_MIN_INSYNC_REPLICAS: '3', POSTHORN_REPLICATION_FACTOR: '1' })).toHaveLength(1);
     expect(faultsOf({ KAFKA_SASL_MECHANISM: 'plain' })).toHaveLength(1);

@@ -60,7 +60,7 @@ export const list = (
   name: string,
   fallback: readonly string[],
   sentence: string,
-  rules: { each?: RegExp } = {},
+  rules: { each?: RegExp | ((part: string) => boolean) } = {},
 ): Setting<readonly string[]> => ({
   name,
   type: 'list',
@@ -72,7 +72,9 @@ export const list = (
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
-    const wrong = rules.each && parts.find((part) => !rules.each?.test(part));
+    const { each } = rules;
+    const fits = each instanceof RegExp ? (part: string) => each.test(part) : each;
+    const wrong = fits && parts.find((part) => !fits(part));
     if (wrong !== undefined) throw new ConfigFault(`has an entry that does not fit: ${JSON.stringify(wrong)}`);
     return parts;
   },

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { defaultPorts } from '#libs/core';
+import { isAllowedRange, isNameServer, isPortRange } from './network-entries.js';
 import { boolean, choice, count, duration, list, number, port, text, type Setting } from './setting.js';
 
 /**
@@ -72,7 +74,34 @@ export const settings = {
     least: 0,
     most: 1_000_000_000,
   }),
-  allowHttp: boolean('POSTHORN_ALLOW_HTTP', true, 'Whether endpoints may have `http:` URLs.'),
+  allowHttp: boolean('POSTHORN_ALLOW_HTTP', false, 'Whether endpoints may have `http:` URLs (docs/security.md).'),
+  allowedRanges: list(
+    'POSTHORN_ALLOWED_RANGES',
+    [],
+    'Addresses and CIDR ranges that endpoints may be at although they are loopback, private or otherwise special. `none`: none of them, also where `npm start` would open loopback.',
+    { each: isAllowedRange },
+  ),
+  allowedPorts: list(
+    'POSTHORN_ALLOWED_PORTS',
+    defaultPorts,
+    'Ports that endpoints may listen on: `443` or `1024-65535`, comma-separated.',
+    { each: isPortRange },
+  ),
+  dnsServers: list(
+    'POSTHORN_DNS_SERVERS',
+    [],
+    "Name servers that know where endpoints are, `address` or `address:port`. Without it the machine's own, and for names that they do not know the operating system.",
+    { each: isNameServer },
+  ),
+  proxyUrl: text('POSTHORN_PROXY_URL', '', 'Forward proxy for all deliveries: `http://user:password@host:port`.', {
+    secret: true,
+    url: ['http', 'https'],
+  }),
+  httpsProxy: text('HTTPS_PROXY', '', 'The same for `https:` endpoints alone, where POSTHORN_PROXY_URL is not set.', {
+    secret: true,
+    url: ['http', 'https'],
+  }),
+  noProxy: list('NO_PROXY', [], 'Names, addresses and CIDR ranges that are reached without the proxy; `*`: all.'),
 
   topicPrefix: text('POSTHORN_TOPIC_PREFIX', 'posthorn', 'First part of every topic and group name.', {
     pattern: /^[A-Za-z0-9._-]{1,100}$/,

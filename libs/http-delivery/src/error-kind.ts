@@ -1,4 +1,5 @@
 import type { AttemptErrorKind } from '#libs/core';
+import { ConnectFailure } from './connect-failure.js';
 
 /** Codes of undici, Node's net, dns and tls, by what they mean for a delivery. */
 const kinds: Readonly<Record<string, AttemptErrorKind>> = {
@@ -42,6 +43,7 @@ const certificateCode =
 export function errorKindOf(error: unknown): AttemptErrorKind {
   // Happy eyeballs gives one error for each address that was tried; a cause may carry what the outer one does not.
   for (const one of unfolded(error)) {
+    if (one instanceof ConnectFailure) return one.kind;
     // undici's parser error does not always have a code.
     if (one instanceof Error && one.name === 'HTTPParserError') return 'protocol';
     const code = codeOf(one);

@@ -1,6 +1,7 @@
 import { gzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { AttemptErrorKind, PostResult } from '#libs/core';
+import { ConnectFailure } from './connect-failure.js';
 import { errorKindOf, errorMessageOf } from './error-kind.js';
 import type { HttpPost } from './http-post.js';
 import type { OriginPool, OriginPools } from './origin-pools.js';
@@ -43,11 +44,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    const { origin, body, encoding, timeoutMs } = this.#request;
+    const { origin, body, encoding, timeoutMs, tls } = this.#request;
     try {
-      this.#pool = this.#pools.take(origin);
+      this.#pool = this.#pools.take(origin, tls);
     } catch (error) {
-      this.#fail(this.#pools.isDestroyed ? 'aborted' : 'undeliverable', errorMessageOf(error));
+      this.#fail(error instanceof ConnectFailure ? error.kind : 'undeliverable', errorMessageOf(error));
       return;
     }
     this.#timer = setTimeout(() => this.#tooLate(timeoutMs), timeoutMs);

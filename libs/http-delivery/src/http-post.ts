@@ -1,3 +1,5 @@
+import type { ClientTls } from './client-tls.js';
+
 /** One POST. The caller has signed it; `headers` are sent as they are. */
 export interface HttpPost {
   /** Scheme, host and port: `https://example.com:8443`. */
@@ -10,4 +12,6 @@ export interface HttpPost {
   readonly encoding: 'identity' | 'gzip';
   /** For the whole of it, from the call on, in milliseconds. */
   readonly timeoutMs: number;
+  /** Keep the object with the endpoint: connections are shared by what is equal, which is worked out once per object. */
+  readonly tls?: ClientTls;
 }

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PostResult } from '#libs/core';
+import { defaultPorts, networkRules, type PostResult } from '#libs/core';
 import { createHttpSender, type HttpPost, type HttpSender, type HttpSenderOptions } from './index.js';
 
 const closers: (() => Promise<unknown> | void)[] = [];
@@ -49,8 +49,10 @@ async function tcp(handle: (socket: Socket) => void): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+const rules = networkRules({ allowHttp: true, allowedRanges: ['127.0.0.0/8'], allowedPorts: defaultPorts });
+
 function sender(options: HttpSenderOptions = {}): HttpSender {
-  const made = createHttpSender(options);
+  const made = createHttpSender({ rules, ...options });
   closers.push(() => made.close());
   return made;
 }
@@ -215,7 +217,7 @@ describe('http sender', () => {
 
   it('cuts what is on its way when it is closed, and sends nothing afterwards', async () => {
     const { origin } = await receiver(() => undefined);
-    const http = createHttpSender();
+    const http = createHttpSender({ rules });
     const pending = http.post(post(origin));
     await new Promise((resolve) => setTimeout(resolve, 50));
     await http.close();

@@ -1,10 +1,18 @@
-import type { PostResult } from '#libs/core';
+import { strictRules, type NetworkRules, type PostResult } from '#libs/core';
 import { Exchange } from './exchange.js';
 import type { HttpPost } from './http-post.js';
 import { OriginPools } from './origin-pools.js';
+import { proxyOf, type ProxySettings } from './proxy-tunnel.js';
+import { hostResolver } from './resolve-host.js';
 
 export interface HttpSenderOptions {
-  /** Default 5,000. */
+  /** Where it sends to. Default: https, no special addresses, no ports below 1024 but the web's. */
+  readonly rules?: NetworkRules;
+  /** Name servers to ask, `address` or `address:port`. Default: as the machine is set up. */
+  readonly dnsServers?: readonly string[];
+  /** What it connects through. Default: nothing. */
+  readonly proxy?: ProxySettings;
+  /** For resolving, connecting and the handshake together. Default 5,000. */
   readonly connectTimeoutMs?: number;
   /** From the request's being written to the end of the answer's headers. Default 15,000. */
   readonly headersTimeoutMs?: number;
@@ -31,10 +39,18 @@ export interface HttpSender {
   close(): Promise<void>;
 }
 
-/** Sends over HTTP/1.1 with keep-alive, one request at a time per connection, and a pool per origin. */
+/**
+ * Sends over HTTP/1.1 with keep-alive, one request at a time per connection, and a pool per origin. Each connection goes
+ * to an address that was looked at; what the guard refuses is a result of kind `guard`.
+ */
 export function createHttpSender(options: HttpSenderOptions = {}): HttpSender {
   const pools = new OriginPools({
-    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+    connecting: {
+      rules: options.rules ?? strictRules,
+      resolve: hostResolver(options.dnsServers),
+      proxy: options.proxy === undefined ? null : proxyOf(options.proxy),
+      timeoutMs: options.connectTimeoutMs ?? 5_000,
+    },
     connections: options.connectionsPerOrigin ?? 256,
     keepAliveMs: options.keepAliveMs ?? 4_000,
     maxOrigins: options.maxOrigins ?? 1_024,

@@ -1,2 +1,3 @@
+export { clientTlsFault, type ClientTls } from './client-tls.js';
 export type { HttpPost } from './http-post.js';
 export { createHttpSender, type HttpSender, type HttpSenderOptions } from './http-sender.js';

@@ -1,16 +1,20 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { Pool } from 'undici';
+import { secureContextOf, tlsKeyOf, type ClientTls } from './client-tls.js';
+import { ConnectFailure } from './connect-failure.js';
+import { guardedConnector, type ConnectorPorts } from './guarded-connector.js';
 
 export interface OriginPoolOptions {
-  readonly connectTimeoutMs: number;
+  readonly connecting: Omit<ConnectorPorts, 'opening'>;
   readonly connections: number;
   readonly keepAliveMs: number;
   readonly maxOrigins: number;
   readonly idleMs: number;
 }
 
-/** The connections to one origin. */
+/** The connections to one origin, with one way of speaking TLS. */
 export interface OriginPool {
-  readonly origin: string;
+  readonly key: string;
   readonly pool: Pool;
   /** Requests that are not done. */
   running: number;
@@ -18,11 +22,14 @@ export interface OriginPool {
   usedAt: number;
 }
 
-/** A pool per origin,: those that were not used for a while, or are too many, are closed. */
+/** A pool per origin and client certificate: those that were not used for a while, or are too many, are closed. */
 export class OriginPools {
   readonly #options: OriginPoolOptions;
   readonly #pools = new Map<string, OriginPool>();
   readonly #sweep: NodeJS.Timeout;
+  readonly #opening = new Set<AbortController>();
+  /** Of those without certificates of their own. */
+  #context: SecureContext | undefined;
   #destroyed = false;
 
   constructor(options: OriginPoolOptions) {
@@ -30,17 +37,17 @@ export class OriginPools {
     this.#sweep = setInterval(() => this.#letGoOfIdle(), Math.max(100, options.idleMs / 4)).unref();
   }
 
-  get isDestroyed(): boolean {
-    return this.#destroyed;
-  }
-
-  /** Counts a request in; `done` must follow. Throws when the origin is not one, or after `destroy`. */
-  take(origin: string): OriginPool {
-    if (this.#destroyed) throw new Error('the sender is closed');
-    let entry = this.#pools.get(origin);
+  /**
+   * Counts a request in; `done` must follow.
+   * @throws when the origin is not one; ConnectFailure when the certificates are none, and after `destroy`
+   */
+  take(origin: string, tls?: ClientTls): OriginPool {
+    if (this.#destroyed) throw closed();
+    const key = tls === undefined ? origin : `${origin} ${tlsKeyOf(tls)}`;
+    let entry = this.#pools.get(key);
     if (entry === undefined) {
-      entry = { origin, pool: this.#open(origin), running: 0, usedAt: 0 };
-      this.#pools.set(origin, entry);
+      entry = { key, pool: this.#open(new URL(origin), tls), running: 0, usedAt: 0 };
+      this.#pools.set(key, entry);
       if (this.#pools.size > this.#options.maxOrigins) this.#letGoOfOne();
     }
     entry.running += 1;
@@ -57,17 +64,20 @@ export class OriginPools {
     clearInterval(this.#sweep);
     const pools = [...this.#pools.values()];
     this.#pools.clear();
+    for (const one of this.#opening) one.abort(closed());
     await Promise.all(pools.map(({ pool }) => pool.destroy()));
   }
 
-  #open(origin: string): Pool {
-    const { connections, connectTimeoutMs, keepAliveMs } = this.#options;
+  #open(origin: URL, tls: ClientTls | undefined): Pool {
+    const { connections, connecting, keepAliveMs } = this.#options;
+    const context = tls === undefined ? (this.#context ??= createSecureContext()) : secureContextOf(tls);
+    const identity = { context, servername: tls?.servername };
     return new Pool(origin, {
       connections,
       pipelining: 1,
       // HTTP/2 would share one connection among the endpoints of a host: a hanging one could then starve the others.
       allowH2: false,
-      connect: { timeout: connectTimeoutMs },
+      connect: guardedConnector(origin, identity, { ...connecting, opening: this.#opening }),
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: Math.max(keepAliveMs, 60_000),
     });
@@ -90,8 +100,10 @@ export class OriginPools {
   }
 
   #letGo(entry: OriginPool): void {
-    this.#pools.delete(entry.origin);
+    this.#pools.delete(entry.key);
     // Nothing runs on it: destroying it closes idle sockets, and cannot fail a request.
     void entry.pool.destroy();
   }
 }
+
+const closed = (): ConnectFailure => new ConnectFailure('aborted', 'the sender is closed');

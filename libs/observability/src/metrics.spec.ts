@@ -42,11 +42,13 @@ describe('Metrics', () => {
     metrics.attempt('delivered', 250);
     metrics.delivered(1_500);
     metrics.delivered(-40);
+    metrics.batch(7);
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
         'posthorn_attempt_duration_seconds_sum{app="worker"} 0.25',
         'posthorn_delivery_latency_seconds_sum{app="worker"} 1.5',
         'posthorn_delivery_latency_seconds_count{app="worker"} 2',
+        'posthorn_batch_events_sum{app="worker"} 7',
       ]),
     );
   });

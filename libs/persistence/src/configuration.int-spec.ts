@@ -39,6 +39,8 @@ beforeEach(async () => {
   await tenants.create({ id: 'acme', name: 'Acme' }, 1_000);
 });
 
+const shared = { kind: 'hmac', publicKey: null, createdAt: 2_000 } as const;
+
 const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   endpointId: 'ep_1',
   tenantId: 'acme',
@@ -48,8 +50,8 @@ const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   state: 'active',
   ordering: 'none',
   secrets: [
-    { secretId: 'z', ciphertext: 'sealed-1', expiresAt: null },
-    { secretId: 'a', ciphertext: 'sealed-2', expiresAt: 5_000_123 },
+    { ...shared, secretId: 'z', ciphertext: 'sealed-1', expiresAt: null },
+    { ...shared, secretId: 'a', ciphertext: 'sealed-2', expiresAt: 5_000_123 },
   ],
   maxInFlight: 16,
   timeoutMs: 15_000,
@@ -83,7 +85,9 @@ const publishAll = async (): Promise<ConfigurationChange[]> => {
 
 describe('migrate', () => {
   it('applies each migration once, however many processes start at once', async () => {
-    expect(applied.flat().sort()).toEqual(migrations.map(({ number, name }) => `000${number}-${name}`));
+    expect(applied.flat().sort()).toEqual(
+      migrations.map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`),
+    );
     expect(await migrate(test.url)).toEqual([]);
   });
 
@@ -216,7 +220,8 @@ describe('EndpointRepository', () => {
     const refused = await endpoints.update('ep_1', { url: 'http://y/' }, { now: 4_000, expectedRevision: 1 });
     expect(refused).toEqual({ outcome: 'conflict', revision: 2 });
     expect(await endpoints.update('ep_9', {}, { now: 4_000 })).toEqual({ outcome: 'not-found' });
-    const secrets = [{ secretId: 'new', ciphertext: 'sealed-3', expiresAt: null }];
+    const pair = { kind: 'ed25519', publicKey: 'whpk_1', createdAt: 5_000 } as const;
+    const secrets = [{ ...pair, secretId: 'new', ciphertext: 'sealed-3', expiresAt: null }];
     await endpoints.update('ep_1', { secrets }, { now: 5_000 });
     expect((await endpoints.get('ep_1'))?.secrets).toEqual(secrets);
   });
@@ -246,13 +251,14 @@ describe('Outbox', () => {
     await endpoints.create(anEndpoint(), 2_000);
     await endpoints.update('ep_1', { url: 'http://x/' }, { now: 3_000 });
     const published = await publishAll();
-    const { description: _, ...config } = anEndpoint({ url: 'http://x/' });
+    const { description: _, secrets: all, ...config } = anEndpoint({ url: 'http://x/' });
+    const secrets = all.map(({ secretId, ciphertext, expiresAt }) => ({ secretId, ciphertext, expiresAt }));
     expect(published).toEqual([
       { kind: 'tenant', key: 'tenant:acme', config: { tenantId: 'acme', name: 'Acme', updatedAt: 1_000 } },
       {
         kind: 'endpoint',
         key: 'ep_1',
-        config: { ...config, backfill: null, resolutions: [], revision: 2, updatedAt: 3_000 },
+        config: { ...config, secrets, backfill: null, resolutions: [], revision: 2, updatedAt: 3_000 },
       },
     ]);
     expect(await publishAll()).toEqual([]);

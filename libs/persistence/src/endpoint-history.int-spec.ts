@@ -7,7 +7,7 @@ import { EndpointHistory, type EndpointVersion } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { rowOf } from './endpoint-rows.js';
 import { snapshotOf } from './endpoint-version.js';
-import { endpointEntity, endpointSecretEntity } from './entities.js';
+import { endpointEntity } from './entities.js';
 import { HaltedKeys } from './halted-keys.js';
 import { migrate } from './migrate.js';
 import { migrations } from './migrations/index.js';
@@ -38,6 +38,8 @@ beforeEach(async () => {
   await new TenantRepository(database).create({ id: 'acme', name: 'Acme' }, 1_000);
 });
 
+const shared = { kind: 'hmac', publicKey: null, createdAt: 2_000 } as const;
+
 const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   endpointId: 'ep_1',
   tenantId: 'acme',
@@ -48,8 +50,8 @@ const anEndpoint = (changes: Partial<NewEndpoint> = {}): NewEndpoint => ({
   ordering: 'key',
   onExhausted: 'halt',
   secrets: [
-    { secretId: 'z', ciphertext: 'sealed-1', expiresAt: null },
-    { secretId: 'a', ciphertext: 'sealed-2', expiresAt: 5_000_123 },
+    { ...shared, secretId: 'z', ciphertext: 'sealed-1', expiresAt: null },
+    { ...shared, secretId: 'a', ciphertext: 'sealed-2', expiresAt: 5_000_123 },
   ],
   maxInFlight: 16,
   adaptiveConcurrency: false,
@@ -245,6 +247,8 @@ it('begins, at the migration, with what is there, as if it had been kept before'
     const later = ['backfill text', 'filters text', 'versions jsonb', 'latest_by_default boolean', 'format text'];
     later.push('headers jsonb', 'compression text', 'batch jsonb', 'transformation_id text');
     await earlier.session.query(`ALTER TABLE endpoints ${later.map((one) => `ADD COLUMN ${one}`).join(', ')}`);
+    const insertSecret =
+      'INSERT INTO endpoint_secrets (endpoint_id, id, place, ciphertext, expires_at) VALUES ($1, $2, $3, $4, $5)';
     for (const endpoint of given) {
       const row = {
         ...endpoint,
@@ -256,8 +260,8 @@ it('begins, at the migration, with what is there, as if it had been kept before'
       };
       await earlier.session.insert(endpointEntity, rowOf(row));
       for (const [place, { secretId, ciphertext, expiresAt }] of endpoint.secrets.entries()) {
-        const secret = { endpointId: endpoint.endpointId, id: secretId, place, ciphertext, expiresAt };
-        await earlier.session.insert(endpointSecretEntity, secret);
+        const expires = expiresAt === null ? null : new Date(expiresAt);
+        await earlier.session.query(insertSecret, [endpoint.endpointId, secretId, place, ciphertext, expires]);
       }
     }
     const dropped = later.map((one) => `DROP COLUMN ${one.split(' ')[0]}`).join(', ');
@@ -268,6 +272,8 @@ it('begins, at the migration, with what is there, as if it had been kept before'
       const page = await new EndpointHistory(earlier).list(endpointId, { limit: 9 });
       expect(page?.data).toMatchObject([{ revision: 4, change: 'found', changedAt: 3_000, before: null }]);
       expect(now && page?.data[0]?.config).toEqual(now && snapshotOf(now));
+      // A secret came with its endpoint.
+      for (const one of now?.secrets ?? []) expect(one).toMatchObject(shared);
     }
     await new EndpointRepository(earlier).update('ep_1', {}, { now: 4_000 });
     const page = await new EndpointHistory(earlier).list('ep_1', { limit: 9 });

@@ -1,5 +1,6 @@
 import { In } from 'typeorm';
 import type { HaltResolution } from '#libs/contracts';
+import { inForce } from '#libs/core';
 import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
@@ -20,7 +21,7 @@ export interface NewBackfill {
   readonly cursors: readonly { readonly partition: number; readonly incarnation: number; readonly position: number }[];
 }
 
-/** What is left out (or undefined) stays. `secrets` replaces all of them. */
+/** What is left out (or undefined) stays. `secrets` replaces all of them; expired ones go with any change. */
 export type EndpointChanges = {
   readonly [K in Exclude<keyof NewEndpoint, 'endpointId' | 'tenantId'>]?: NewEndpoint[K] | undefined;
 };
@@ -188,8 +189,10 @@ async function store(
   change: EndpointChange,
   now: number,
 ): Promise<Endpoint> {
+  const live = inForce(changed.secrets, now);
   const after: Endpoint = {
     ...changed,
+    secrets: live.length === changed.secrets.length ? changed.secrets : live,
     // Only what Posthorn disabled has a reason; whoever sets the state takes it away.
     disabledReason: changed.state === 'disabled' ? changed.disabledReason : null,
     revision: before.revision + 1,
@@ -208,13 +211,7 @@ async function storeSecrets(session: Session, { endpointId, secrets }: Endpoint)
   if (secrets.length === 0) return;
   await session.insert(
     endpointSecretEntity,
-    secrets.map(({ secretId, ciphertext, expiresAt }, place) => ({
-      endpointId,
-      id: secretId,
-      place,
-      ciphertext,
-      expiresAt,
-    })),
+    secrets.map(({ secretId: id, ...rest }, place) => ({ ...rest, id, endpointId, place })),
   );
 }
 

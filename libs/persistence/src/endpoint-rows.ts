@@ -1,5 +1,4 @@
-import type { EndpointSecret } from '#libs/contracts';
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint, StoredSecret } from './endpoint.js';
 import type { EndpointRow, EndpointSecretRow } from './entities.js';
 
 /** @param secrets in their order */
@@ -11,10 +10,9 @@ export function endpointOf(row: EndpointRow, secrets: readonly EndpointSecretRow
   return { ...same, endpointId, retry, secrets: secrets.map(secretOf) };
 }
 
-const secretOf = ({ id, ciphertext, expiresAt }: EndpointSecretRow): EndpointSecret => ({
-  secretId: id,
-  ciphertext,
-  expiresAt,
+const secretOf = ({ id: secretId, endpointId: _e, place: _p, ...rest }: EndpointSecretRow): StoredSecret => ({
+  secretId,
+  ...rest,
 });
 
 /** Without the secrets, which are rows of their own. */

@@ -11,6 +11,7 @@ import type {
   RetryJitter,
   RetryKind,
 } from '#libs/contracts';
+import type { SecretKind } from '#libs/core';
 
 export interface TenantRow {
   id: string;
@@ -62,7 +63,10 @@ export interface EndpointSecretRow {
   id: string;
   /** Order among the endpoint's secrets. */
   place: number;
+  kind: SecretKind;
   ciphertext: string;
+  publicKey: string | null;
+  createdAt: number;
   expiresAt: number | null;
 }
 
@@ -140,7 +144,10 @@ export const endpointSecretEntity = new EntitySchema<EndpointSecretRow>({
     endpointId: { type: 'text', primary: true, name: 'endpoint_id' },
     id: { type: 'text', primary: true },
     place: { type: 'integer' },
+    kind: { type: 'text' },
     ciphertext: { type: 'text' },
+    publicKey: { type: 'text', nullable: true, name: 'public_key' },
+    createdAt: { ...time, name: 'created_at' },
     expiresAt: { ...time, nullable: true, name: 'expires_at' },
   },
 });

@@ -8,7 +8,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint } from './endpoint.js';
+export type { Endpoint, StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,
@@ -69,4 +69,5 @@ export type {
   VersionSummary,
 } from './transformation.js';
 export { TransformationRepository } from './transformations.js';
+export { SecretSeals, type ResealPass } from './secret-seals.js';
 export { namesNoTransformation } from './transformation-reference.js';

@@ -131,6 +131,7 @@ async function newestState(session: Session, key: string, now: number): Promise<
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };
   // Without what is for people only.
-  const { description: _d, disabledReason: _r, createdAt: _c, ...config } = endpoint;
-  return { kind: 'endpoint', key, config: { ...config, resolutions: await resolutionsOf(session, key, now) } };
+  const { description: _d, disabledReason: _r, createdAt: _c, secrets: stored, ...config } = endpoint;
+  const secrets = stored.map(({ secretId, ciphertext, expiresAt }) => ({ secretId, ciphertext, expiresAt }));
+  return { kind: 'endpoint', key, config: { ...config, secrets, resolutions: await resolutionsOf(session, key, now) } };
 }

@@ -19,7 +19,7 @@ import { previewBody as retryPreviewBody } from './retry.dto.js';
 import { previewBody as versionPreviewBody } from './versions.dto.js';
 
 /** What a deployment allows does not change the shape. */
-const rules = { allowHttp: true };
+const rules = { allowHttp: true, allowedRanges: [], allowedPorts: [] };
 
 export const endpointOperations = {
   create: {

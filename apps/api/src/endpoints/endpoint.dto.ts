@@ -1,37 +1,32 @@
 import { z } from 'zod';
-import { eventPatternFault } from '#libs/core';
+import { destinationFault, eventPatternFault, type NetworkRules } from '#libs/core';
 import { filtersField } from '../filters/filters-field.js';
 import { identifier, listQuery, plainText } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
+import { sharedSecret } from './secrets.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
-/** What depends on the deployment. */
-export interface EndpointRules {
-  readonly allowHttp: boolean;
-}
-
-const url = ({ allowHttp }: EndpointRules) =>
+const url = (rules: NetworkRules) =>
   z
     .string()
     .max(2_000)
     .superRefine((text, context) => {
-      const message = urlFault(text, allowHttp);
+      const message = urlFault(text, rules);
       if (message !== null) context.addIssue({ code: 'custom', message });
     })
     .meta({ description: 'Where deliveries are POSTed.', example: 'https://example.com/hooks' });
 
-/** @returns what is wrong with an endpoint's URL, or null. Which addresses it may lead to is looked at when sending. */
-export function urlFault(text: string, allowHttp: boolean): string | null {
+/** @returns what is wrong with an endpoint's URL, or null. Which addresses a name leads to is looked at when sending. */
+export function urlFault(text: string, rules: NetworkRules): string | null {
   // The parser would take some of these away; what is stored must be what is sent to.
   if (/[\s\p{Cc}]/u.test(text)) return 'Must not hold spaces or control characters';
   const parsed = URL.parse(text);
   if (parsed === null || parsed.hostname === '') return 'Must be an absolute URL';
-  if (parsed.protocol !== 'https:' && !(allowHttp && parsed.protocol === 'http:')) {
-    return allowHttp ? 'Must begin with https:// or http://' : 'Must begin with https://';
-  }
+  const fault = destinationFault(parsed, rules);
+  if (fault !== null) return `The URL ${fault}`;
   if (parsed.username !== '' || parsed.password !== '') return 'Must not hold a user name or password';
   if (parsed.hash !== '') return 'Must not hold a fragment';
   return null;
@@ -87,7 +82,7 @@ const since = z
     example: '2026-11-01T00:00:00Z',
   });
 
-export const createEndpointBody = (rules: EndpointRules) =>
+export const createEndpointBody = (rules: NetworkRules) =>
   z
     .strictObject({
       tenantId,
@@ -104,6 +99,7 @@ export const createEndpointBody = (rules: EndpointRules) =>
       retry: retryPatch.optional(),
       state: state.optional(),
       since: since.optional(),
+      secret: sharedSecret.optional(),
       filters: filtersField.optional(),
       versions: versions.optional(),
       format: format.optional(),
@@ -115,7 +111,7 @@ export const createEndpointBody = (rules: EndpointRules) =>
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
 /** JSON merge patch (RFC 7396): what is absent stays; null gives back the default. */
-export const patchEndpointBody = (rules: EndpointRules) =>
+export const patchEndpointBody = (rules: NetworkRules) =>
   z
     .strictObject({
       url: url(rules).optional(),

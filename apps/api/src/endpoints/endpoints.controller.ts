@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import type { NetworkRules } from '#libs/core';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
@@ -7,7 +8,6 @@ import {
   patchEndpointBody,
   type CreatedAnswer,
   type EndpointAnswer,
-  type EndpointRules,
 } from './endpoint.dto.js';
 import { Endpoints } from './endpoints.js';
 import { endpointOperations } from './endpoint-operations.js';
@@ -21,7 +21,7 @@ export class EndpointsController {
 
   constructor(
     @Inject(Endpoints) private readonly endpoints: Endpoints,
-    @Inject(ENDPOINT_RULES) rules: EndpointRules,
+    @Inject(ENDPOINT_RULES) rules: NetworkRules,
   ) {
     this.#createBody = createEndpointBody(rules);
     this.#patchBody = patchEndpointBody(rules);

@@ -1,5 +1,4 @@
 import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
-import { formatSecret, sealSecret, type MasterKeys } from '#libs/core';
 import type { Filters } from '#libs/filters';
 import type { Endpoint, EndpointChanges, EndpointFaultLog, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
@@ -20,6 +19,7 @@ import { circuit, mergeCircuit, mergeRateLimit, rateLimit } from './flow.dto.js'
 import { refuseTransformation } from './refuse-transformation.js';
 import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
+import { makeSecret, type SecretMaking } from './secret-making.js';
 import type { SourceLog } from './source-log.js';
 import { shownPins } from './versions-merge.js';
 import type { VersionPins } from './versions-pins.js';
@@ -30,21 +30,16 @@ export interface EndpointDefaults {
   readonly retry: RetryPolicyConfig;
 }
 
-export interface EndpointPorts {
+export interface EndpointPorts extends SecretMaking {
   readonly repository: EndpointRepository;
   readonly faults: Pick<EndpointFaultLog, 'of'>;
   readonly publication: Publication;
   readonly source: Pick<SourceLog, 'historyFrom'>;
   readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
-  readonly masterKeys: MasterKeys;
-  readonly now: () => number;
-  readonly newId: () => string;
-  readonly randomBytes: (count: number) => Buffer;
 }
 
 /** A part of a policy is merged with the one that was read; if someone changed it meanwhile, it is read again. */
 const patchTries = 20;
-const secretBytes = 32;
 
 export class Endpoints {
   constructor(
@@ -53,7 +48,7 @@ export class Endpoints {
   ) {}
 
   async create(body: CreateEndpointBody): Promise<CreatedAnswer> {
-    const { newId, randomBytes, masterKeys, repository, now } = this.ports;
+    const { newId, repository, now } = this.ports;
     const flow = checkBody(wholeFlow, {
       retry: mergeRetry(this.defaults.retry, body.retry ?? {}, this.defaults.retry),
       rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
@@ -62,8 +57,7 @@ export class Endpoints {
     const pins = await this.ports.pins.ofNew(body);
     const history = body.since === undefined ? null : await this.#history(body.since);
     const endpointId = `ep_${newId()}`;
-    const secret = formatSecret(randomBytes(secretBytes));
-    const ciphertext = sealSecret(masterKeys, secret, endpointId, randomBytes(12));
+    const secret = makeSecret(this.ports, endpointId, wanted(body.secret));
     const endpoint = await repository
       .create(
         {
@@ -83,7 +77,7 @@ export class Endpoints {
           filters: filtersText(body.filters ?? null),
           ...pins,
           state: body.state ?? 'active',
-          secrets: [{ secretId: `sec_${newId()}`, ciphertext, expiresAt: null }],
+          secrets: [secret.stored],
         },
         now(),
         history?.backfill,
@@ -95,7 +89,7 @@ export class Endpoints {
       });
     }
     await this.ports.publication.published();
-    return { ...answerOf(endpoint), secret, backfill: history?.answer ?? null };
+    return { ...answerOf(endpoint), secret: secret.plain, backfill: history?.answer ?? null };
   }
 
   async list(
@@ -211,6 +205,9 @@ export class Endpoints {
 
 /** What was merged is checked as a whole; faults point to where it stands in the body. */
 const wholeFlow = z.object({ retry: retryPolicy, rateLimit, circuit });
+
+/** An imported secret, or one that is to be made. */
+const wanted = (secret: string | undefined) => (secret === undefined ? ({ kind: 'hmac' } as const) : { secret });
 
 /** Null: every event of its types. */
 const filtersText = (filters: Filters | null): string | null =>

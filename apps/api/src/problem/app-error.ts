@@ -14,6 +14,8 @@ export const problems = {
   'already-exists': [409, 'There is one already'],
   'tenant-has-endpoints': [409, 'The tenant still has endpoints'],
   'transformation-in-use': [409, 'Endpoints still name the transformation'],
+  'last-secret': [409, 'It is the last secret of the endpoint'],
+  'too-many-secrets': [409, 'The endpoint has as many secrets as it may have'],
   'not-halted': [409, 'The delivery is not halted'],
   'not-open': [409, 'There is no open dead letter'],
   'nothing-to-replay': [409, 'There is nothing to send'],

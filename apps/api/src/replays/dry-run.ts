@@ -60,6 +60,8 @@ export interface DryRunCounts {
 const sampleCount = 10;
 /** Between two turns of the event loop: a request of somebody else must not wait for a whole fetch. */
 const recordsPerTurn = 500;
+/** … nor for many filters. */
+const stepsPerTurn = 50_000;
 
 /** What a dispatcher would ask of each endpoint, by its id; those that are not there let everything through. */
 export type FilteringContents = ReadonlyMap<string, Pick<Content, 'filter' | 'versions' | 'latestByDefault'>>;
@@ -86,7 +88,7 @@ export class DryRuns {
     this.#running += 1;
     try {
       const parts = partitions.map((one) => new PartCount(one, this.limits.repeatWindow));
-      await this.#read(parts, new Tally(selection, tenantId, contents));
+      await this.#read(parts, new Tally(selection, tenantId, contents, this.ports.monotonic() + this.limits.maxMs));
       return sumOf(parts);
     } catch (error) {
       throw refusalOf(error);
@@ -97,8 +99,8 @@ export class DryRuns {
 
   /** Partitions in turns, so that what is left unread at the end is left in all of them alike. */
   async #read(parts: readonly PartCount[], tally: Tally): Promise<void> {
-    const { topic, maxMs, maxRecords } = this.limits;
-    const until = this.ports.monotonic() + maxMs;
+    const { topic, maxRecords } = this.limits;
+    const { until } = tally;
     let open = parts.map((part) => {
       const { partition, from, to } = part.window;
       return { part, batches: this.ports.log.range({ topic, partition }, from, to)[Symbol.asyncIterator]() };
@@ -128,16 +130,16 @@ export class DryRuns {
   }
 
   /** Those whose filters let it through, in the versions that they get. */
-  async #passing(
-    written: WrittenEvent,
-    endpointIds: readonly string[],
-    contents: FilteringContents,
-  ): Promise<readonly string[]> {
+  async #passing(written: WrittenEvent, endpointIds: readonly string[], tally: Tally): Promise<readonly string[]> {
+    const { contents } = tally;
     if (!endpointIds.some((id) => (contents.get(id)?.filter ?? null) !== null)) return endpointIds;
     const event = new VersionedEvent(written, this.ports.data);
     const passes = (id: string): boolean => {
       const content = contents.get(id);
-      return content === undefined || event.ask(content).match;
+      if (content === undefined) return true;
+      const { match, steps } = event.ask(content);
+      tally.steps += steps;
+      return match;
     };
     let passing = endpointIds.filter(passes);
     while (event.isMissing) {
@@ -155,13 +157,18 @@ export class DryRuns {
     const unprepared = wanted.filter(({ event }) => !this.ports.data.isPrepared(event));
     if (unprepared.length > 0) await this.ports.data.prepare(unprepared.map(({ event }) => event));
     for (const one of wanted) {
+      if (tally.steps > stepsPerTurn) {
+        tally.steps = 0;
+        await turn();
+        if (this.ports.monotonic() > tally.until) return part.readTo(one.record.offset);
+      }
       const data = this.ports.data.toJson(one.event);
       if (!data.ok) {
         part.rejected += 1;
         continue;
       }
       const written = { envelope: one.event, json: data.json, schemaId: data.schemaId };
-      const endpointIds = await this.#passing(written, one.endpointIds, tally.contents);
+      const endpointIds = await this.#passing(written, one.endpointIds, tally);
       if (endpointIds.length > 0) part.add({ ...one, endpointIds });
     }
   }
@@ -179,7 +186,12 @@ class Tally {
     private readonly selection: ReplaySelection,
     private readonly tenantId: string,
     readonly contents: FilteringContents,
+    /** When it is to end (monotonic ms). */
+    readonly until: number,
   ) {}
+
+  /** That filters took since the last turn of the event loop. */
+  steps = 0;
 
   wanted(part: PartCount, record: LogRecord, maxBytes: number): Wanted | null {
     const parsed = parseKafkaEvent(record, { maxBytes });

@@ -11,7 +11,7 @@ import { OffsetOutOfRange } from '#libs/kafka';
 import type { DispatchEndpoint, Subscribers } from '../dispatch-endpoint.js';
 import type { ScannedRecord } from '../log-scan.js';
 import type { FormPorts } from '../forms/event-forms.js';
-import { madeEvents } from '../forms/made-events.js';
+import { madeEvents, mostTransformations, transformationsAmong } from '../forms/made-events.js';
 import { newDelivery } from '../new-delivery.js';
 import type { EventReader, ParsedRecord } from '../read-events.js';
 import type { BulkDeliveries } from './bulk-deliveries.js';
@@ -67,6 +67,8 @@ const sentRecords = 100;
 const joinDistance = 500;
 /** Chunks that are sent while it stands still: it may have been W beyond its commit. */
 const mostTurns = 16;
+/** … and no further turn of it is begun after so long. */
+const mostJoinMs = 250;
 /** A join that could not be made is tried again after so long. */
 const joinEveryMs = 100;
 
@@ -92,10 +94,13 @@ export class CatchUp {
     if (near.length > 0 && this.#ports.monotonic() >= this.#joinAgainAt) {
       await this.#prepare(near, to);
       let joined = false;
+      const begunAt = this.#ports.monotonic();
       const endpointIds = near.map(({ endpoint }) => endpoint.endpointId);
       await pipeline.between(async (position) => void (joined = await this.#join(endpointIds, position)));
       if (joined) return true;
-      this.#joinAgainAt = this.#ports.monotonic() + joinEveryMs;
+      // What takes long, as slow transformations do, holds up live dispatch for a small part of the time.
+      const spentMs = this.#ports.monotonic() - begunAt;
+      this.#joinAgainAt = this.#ports.monotonic() + Math.max(joinEveryMs, 10 * spentMs);
     }
     // Where they stand by now.
     const all = this.#members();
@@ -179,8 +184,9 @@ export class CatchUp {
     const here = all.filter(({ cursor }) => cursor.position >= scan.position && cursor.position < chunk.end);
     for (const { cursor, room } of here) if (room > 0) this.#turns.served(cursor.endpointId);
     const planned = this.#plan(chunk.items, here);
-    const end = planned[sentRecords]?.parsed.record.offset ?? chunk.end;
-    const bulk = await this.#fill(planned.slice(0, sentRecords));
+    const sent = sentOf(planned);
+    const end = planned[sent]?.parsed.record.offset ?? chunk.end;
+    const bulk = await this.#fill(planned.slice(0, sent));
     if (!(await bulk.append())) return false;
     tell.caughtUp(bulk.size);
     const moves = here.map(({ cursor, stoppedAt }) => ({
@@ -259,7 +265,8 @@ export class CatchUp {
     const { pipeline, cursors, writer, tell, without } = this.#ports;
     if (!without.has('catch-up-below-commit') && !(await pipeline.commitAll())) return false;
     const isNear = ({ endpoint }: Member): boolean => endpointIds.includes(endpoint.endpointId);
-    for (let turns = 0; turns < mostTurns; turns += 1) {
+    const until = this.#ports.monotonic() + mostJoinMs;
+    for (let turns = 0; turns < mostTurns && this.#ports.monotonic() < until; turns += 1) {
       const all = this.#members(false);
       const behind = all.filter((one) => isNear(one) && one.cursor.position < position && one.room > 0);
       const [first] = behind.toSorted((a, b) => a.cursor.position - b.cursor.position);
@@ -282,6 +289,16 @@ export class CatchUp {
 interface Planned {
   readonly parsed: ParsedRecord;
   readonly members: readonly Member[];
+}
+
+/** How many of them are decoded and sent at once: few enough, and with few enough transformations. At least one. */
+function sentOf(planned: readonly Planned[]): number {
+  let transformations = 0;
+  for (const [nth, { members }] of planned.entries()) {
+    if (nth === sentRecords || (nth > 0 && transformations >= mostTransformations)) return nth;
+    transformations += transformationsAmong(members.map(({ endpoint }) => endpoint));
+  }
+  return planned.length;
 }
 
 const runOf = ({ endpointId, run }: Cursor): { readonly endpointId: string; readonly run: string } => ({

@@ -1,7 +1,7 @@
 import type { FreezeReason } from './cursor-store.js';
 
 /** `load`: its own. `partition`: it is one of the fattest of a partition that holds too much. `cost`: its transformation's. */
-type Cause = 'state' | 'load' | 'partition' | 'cost';
+type Cause = 'state' | 'load' | 'partition' | 'cost' | 'fault';
 
 export interface WishListener {
   /** It should be frozen in every source partition; null: no longer. */
@@ -16,13 +16,19 @@ export class FreezeWishes {
     load: new Map<string, FreezeReason>(),
     partition: new Map<string, FreezeReason>(),
     cost: new Map<string, FreezeReason>(),
+    fault: new Map<string, FreezeReason>(),
   } as const;
   readonly #listeners = new Set<WishListener>();
 
   reasonFor(endpointId: string): FreezeReason | null {
-    const { state, load, partition, cost } = this.#wishes;
-    const found = [state, load, partition, cost].find((wishes) => wishes.has(endpointId));
+    const { state, load, partition, cost, fault } = this.#wishes;
+    const found = [state, fault, load, partition, cost].find((wishes) => wishes.has(endpointId));
     return found?.get(endpointId) ?? null;
+  }
+
+  /** Whether what its owner has set costs too much at present. */
+  isCostly(endpointId: string): boolean {
+    return this.#wishes.cost.has(endpointId);
   }
 
   set(endpointId: string, cause: Cause, reason: FreezeReason | null): void {

@@ -74,10 +74,25 @@ export class EndpointFaults implements FaultCounter {
     });
   }
 
+  /** Each kind in one line, however many endpoints it concerns. */
+  #tell(faults: readonly EndpointFault[]): void {
+    for (const [kind, of] of Map.groupBy(faults, (fault) => fault.kind)) {
+      if (kind === 'cancelled') continue;
+      const count = of.reduce((sum, fault) => sum + fault.count, 0);
+      const [example] = of.toSorted((a, b) => b.count - a.count);
+      const { endpointId, lastDetail } = example ?? { endpointId: '', lastDetail: '' };
+      this.#ports.around.log.warn(
+        { kind, count, endpoints: of.length, endpointId, lastDetail },
+        'endpoints have faults',
+      );
+    }
+  }
+
   async #flush(): Promise<void> {
     const faults = [...this.#counted.values()];
     if (faults.length === 0 || this.#writing) return;
     this.#counted = new Map();
+    this.#tell(faults);
     this.#writing = true;
     try {
       await this.#ports.store.addFaults(faults);

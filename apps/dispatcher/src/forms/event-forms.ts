@@ -19,7 +19,17 @@ export interface FormPorts {
   readonly data: VersionSource;
   readonly transformations: Pick<Transformations, 'run'>;
   readonly faults: FaultCounter;
+  /** An endpoint's filters have taken so much of this process's time. */
+  charge(endpoint: DispatchEndpoint, cpuMs: number): void;
+  /** Resolves when others had their turn of the event loop. */
+  breathe(): Promise<void>;
 }
+
+/** About what a process makes of CEL. */
+const stepsPerMs = 2_500;
+const stepsAtOnce = 20 * stepsPerMs;
+/** To charge for less would cost more than that. */
+const freeSteps = 25;
 
 type EventRecord = Extract<ReadRecord, { kind: 'event' }>;
 
@@ -33,6 +43,7 @@ export class EventForms {
   readonly #event: VersionedEvent;
   readonly #rendered = new Map<string, RenderedEvent>();
   readonly #transformed = new Map<string, Form | Promise<Form>>();
+  #steps = 0;
   #text: { readonly version: WantedVersion; readonly json: string } | null = null;
 
   constructor(read: EventRecord, ports: FormPorts) {
@@ -51,11 +62,17 @@ export class EventForms {
     return this.#event.valuesAt(path, choices, discriminatingValue);
   }
 
-  /** Those whose filters let it through. */
-  passing(endpoints: readonly DispatchEndpoint[]): readonly DispatchEndpoint[] {
-    return endpoints.some(({ content }) => content.filter !== null)
-      ? endpoints.filter((endpoint) => this.#passes(endpoint))
-      : endpoints;
+  /** Those whose filters let it through. Others get their turn in between, where filters take long. */
+  async passing(endpoints: readonly DispatchEndpoint[]): Promise<readonly DispatchEndpoint[]> {
+    if (!endpoints.some(({ content }) => content.filter !== null)) return endpoints;
+    const passed: DispatchEndpoint[] = [];
+    for (const endpoint of endpoints) {
+      if (this.#passes(endpoint)) passed.push(endpoint);
+      if (this.#steps < stepsAtOnce) continue;
+      this.#steps = 0;
+      await this.#ports.breathe();
+    }
+    return passed;
   }
 
   /** Whether something must be awaited before `form` can be asked for, and `ready` is to be called. */
@@ -84,6 +101,8 @@ export class EventForms {
 
   /** Throws when it is not ready (a bug). */
   form(endpoint: DispatchEndpoint): Form {
+    const { fault } = endpoint.content;
+    if (fault !== null) return { kind: 'failed', renderKind: 'version', detail: fault, rendered: null };
     const version = this.#versionOf(endpoint);
     const data = this.#event.dataIn(version);
     if (!data.ok) return { kind: 'failed', renderKind: 'version', detail: data.detail, rendered: null };
@@ -102,9 +121,17 @@ export class EventForms {
     this.#transformed.clear();
   }
 
-  #passes({ endpointId, content }: DispatchEndpoint): boolean {
-    const { match, error } = this.#event.ask(content);
-    if (error !== null) this.#ports.faults.count(endpointId, 'filter', error);
+  #passes(endpoint: DispatchEndpoint): boolean {
+    const { content } = endpoint;
+    if (content.filter === null) return true;
+    const asked = this.#event.asked;
+    const { match, error, steps } = this.#event.ask(content);
+    if (error !== null) this.#ports.faults.count(endpoint.endpointId, 'filter', error);
+    // What others have asked already costs nothing any more.
+    if (steps > freeSteps && this.#event.asked > asked) {
+      this.#steps += steps;
+      this.#ports.charge(endpoint, steps / stepsPerMs);
+    }
     return match;
   }
 
@@ -165,8 +192,8 @@ export async function settleForms(
   forms: EventForms,
   endpoints: readonly DispatchEndpoint[],
 ): Promise<readonly DispatchEndpoint[]> {
-  let passed = forms.passing(endpoints);
-  while (await forms.ready(passed)) passed = forms.passing(passed);
+  let passed = await forms.passing(endpoints);
+  while (await forms.ready(passed)) passed = await forms.passing(passed);
   return passed;
 }
 

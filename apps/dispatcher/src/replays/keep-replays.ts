@@ -32,6 +32,7 @@ export function keepReplays(kept: KeptPartition, shared: CursorPorts, ports: Rep
     writer,
     store: ports.store,
     loads,
+    isCostly: (endpointId) => shared.wishes.isCostly(endpointId),
     directory,
     appending,
     newBulk: () =>

@@ -14,6 +14,7 @@ import type { BulkDeliveries } from '../cursors/bulk-deliveries.js';
 import type { CursorWriter } from '../cursors/cursor-writer.js';
 import type { EndpointLoads } from '../cursors/endpoint-loads.js';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
+import { mostTransformations, transformationsAmong } from '../forms/made-events.js';
 import type { Candidate, ReplaySource } from './replay-source.js';
 import type { ReplayCheckpoint, ReplayPart, ReplayStore } from './replay-store.js';
 
@@ -22,6 +23,8 @@ export interface ReplayRunPorts {
   readonly writer: CursorWriter;
   readonly store: Pick<ReplayStore, 'checkpoint'>;
   readonly loads: Pick<EndpointLoads, 'of'>;
+  /** Whether its filters or transformation have taken more than their share of time lately. */
+  readonly isCostly: (endpointId: string) => boolean;
   readonly directory: { get(endpointId: string): DispatchEndpoint | undefined };
   readonly appending: Appending;
   newBulk(): BulkDeliveries;
@@ -127,7 +130,8 @@ export class ReplayRun<C extends Candidate = Candidate> {
     this.#unstored += this.#source.advance(upTo);
     const stored = await this.#store({
       position: upTo,
-      matched: matched + chosen.reduce((sum, { endpoints }) => sum + endpoints.length, 0),
+      // By their filters too, as in a dry run.
+      matched: matched + made.length,
       sent: sent + bulk.size,
       replayed: this.#source.replayed(chosen.map(({ candidate }) => candidate)),
     });
@@ -154,8 +158,10 @@ export class ReplayRun<C extends Candidate = Candidate> {
   #choose(candidates: readonly C[], end: number): { readonly chosen: readonly Chosen<C>[]; readonly upTo: number } {
     const room = new Map<string, number>();
     const chosen: Chosen<C>[] = [];
+    let transformations = 0;
     for (const candidate of candidates) {
-      if (chosen.length >= sentRecords) return { chosen, upTo: candidate.offset };
+      if (chosen.length >= sentRecords || transformations >= mostTransformations)
+        return { chosen, upTo: candidate.offset };
       // What is deleted gets nothing.
       const endpoints = candidate.endpointIds.flatMap((endpointId) => this.#ports.directory.get(endpointId) ?? []);
       for (const endpoint of endpoints) {
@@ -165,6 +171,7 @@ export class ReplayRun<C extends Candidate = Candidate> {
       }
       for (const { endpointId } of endpoints) room.set(endpointId, (room.get(endpointId) ?? 0) - 1);
       if (endpoints.length > 0) chosen.push({ candidate, endpoints });
+      transformations += transformationsAmong(endpoints);
     }
     return { chosen, upTo: end };
   }
@@ -175,8 +182,8 @@ export class ReplayRun<C extends Candidate = Candidate> {
     return endpoints.length === 0 || endpoints.some((endpoint) => this.#roomOf(endpoint) > 0);
   }
 
-  #roomOf({ endpointId, partition, state }: DispatchEndpoint): number {
-    if (state !== 'active') return 0;
+  #roomOf({ endpointId, partition, state, content }: DispatchEndpoint): number {
+    if (state !== 'active' || content.fault !== null || this.#ports.isCostly(endpointId)) return 0;
     const { loads } = this.#ports;
     const all = loads.of(endpointId, partition);
     const own = loads.of(endpointId, partition, this.#part.replayId);

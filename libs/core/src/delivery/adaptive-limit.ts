@@ -20,6 +20,7 @@ export function loadSign(result: PostResult): LoadSign {
     case 'tls':
     case 'protocol':
     case 'guard':
+    case 'proxy':
     case 'undeliverable':
     case 'aborted':
       return 'neither';

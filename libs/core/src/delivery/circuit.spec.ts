@@ -53,8 +53,8 @@ describe('lifeSign', () => {
     expect([408, 429, 500, 503, 599].map((status) => lifeSign(answer(status)))).toEqual(Array(5).fill('failed'));
     const kinds = ['connect-timeout', 'total-timeout', 'dns', 'refused', 'reset', 'tls', 'protocol'] as const;
     expect(kinds.map((kind) => lifeSign(failure(kind)))).toEqual(Array(7).fill('failed'));
-    const ours = ['guard', 'undeliverable', 'aborted'] as const;
-    expect(ours.map((kind) => lifeSign(failure(kind)))).toEqual(Array(3).fill('unclear'));
+    const ours = ['guard', 'proxy', 'undeliverable', 'aborted'] as const;
+    expect(ours.map((kind) => lifeSign(failure(kind)))).toEqual(Array(4).fill('unclear'));
   });
 });
 

@@ -1,13 +1,15 @@
 import type { CircuitConfig } from './circuit-config.js';
 import { CircuitRamp } from './circuit-ramp.js';
 import { FailureWindow } from './failure-window.js';
-import type { PostResult } from './post-result.js';
+import type { AttemptErrorKind, PostResult } from './post-result.js';
 
 /** What an answer says: the endpoint lives, it does not, or nothing of it. */
 export type LifeSign = 'alive' | 'failed' | 'unclear';
 
 const timeout = 408;
 const tooMany = 429;
+
+const ours: ReadonlySet<AttemptErrorKind> = new Set(['undeliverable', 'guard', 'proxy', 'aborted']);
 
 /** Any answer shows that there is life, but one that says "not now" (408, 429, 5xx); what was never sent shows nothing. */
 export function lifeSign(result: PostResult): LifeSign {
@@ -16,7 +18,7 @@ export function lifeSign(result: PostResult): LifeSign {
     return status >= 500 || status === timeout || status === tooMany ? 'failed' : 'alive';
   }
   const { kind } = result.error;
-  return kind === 'undeliverable' || kind === 'guard' || kind === 'aborted' ? 'unclear' : 'failed';
+  return ours.has(kind) ? 'unclear' : 'failed';
 }
 
 /**

@@ -5,7 +5,7 @@
  * - `total-timeout`: the endpoint's time for the whole request is over
  * - `dns`: the host name could not be resolved; `refused`: nothing listens there or it cannot be reached
  * - `reset`: the connection ended before the answer did; `tls`: handshake or certificate; `protocol`: not HTTP as it must be
- * - `guard`: the address is forbidden; `undeliverable`: it cannot be put into a request (URL, header, secret)
+ * - `guard`: the address is forbidden; `proxy`: the proxy is at fault; `undeliverable`: it cannot be put into a request (URL, header, secret)
  * - `aborted`: given up by ourselves while on its way
  *
  * Attempts without a POST have others: `transformation`, `version`, `too-large` (why there was no body), `expired`,
@@ -22,6 +22,7 @@ export type AttemptErrorKind =
   | 'tls'
   | 'protocol'
   | 'guard'
+  | 'proxy'
   | 'undeliverable'
   | 'aborted';
 

@@ -16,6 +16,8 @@ export interface FilterSubject {
 export interface FilterAnswer {
   readonly match: boolean;
   readonly error: string | null;
+  /** What it took; none without CEL. */
+  readonly steps: number;
 }
 
 /** A customer's filter, compiled and shared by all endpoints that have the same one. */
@@ -41,6 +43,8 @@ export interface Content extends VersionPins {
   readonly filter: EventFilter | null;
   readonly format: DeliveryFormat;
   readonly transformationId: string | null;
+  /** Why it cannot be used as it is configured: nothing is sent then. */
+  readonly fault: string | null;
 }
 
 /** `isNamed` false: nobody chose it, it is what the type began with. */
@@ -61,13 +65,18 @@ export function versionFor({ versions, latestByDefault }: VersionPins, type: str
 
 /**
  * From an endpoint's record.
- * @param filterOf compiles the filters' JSON text. Throws as it does.
+ * @param filterOf compiles the filters' JSON text; where it throws, the content has a fault
  */
 export function contentOf(
   config: VersionPins & Pick<Content, 'format' | 'transformationId'> & { readonly filters: string | null },
   filterOf: (text: string) => EventFilter,
 ): Content {
   const { filters, format, transformationId, versions, latestByDefault } = config;
-  const filter = filters === null ? null : filterOf(filters);
-  return { filter, format, transformationId, versions, latestByDefault };
+  const rest = { format, transformationId, versions, latestByDefault };
+  try {
+    return { ...rest, filter: filters === null ? null : filterOf(filters), fault: null };
+  } catch (error) {
+    // Of a later version of this software, or an earlier one: its owner's events are kept for when it can be read.
+    return { ...rest, filter: null, fault: error instanceof Error ? error.message : String(error) };
+  }
 }

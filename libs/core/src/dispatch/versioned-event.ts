@@ -38,7 +38,7 @@ export interface WrittenEvent {
 export type VersionData =
   { readonly ok: true; readonly json: JsonValue } | { readonly ok: false; readonly detail: string };
 
-const passed: FilterAnswer = { match: true, error: null };
+const passed: FilterAnswer = { match: true, error: null, steps: 0 };
 const dataPath = 'data.';
 
 /** An event in the versions that its endpoints get, and before their filters; each is made or asked once. */
@@ -48,6 +48,9 @@ export class VersionedEvent {
   readonly #data = new Map<WantedVersion, VersionData>();
   readonly #answers = new Map<EventFilter, Map<WantedVersion, FilterAnswer>>();
   #missing: { readonly type: string; readonly version: WantedVersion }[] = [];
+  #asked = 0;
+  /** Asked for once: a version that is registered meanwhile is for the next event. */
+  #newest: number | null = null;
 
   constructor(written: WrittenEvent, source: VersionSource) {
     this.#written = written;
@@ -56,6 +59,11 @@ export class VersionedEvent {
 
   get envelope(): EventEnvelope {
     return this.#written.envelope;
+  }
+
+  /** How many filters were asked: the same one is asked once for a version. */
+  get asked(): number {
+    return this.#asked;
   }
 
   /** Something was asked for that may be found by `load`. */
@@ -103,6 +111,7 @@ export class VersionedEvent {
     const data = filter.readsData ? this.dataIn(version) : this.#asWritten;
     if (!data.ok) return passed;
     const answer = filter.matches(this.#subject(data.json));
+    this.#asked += 1;
     answers.set(version, answer);
     return answer;
   }
@@ -133,7 +142,7 @@ export class VersionedEvent {
   }
 
   #chosen({ version, isNamed }: VersionChoice): WantedVersion {
-    const newest = this.#source.newestVersion(this.envelope.type);
+    const newest = (this.#newest ??= this.#source.newestVersion(this.envelope.type));
     // A type that nobody registered versions of has only what was written.
     if (newest === 0) return isNamed ? version : 'latest';
     return version === 'latest' ? newest : version;

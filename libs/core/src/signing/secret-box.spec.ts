@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openSecret, parseMasterKeys, sealSecret } from './secret-box.js';
+import { parseMasterKeys } from './master-keys.js';
+import { openSecret, sealSecret } from './secret-box.js';
 
 const keyText = (version: number): string => `${version}:${randomBytes(32).toString('base64')}`;
 

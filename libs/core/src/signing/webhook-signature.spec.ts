@@ -1,10 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { formatSecret, parseSecret, signingKey, signWebhook, verifyWebhook } from './webhook-signature.js';
+import { formatPrivateKey, formatSecret, parsePublicKey, publicJwk, publicKeyOf, signingKey } from './webhook-keys.js';
+import { signWebhook, verifyWebhook } from './webhook-signature.js';
 
 const bytes = fc.uint8Array({ minLength: 24, maxLength: 64 });
+const seed = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const at = 1_760_000_000;
 
 describe('webhook signatures (Standard Webhooks 1.0.0)', () => {
@@ -65,13 +67,56 @@ describe('webhook signatures (Standard Webhooks 1.0.0)', () => {
     expect(reasonOf({ signature: `v1a,xyz ${signature}` })).toBe('ok');
   });
 
-  it('keep secrets in their form', () => {
+  it('of a key pair are v1a, verified by node:crypto alone with the published key', () => {
+    const head = Buffer.from(`i.${at}.`);
     fc.assert(
-      fc.property(bytes, (secret) => {
-        expect([...parseSecret(formatSecret(secret))]).toEqual([...secret]);
+      fc.property(seed, fc.uint8Array(), (one, body) => {
+        const secret = formatPrivateKey(one);
+        const [version, signature = ''] = signWebhook([signingKey(secret)], 'i', at, body).split(',');
+        const key = createPublicKey({ key: publicJwk(publicKeyOf(secret)), format: 'jwk' });
+        expect(version).toBe('v1a');
+        expect(verify(null, Buffer.concat([head, body]), key, Buffer.from(signature, 'base64'))).toBe(true);
+        expect(verify(null, Buffer.concat([head, body, head]), key, Buffer.from(signature, 'base64'))).toBe(false);
       }),
     );
-    expect(() => formatSecret(randomBytes(23))).toThrow(RangeError);
-    expect(() => parseSecret('whsec_not base64!')).toThrow(RangeError);
+  });
+
+  it('of both kinds stand side by side; a receiver needs the key of one', () => {
+    fc.assert(
+      fc.property(bytes, seed, seed, fc.uint8Array(), (shared, one, other, body) => {
+        fc.pre(Buffer.compare(one, other) !== 0);
+        const keys = [signingKey(formatSecret(shared)), signingKey(formatPrivateKey(one))];
+        const signed = { id: 'i', timestamp: String(at), signature: signWebhook(keys, 'i', at, body), body };
+        const isVerifiedBy = (...known: Parameters<typeof verifyWebhook>[0]) => verifyWebhook(known, signed, at).ok;
+        const published = (key: Uint8Array) => parsePublicKey(publicKeyOf(formatPrivateKey(key)));
+        expect(signed.signature).toMatch(/^v1,\S+ v1a,\S+$/);
+        expect(isVerifiedBy(shared)).toBe(true);
+        expect(isVerifiedBy(published(one))).toBe(true);
+        expect(isVerifiedBy(published(other), published(one))).toBe(true);
+        expect(isVerifiedBy(published(other))).toBe(false);
+        const changed = { ...signed, body: Buffer.concat([body, Buffer.from('x')]) };
+        expect(verifyWebhook([published(one)], changed, at)).toEqual({ ok: false, reason: 'no-match' });
+      }),
+    );
+  });
+
+  it('of the two kinds are verified by the reference library too, which skips v1a', () => {
+    const now = Math.floor(Date.now() / 1000);
+    const secret = formatSecret(randomBytes(32));
+    const keys = [signingKey(formatPrivateKey(randomBytes(32))), signingKey(secret)];
+    const signature = signWebhook(keys, 'msg_1', now, Buffer.from('{}'));
+    const headers = { 'webhook-id': 'msg_1', 'webhook-timestamp': String(now), 'webhook-signature': signature };
+    expect(() => new Webhook(secret).verify('{}', headers)).not.toThrow();
+  });
+
+  it('are never taken for those of the other kind', () => {
+    const body = Buffer.from('{}');
+    const [shared, pair] = [randomBytes(32), formatPrivateKey(randomBytes(32))];
+    const keys = [signingKey(formatSecret(shared)), signingKey(pair)];
+    const [v1 = '', v1a = ''] = signWebhook(keys, 'i', at, body).split(' ');
+    const swapped = `${v1.replace('v1,', 'v1a,')} ${v1a.replace('v1a,', 'v1,')} v1a, v1a,AAAA v1,`;
+    const request = { id: 'i', timestamp: String(at), signature: swapped, body };
+    const all = [shared, parsePublicKey(publicKeyOf(pair))];
+    expect(verifyWebhook(all, request, at)).toEqual({ ok: false, reason: 'no-match' });
   });
 });

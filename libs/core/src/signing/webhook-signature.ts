@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
 
 /** Standard Webhooks 1.0.0: header names. */
 export const webhookHeaders = {
@@ -7,42 +7,24 @@ export const webhookHeaders = {
   signature: 'webhook-signature',
 } as const;
 
-const secretPrefix = 'whsec_';
-
-/** @returns `whsec_` + base64 of 24 to 64 random bytes (Standard Webhooks 1.0.0, signature scheme). */
-export function formatSecret(bytes: Uint8Array): string {
-  if (bytes.length < 24 || bytes.length > 64) {
-    throw new RangeError(`a webhook secret has 24 to 64 bytes, not ${bytes.length}`);
-  }
-  return secretPrefix + Buffer.from(bytes).toString('base64');
-}
-
-/** The key of a secret, made once: signing with it costs a fifth of signing with its bytes. Throws as `parseSecret`. */
-export const signingKey = (secret: string): KeyObject => createSecretKey(parseSecret(secret));
-
-/** The key's bytes. Accepts the secret with or without its prefix; throws a RangeError on anything else. */
-export function parseSecret(secret: string): Buffer {
-  const text = secret.startsWith(secretPrefix) ? secret.slice(secretPrefix.length) : secret;
-  const bytes = Buffer.from(text, 'base64');
-  if (
-    bytes.length < 24 ||
-    bytes.length > 64 ||
-    bytes.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, '')
-  ) {
-    throw new RangeError('not a webhook secret: expected whsec_ and the base64 of 24 to 64 bytes');
-  }
-  return bytes;
-}
-
 /**
- * Signs `{id}.{timestamp}.{body}` with HMAC-SHA256 under each key.
+ * Signs `{id}.{timestamp}.{body}` under each key: with HMAC-SHA256 (`v1`), or Ed25519 (`v1a`) if it is a private key.
  * @param timestamp whole Unix seconds, of the attempt
- * @returns the `webhook-signature` header: space-delimited `v1,<base64>`, one for each key
+ * @returns the `webhook-signature` header: space-delimited `<version>,<base64>`, one for each key
  */
 export function signWebhook(keys: readonly KeyObject[], id: string, timestamp: number, body: Uint8Array): string {
   const head = `${id}.${timestamp}.`;
-  return keys.map((key) => `v1,${createHmac('sha256', key).update(head).update(body).digest('base64')}`).join(' ');
+  return keys
+    .map((key) =>
+      key.type === 'private'
+        ? `v1a,${sign(null, contentOf(head, body), key).toString('base64')}`
+        : `v1,${createHmac('sha256', key).update(head).update(body).digest('base64')}`,
+    )
+    .join(' ');
 }
+
+/** Ed25519 takes the whole of it at once. */
+const contentOf = (head: string, body: Uint8Array): Buffer => Buffer.concat([Buffer.from(head, 'utf8'), body]);
 
 export type Verification = { readonly ok: true } | { readonly ok: false; readonly reason: VerificationFailure };
 export type VerificationFailure = 'missing-header' | 'bad-timestamp' | 'too-old' | 'too-new' | 'no-match';
@@ -54,13 +36,16 @@ export interface SignedRequest {
   readonly body: Uint8Array;
 }
 
+/** What a receiver verifies with: the bytes of a secret (`parseSecret`), or a public key (`parsePublicKey`). */
+export type VerifyingKey = Uint8Array | KeyObject;
+
 /**
- * Verifies a request as a receiver should: every presented `v1` signature against every key, in constant time, and the
- * timestamp within the tolerance both ways.
+ * Verifies a request as a receiver should: every presented `v1` signature against every secret, in constant time, every
+ * `v1a` against every public key, and the timestamp within the tolerance both ways.
  * @param nowSeconds the receiver's clock, Unix seconds
  */
 export function verifyWebhook(
-  keys: readonly Uint8Array[],
+  keys: readonly VerifyingKey[],
   request: SignedRequest,
   nowSeconds: number,
   toleranceSeconds = 300,
@@ -71,14 +56,23 @@ export function verifyWebhook(
   const at = Number(timestamp);
   if (at < nowSeconds - toleranceSeconds) return { ok: false, reason: 'too-old' };
   if (at > nowSeconds + toleranceSeconds) return { ok: false, reason: 'too-new' };
-  const expected = keys.map((key) => createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest());
+  const content = contentOf(`${id}.${timestamp}.`, body);
+  const secrets = keys.filter((key) => !isPublic(key));
+  const publicKeys = keys.filter(isPublic);
+  const expected = secrets.map((key) => createHmac('sha256', key).update(content).digest());
   let matched = false;
   for (const candidate of signature.split(' ')) {
-    if (!candidate.startsWith('v1,')) continue;
-    const given = Buffer.from(candidate.slice(3), 'base64');
-    for (const digest of expected) {
-      if (given.length === digest.length && timingSafeEqual(given, digest)) matched = true;
+    const [version, text = ''] = candidate.split(',', 2);
+    const given = Buffer.from(text, 'base64');
+    if (version === 'v1') {
+      for (const digest of expected) {
+        if (given.length === digest.length && timingSafeEqual(given, digest)) matched = true;
+      }
+    } else if (version === 'v1a') {
+      matched ||= publicKeys.some((key) => verify(null, content, key, given));
     }
   }
   return matched ? { ok: true } : { ok: false, reason: 'no-match' };
 }
+
+const isPublic = (key: VerifyingKey): key is KeyObject => !(key instanceof Uint8Array) && key.type === 'public';

@@ -17,7 +17,7 @@ export class Budget {
   #left = workLimit;
 
   get used(): number {
-    return workLimit - this.#left;
+    return workLimit - Math.max(this.#left, 0);
   }
 
   /** Before the work is done: what would take too long is not begun. */
@@ -28,5 +28,10 @@ export class Budget {
 
   spendText(characters: number): void {
     this.spend(characters >> 6);
+  }
+
+  /** A name that is looked up is hashed; beyond 16,383 characters V8 hashes nothing but the length, and compares. */
+  spendName(characters: number): void {
+    this.spend(characters >> 2);
   }
 }

@@ -14,6 +14,8 @@ const boolTexts = new Map([
 
 type Conversion = (value: CelValue) => Result;
 
+export const conversionNames = (): readonly string[] => Object.keys(conversions);
+
 /** `int(x)` and the like; a failure where the value has no such form. Undefined when there is no such function. */
 export function conversion(name: string): ((value: CelValue, budget: Budget) => Result) | undefined {
   const convert = Object.hasOwn(conversions, name) ? conversions[name] : undefined;
@@ -49,7 +51,7 @@ const conversions: Readonly<Record<string, Conversion>> = {
   },
   bool(value) {
     if (typeof value === 'boolean') return value;
-    if (typeof value !== 'string') return unconvertible('bool', value);
+    if (typeof value !== 'string' || value.length > longestText) return unconvertible('bool', value);
     return boolTexts.get(value) ?? unconvertible('bool', value);
   },
   timestamp(value) {

@@ -38,6 +38,8 @@ const loops: Readonly<Record<string, Loop>> = {
   },
 };
 
+export const loopNames: readonly string[] = Object.keys(loops);
+
 export const isLoop = (name: string, args: number): boolean =>
   Object.hasOwn(loops, name) && (args === 2 || (name === 'map' && args === 3));
 

@@ -1,8 +1,9 @@
+import type { JsonValue } from '#libs/core';
 import { inInt, noOverload } from './arithmetic.js';
 import type { Budget } from './budget.js';
 import { isEqual } from './comparison.js';
 import { notBool, type Evaluate } from './evaluation.js';
-import { Failure, isList, isMap, typeName, type CelValue, type Result } from './value.js';
+import { Failure, isList, isMap, typeName, type CelMap, type CelValue, type Result } from './value.js';
 
 /** What an operator makes of its operands, neither of which is a failure. */
 export type Apply = (a: CelValue, b: CelValue, budget: Budget) => Result;
@@ -46,6 +47,7 @@ export function conditional(condition: Evaluate, then: Evaluate, otherwise: Eval
 
 export function listOf(elements: readonly Evaluate[]): Evaluate {
   return (run) => {
+    run.budget.spend(elements.length);
     const values: CelValue[] = [];
     for (const element of elements) {
       const value = element(run);
@@ -63,13 +65,19 @@ export function field(map: Evaluate, name: string): Evaluate {
 
 const noElement = new Failure('No such element');
 
-export function element(of: CelValue, key: CelValue): Result {
+export function element(of: CelValue, key: CelValue, budget: Budget): Result {
   if (isList(of) && (typeof key === 'bigint' || typeof key === 'number')) {
     const place = Number(key);
     return place >= 0 && place < of.length && Number.isInteger(place) ? (of[place] ?? null) : noElement;
   }
-  if (isMap(of) && typeof key === 'string') return Object.hasOwn(of, key) ? (of[key] ?? null) : noElement;
+  if (isMap(of) && typeof key === 'string') return valueAt(of, key, budget) ?? noElement;
   return new Failure(`No such overload: ${typeName(of)}[${typeName(key)}]`);
+}
+
+/** Undefined when the map has no such name. */
+function valueAt(map: CelMap, name: string, budget: Budget): JsonValue | undefined {
+  budget.spendName(name.length);
+  return Object.hasOwn(map, name) ? (map[name] ?? null) : undefined;
 }
 
 export function isIn(value: CelValue, among: CelValue, budget: Budget): Result {
@@ -77,7 +85,7 @@ export function isIn(value: CelValue, among: CelValue, budget: Budget): Result {
     budget.spend(among.length);
     return among.some((one) => isEqual(value, one, budget));
   }
-  if (isMap(among)) return typeof value === 'string' && Object.hasOwn(among, value);
+  if (isMap(among)) return typeof value === 'string' && valueAt(among, value, budget) !== undefined;
   return noOverload('in', value, among);
 }
 

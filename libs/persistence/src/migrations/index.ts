@@ -7,6 +7,7 @@ import { cursors } from './0006-cursors.sql.js';
 import { replays } from './0007-replays.sql.js';
 import { content } from './0008-content.sql.js';
 import { transformations } from './0009-transformations.sql.js';
+import { endpointSecrets } from './0020-endpoint-secrets.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -25,4 +26,5 @@ export const migrations: readonly Migration[] = [
   { number: 7, name: 'replays', sql: replays },
   { number: 8, name: 'content', sql: content },
   { number: 9, name: 'transformations', sql: transformations },
+  { number: 20, name: 'endpoint-secrets', sql: endpointSecrets },
 ];

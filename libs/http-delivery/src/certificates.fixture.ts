@@ -1,0 +1,80 @@
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import {
+  BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+
+/** PEM. */
+export interface Issued {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface TestAuthority {
+  /** The root's certificate, PEM. */
+  readonly ca: string;
+  /** A certificate for these names and addresses; a client's needs none. `days` below 0: it has expired. */
+  issue(subject: string, names?: readonly string[], days?: number): Promise<Issued>;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const dayMs = 86_400_000;
+let serial = 0;
+
+/** A certificate authority that nobody trusts but who is told to. */
+export async function testAuthority(name: string): Promise<TestAuthority> {
+  const keys = await newKeys();
+  const root = await X509CertificateGenerator.createSelfSigned(
+    {
+      ...validity(1),
+      name: `CN=${name}`,
+      signingAlgorithm: algorithm,
+      keys,
+      extensions: [
+        new BasicConstraintsExtension(true, 1, true),
+        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      ],
+    },
+    webcrypto,
+  );
+  return {
+    ca: root.toString('pem'),
+    async issue(subject, names = [], days = 1) {
+      const own = await newKeys();
+      const alternatives = names.map((value) => ({ type: /^[\d.]+$|:/.test(value) ? 'ip' : 'dns', value }) as const);
+      const certificate = await X509CertificateGenerator.create(
+        {
+          ...validity(days),
+          subject: `CN=${subject}`,
+          issuer: root.subject,
+          publicKey: own.publicKey,
+          signingKey: keys.privateKey,
+          signingAlgorithm: algorithm,
+          extensions: alternatives.length === 0 ? [] : [new SubjectAlternativeNameExtension(alternatives)],
+        },
+        webcrypto,
+      );
+      const key = await webcrypto.subtle.exportKey('pkcs8', own.privateKey);
+      return { cert: certificate.toString('pem'), key: PemConverter.encode(key, PemConverter.PrivateKeyTag) };
+    },
+  };
+}
+
+function validity(days: number): { serialNumber: string; notBefore: Date; notAfter: Date } {
+  serial += 1;
+  const now = Date.now();
+  const end = now + days * dayMs;
+  return {
+    serialNumber: serial.toString(16).padStart(4, '0'),
+    notBefore: new Date(Math.min(now, end) - dayMs),
+    notAfter: new Date(end),
+  };
+}
+
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);

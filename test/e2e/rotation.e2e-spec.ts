@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { AppName } from '#libs/app-processes';
+import { formatSecret, parsePublicKey, parseSecret, verifyWebhook, type VerifyingKey } from '#libs/core';
+import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
+import { comment, type UpstreamService } from './sample-events.js';
+import { readableSecrets } from './secrecy.js';
+
+const overlapSeconds = 4;
+const eventsPerSecond = 100;
+
+interface Rotated {
+  readonly secret: string | null;
+  readonly replaced: readonly { readonly expiresAt: string }[];
+}
+
+/**
+ * Rotation under load: the shared secret, a key pair and the master key change while 100 events/s are on their way to two
+ * receivers that do as docs/receiving.md says. One knows the shared secret alone, the other the published keys alone.
+ * Real: the apps as processes, restarted one by one; broker, registry, database, HTTP. Doubled: nothing.
+ */
+describe('a rotation under load', () => {
+  let test: PlatformUnderTest;
+  let upstream: UpstreamService;
+  let shared: Receiver;
+  let pairs: Receiver;
+  const secrets = new Map<string, string>();
+
+  beforeAll(async () => {
+    test = await PlatformUnderTest.start();
+    upstream = await test.upstream();
+    const given = formatSecret(randomBytes(32));
+    shared = await Receiver.start(test, { secret: given });
+    shared.keys = [parseSecret(given)];
+    pairs = await Receiver.start(test);
+    await rotate(pairs, { kind: 'ed25519' });
+    await pairs.fetchKeys();
+    // Endpoints, and what they sign with, are known to all within a moment.
+    await sleep(2_000);
+  });
+  afterAll(async () => {
+    await upstream?.close();
+    await test?.stop();
+  });
+
+  async function rotate({ endpoint }: Receiver, body: object): Promise<Rotated> {
+    const path = `/v1/endpoints/${endpoint.endpointId}/secrets/rotate`;
+    const answer = await test.platform.request<Rotated>('POST', path, body);
+    expect(answer.status).toBe(201);
+    if (answer.body.secret !== null) secrets.set(`rotated secret ${secrets.size}`, answer.body.secret);
+    return answer.body;
+  }
+  /** The steps of the guide: add the new key, keep the old one to the end of the overlap, then drop it. */
+  async function rotateShared(): Promise<void> {
+    const { secret, replaced } = await rotate(shared, { overlapSeconds });
+    await sleep(1_000);
+    const fresh = parseSecret(secret ?? '');
+    shared.keys = [...shared.keys, fresh];
+    await sleep(Date.parse(replaced[0]!.expiresAt) - Date.now() + 1_000);
+    shared.keys = [fresh];
+  }
+  async function rotatePair(): Promise<void> {
+    await rotate(pairs, { kind: 'ed25519', overlapSeconds });
+    await sleep(1_000);
+    await pairs.fetchKeys();
+  }
+  /** One more of an app, then the one before it ends: nobody waits. */
+  async function replace(name: AppName): Promise<void> {
+    const before = test.platform.of(name);
+    await test.platform.launch(name);
+    await test.platform.terminate(before);
+  }
+  const restart = async (masterKeys: string): Promise<void> => {
+    test.platform.change({ POSTHORN_MASTER_KEYS: masterKeys });
+    await replace('worker');
+    await replace('api');
+  };
+
+  it('fails no verification, loses nothing, and ends with the new master key alone', async () => {
+    const load = new Load(upstream);
+    const old = test.platform.masterKeys;
+    const fresh = `2:${randomBytes(32).toString('base64')}`;
+    secrets.set('new master key', fresh);
+
+    await Promise.all([rotateShared(), rotatePair(), restart(`${old},${fresh}`)]);
+    const [said] = await Promise.all([test.platform.cli('secrets', 'reencrypt'), rotateShared(), rotatePair()]);
+    expect(said).toMatch(/secrets of 2 endpoints are sealed with master key 2 now/);
+    // What was rotated meanwhile was sealed with the new key from the start.
+    const again = await vi.waitUntil(
+      async () =>
+        /^(?=[^]* by 0 secrets)(?=[^]*may be taken out)[^]*/.exec(await test.platform.cli('secrets', 'reencrypt')),
+      { timeout: 20_000, interval: 500 },
+    );
+    expect(again[0]).toMatch(/^0 secrets of 0 endpoints/);
+    await restart(fresh);
+
+    const sent = await load.stop();
+    for (const { endpoint, failures } of [shared, pairs]) {
+      const arrived = () =>
+        new Set(endpoint.receiver.requests.map(({ body }) => (JSON.parse(String(body)) as { id: string }).id));
+      await vi.waitUntil(() => arrived().size === sent, { timeout: 30_000, interval: 200 });
+      expect(failures).toEqual([]);
+    }
+    // Each overlap was seen: both signatures, then one again.
+    expect(shared.signatures()).toEqual(new Set(['v1', 'v1 v1']));
+    expect(pairs.signatures()).toEqual(new Set(['v1a v1', 'v1a v1a v1']));
+    expect(sent).toBeGreaterThan(10 * eventsPerSecond);
+  });
+
+  it('invariant 8: leaves no secret behind that anyone could read', async () => {
+    const { sightings, places } = await readableSecrets(test, secrets);
+    expect(sightings).toEqual([]);
+    const looked = ['log worker-', 'log api-', 'topic endpoints', 'topic attempts', 'table public.endpoint_secrets'];
+    for (const place of [...looked, 'metrics of api', 'GET /v1/endpoints']) {
+      expect(places.some((one) => one.startsWith(place))).toBe(true);
+    }
+  });
+});
+
+/** Verifies each request as it comes, with what it knows then; answers 401 to what it does not believe. */
+class Receiver {
+  keys: readonly VerifyingKey[] = [];
+  readonly failures: string[] = [];
+
+  private constructor(
+    private readonly test: PlatformUnderTest,
+    readonly endpoint: EndpointUnderTest,
+  ) {}
+
+  static async start(test: PlatformUnderTest, body: Readonly<Record<string, unknown>> = {}): Promise<Receiver> {
+    const endpoint = await test.addEndpoint(['*'], undefined, { maxInFlight: 64, ...body });
+    const receiver = new Receiver(test, endpoint);
+    endpoint.receiver.program = ({ headers, body: raw, at }) => {
+      const header = (name: string): string | undefined => headers[name]?.toString();
+      const [id, timestamp, signature] = [
+        header('webhook-id'),
+        header('webhook-timestamp'),
+        header('webhook-signature'),
+      ];
+      const verified = verifyWebhook(receiver.keys, { id, timestamp, signature, body: raw }, at / 1_000);
+      if (!verified.ok) receiver.failures.push(`${verified.reason} at ${new Date(at).toISOString()}: ${signature}`);
+      return { status: verified.ok ? 204 : 401 };
+    };
+    return receiver;
+  }
+
+  async fetchKeys(): Promise<void> {
+    const path = `/v1/endpoints/${this.endpoint.endpointId}/public-keys`;
+    const { body } = await this.test.platform.request<{ data: { publicKey: string }[] }>('GET', path);
+    this.keys = body.data.map(({ publicKey }) => parsePublicKey(publicKey));
+  }
+
+  /** Which versions came together. */
+  signatures(): ReadonlySet<string> {
+    const all = this.endpoint.receiver.requests.map(({ headers }) => String(headers['webhook-signature']));
+    return new Set(all.map((text) => text.replaceAll(/,\S+/g, '')));
+  }
+}
+
+/** Events at a steady pace until it is stopped. */
+class Load {
+  #sent = 0;
+  #isOver = false;
+  readonly #done: Promise<void>;
+
+  constructor(private readonly upstream: UpstreamService) {
+    this.#done = this.#run();
+  }
+
+  /** @returns how many were sent */
+  async stop(): Promise<number> {
+    this.#isOver = true;
+    await this.#done;
+    return this.#sent;
+  }
+
+  async #run(): Promise<void> {
+    const begun = performance.now();
+    while (!this.#isOver) {
+      const due = Math.floor(((performance.now() - begun) / 1_000) * eventsPerSecond) - this.#sent;
+      const events = Array.from({ length: due }, (_, i) => {
+        const n = this.#sent + i;
+        return { id: `load-${n}`, type: 'comment.added', source: '/e2e', partitionkey: `p-${n % 8}`, data: comment(n) };
+      });
+      await this.upstream.send(events.map((event) => this.upstream.binaryJson(event)));
+      this.#sent += due;
+      await sleep(100);
+    }
+  }
+}
