@@ -12,6 +12,7 @@ import {
   typeVersionsSchema,
   versionPreviewSchema,
 } from './endpoint-answers.js';
+import { strictRules } from '#libs/core';
 import { createEndpointBody, endpointAnswer, listEndpointsQuery, patchEndpointBody } from './endpoint.dto.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
 import { listHistoryQuery } from './history.dto.js';
@@ -19,7 +20,7 @@ import { previewBody as retryPreviewBody } from './retry.dto.js';
 import { previewBody as versionPreviewBody } from './versions.dto.js';
 
 /** What a deployment allows does not change the shape. */
-const rules = { allowHttp: true, allowedRanges: [], allowedPorts: [] };
+const rules = strictRules;
 
 export const endpointOperations = {
   create: {
