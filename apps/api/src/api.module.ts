@@ -46,6 +46,7 @@ import { EndpointVersionsController } from './endpoints/versions.controller.js';
 import { VersionPins } from './endpoints/versions-pins.js';
 import { eventTypeProviders } from './event-types/event-type-providers.js';
 import { EventTypesController } from './event-types/event-types.controller.js';
+import { EntityTags } from './http/entity-tags.interceptor.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { SparseFields } from './http/sparse-fields.interceptor.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
@@ -102,6 +103,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ApiServer,
     ApiLife,
     { provide: APP_INTERCEPTOR, useClass: SparseFields },
+    { provide: APP_INTERCEPTOR, useClass: EntityTags },
     {
       provide: APP_FILTER,
       inject: [LOGGER],

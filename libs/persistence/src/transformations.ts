@@ -40,6 +40,9 @@ interface VersionRow {
   readonly created_at: Date;
 }
 
+type Expectation = (transformation: Transformation) => boolean;
+const anything: Expectation = () => true;
+
 /**
  * Transformations and all versions of their code. Each change and its outbox row are one transaction that holds the
  * transformation's row, so per transformation outbox rows stand in the order of the commits, and versions have no gap.
@@ -81,15 +84,16 @@ export class TransformationRepository {
     return toPage(rows.map(summaryOf), limit, (one) => ({ at: one.createdAt, id: one.transformationId }));
   }
 
-  /** What is left out, or undefined, stays. Other code is a new version. */
+  /** What is left out, or undefined, stays. Other code is a new version. `isExpected` is asked with its row locked. */
   update(
     transformationId: string,
     { name, code }: { readonly name?: string | undefined; readonly code?: string | undefined },
     now: number,
+    isExpected: Expectation = anything,
   ): Promise<TransformationUpdate> {
-    return this.#change(transformationId, now, (before) =>
-      Promise.resolve({ name: name ?? before.name, code: code ?? before.code, restoredFrom: null }),
-    );
+    const change = (before: Transformation) =>
+      Promise.resolve({ name: name ?? before.name, code: code ?? before.code, restoredFrom: null });
+    return this.#change(transformationId, now, change, isExpected);
   }
 
   /** The code of an earlier version comes back as a new one. */
@@ -101,13 +105,19 @@ export class TransformationRepository {
   }
 
   /** Endpoints that name it keep it from being deleted. */
-  delete(transformationId: string, now: number): Promise<'deleted' | 'not-found' | 'in-use'> {
+  delete(
+    transformationId: string,
+    now: number,
+    isExpected: Expectation = anything,
+  ): Promise<'deleted' | 'not-found' | 'in-use' | 'unexpected'> {
     return this.database.transaction(async (session) => {
       // An endpoint that is to name it takes a share lock on this row: none does between the look and the deletion.
       const locked: unknown[] = await session.query('SELECT FROM transformations WHERE id = $1 FOR UPDATE', [
         transformationId,
       ]);
       if (locked.length === 0) return 'not-found';
+      const before = await findTransformation(session, transformationId);
+      if (before !== null && !isExpected(before)) return 'unexpected';
       if (await session.existsBy(endpointEntity, { transformationId })) return 'in-use';
       await session.query('DELETE FROM transformations WHERE id = $1', [transformationId]);
       await noteChange(session, transformationPrefix + transformationId, now);
@@ -138,11 +148,13 @@ export class TransformationRepository {
       before: Transformation,
       session: Session,
     ) => Promise<{ readonly name: string; readonly code: string; readonly restoredFrom: number | null } | null>,
+    isExpected: Expectation = anything,
   ): Promise<TransformationUpdate> {
     return this.database.transaction(async (session): Promise<TransformationUpdate> => {
       await session.query('SELECT FROM transformations WHERE id = $1 FOR NO KEY UPDATE', [transformationId]);
       const before = await findTransformation(session, transformationId);
       if (before === null) return { outcome: 'not-found' };
+      if (!isExpected(before)) return { outcome: 'unexpected', transformation: before };
       const after = await change(before, session);
       if (after === null) return { outcome: 'no-such-version' };
       const isSameCode = after.code === before.code;

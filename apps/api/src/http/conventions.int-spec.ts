@@ -94,6 +94,60 @@ describe('fields', () => {
   });
 });
 
+describe('entity tags', () => {
+  const code = (n: number) => `function handler(webhook) { webhook.payload.n = ${n} }`;
+  const make = async (path: string, body: object): Promise<{ path: string; etag: string }> => {
+    const { status, body: made, headers } = await api.call('POST', path, body);
+    expect(status).toBe(201);
+    return { path: `${path}/${String(made['id'])}`, etag: String(headers['etag']) };
+  };
+
+  it.each([
+    [
+      'endpoints',
+      { tenantId: 'acme', url: 'https://example.com/', eventTypes: ['*'] },
+      { description: 'a' },
+      { state: 'paused' },
+    ],
+    ['transformations', { tenantId: 'acme', name: 'a', code: code(1) }, { name: 'b' }, { code: code(2) }],
+  ])('of %s name what it is: a change and a deletion of something else are refused', async (what, body, one, other) => {
+    const { path, etag } = await make(`/v1/${what}`, body);
+    expect((await api.call('GET', path)).headers['etag']).toBe(etag);
+    const patch = (changes: object, match: string) => api.call('PATCH', path, changes, { 'if-match': match });
+    const first = await patch(one, etag);
+    const second = first.headers['etag'] as string;
+    expect([first.status, second === etag]).toEqual([200, false]);
+    const late = await patch(other, etag);
+    expect(late.body).toMatchObject({ status: 412, code: 'precondition-failed', errors: [{ header: 'if-match' }] });
+    expect(late.headers['etag']).toBe(second);
+    expect((await api.call('GET', path)).headers['etag']).toBe(second);
+    expect((await patch(other, `"x", ${second}`)).status).toBe(200);
+    expect((await api.call('DELETE', path, undefined, { 'if-match': second })).status).toBe(412);
+    expect((await patch(one, 'nonsense')).body).toMatchObject({ status: 400, code: 'invalid-parameter' });
+    const { headers } = await api.call('GET', path);
+    expect((await api.call('DELETE', path, undefined, { 'if-match': headers['etag'] as string })).status).toBe(204);
+  });
+
+  it.each([
+    ['endpoints', { tenantId: 'acme', url: 'https://example.com/', eventTypes: ['*'] }, 'description'],
+    ['transformations', { tenantId: 'acme', name: 'a', code: code(1) }, 'name'],
+  ])('let one of many changes of the same %s through', async (what, body, field) => {
+    const { path, etag } = await make(`/v1/${what}`, body);
+    const changes = Array.from({ length: 8 }, (_, n) =>
+      api.call('PATCH', path, { [field]: `no. ${n}` }, { 'if-match': etag }),
+    );
+    const statuses = (await Promise.all(changes)).map(({ status }) => status);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, ...Array.from({ length: 7 }, () => 412)]);
+  });
+
+  it('of tenants tell one from a later one of the same id', async () => {
+    const { path, etag } = await make('/v1/tenants', { id: 'short', name: 'Short' });
+    expect((await api.call('DELETE', path, undefined, { 'if-match': '"1"' })).status).toBe(412);
+    expect((await api.call('DELETE', path, undefined, { 'if-match': etag })).status).toBe(204);
+    expect((await api.call('DELETE', path, undefined, { 'if-match': '*' })).status).toBe(404);
+  });
+});
+
 describe('rate limits', () => {
   it('tell what is left, refuse beyond with Retry-After, and leave ingest, health and refused keys alone', async () => {
     const limited = await startApi({ POSTHORN_API_RATE_LIMIT: '3', POSTHORN_INGEST_RATE_LIMIT: '1' });

@@ -35,7 +35,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[], options: Sch
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'RFC 6750.' } },
-      headers: answerHeaders,
+      headers: { ...answerHeaders, ETag: etagHeader },
       responses: Object.fromEntries([...parts.responses].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       schemas: parts.schemas.components,
     },
@@ -70,7 +70,7 @@ class DocumentParts {
   }
 
   operation({ method, path, status, operation }: DocumentedRoute): JsonSchema {
-    const { id, summary, description, query, body, problems = [] } = operation;
+    const { id, summary, description, query, body, ifMatch = false, problems = [] } = operation;
     const fields = method === 'get' && operation.answer !== undefined ? fieldsOf(operation.answer) : null;
     const ids = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
     const parameters = [
@@ -83,12 +83,14 @@ class DocumentParts {
       })),
       ...(query === undefined ? [] : this.#queryParameters(query)),
       ...(fields === null ? [] : [fieldsParameter(fields)]),
+      ...(ifMatch ? [ifMatchParameter] : []),
     ];
     const refused: ProblemCode[] = [
       ...always,
       'database-unavailable',
       ...(body === undefined ? [] : ofBodies),
-      ...(query !== undefined || fields !== null ? ['invalid-parameter' as const] : []),
+      ...(query !== undefined || fields !== null || ifMatch ? ['invalid-parameter' as const] : []),
+      ...(ifMatch ? ['precondition-failed' as const] : []),
       ...(ids.length > 0 ? ['not-found' as const] : []),
       ...problems,
     ];
@@ -133,10 +135,11 @@ class DocumentParts {
     };
   }
 
-  #successes(status: number, { answer, others = {} }: Operation): Record<string, JsonSchema> {
+  #successes(status: number, { answer, etag, others = {} }: Operation): Record<string, JsonSchema> {
     const response = (description: string, of: z.ZodType | undefined): JsonSchema => ({
       description,
-      headers: headersOfAnswers,
+      headers:
+        etag === undefined ? headersOfAnswers : { ...headersOfAnswers, ETag: { $ref: '#/components/headers/ETag' } },
       ...(of === undefined ? {} : { content: { 'application/json': this.#content(of) } }),
     });
     return {
@@ -163,6 +166,21 @@ class DocumentParts {
 const headersOfAnswers = Object.fromEntries(
   Object.keys(answerHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 );
+
+const etagHeader = {
+  description: 'Names what it is now. Send it as `If-Match` to change just that.',
+  schema: { type: 'string', examples: ['"3"'] },
+};
+
+const ifMatchParameter: JsonSchema = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The `ETag` of what the caller has seen, or several, or `*`: if it is another one now, nothing is changed.',
+  required: false,
+  schema: { type: 'string' },
+  example: '"3"',
+};
 
 const statusTexts: Readonly<Record<number, string>> = {
   200: 'Done.',

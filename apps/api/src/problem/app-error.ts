@@ -22,6 +22,7 @@ export const problems = {
   'not-replayable': [409, 'It cannot be sent again'],
   'replay-ended': [409, 'The replay has ended'],
   conflict: [409, 'It was changed at the same time'],
+  'precondition-failed': [412, 'It is not what the caller has seen'],
   'too-large': [413, 'The content is too large'],
   'unsupported-content-type': [415, 'This content type is not understood here'],
   'invalid-body': [422, 'The body does not fit'],
