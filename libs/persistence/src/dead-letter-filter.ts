@@ -28,7 +28,7 @@ export interface DeadLetterFilter {
 const errorWords = `to_tsvector('simple', regexp_replace(
   coalesce(last_status::text, '') || ' ' || coalesce(last_error, ''), '[^[:alnum:]]+', ' ', 'g'))`;
 /** Cut into words by the server, as the indexed text is; null, which nothing matches, when there are none. */
-const wantedWords = (place: string): string => `to_tsquery('simple', nullif(regexp_replace(
+export const wantedWords = (place: string): string => `to_tsquery('simple', nullif(regexp_replace(
   btrim(regexp_replace(${place}::text, '[^[:alnum:]]+', ' ', 'g')), ' ', ':* & ', 'g') || ':*', ':*'))`;
 /** OFFSET 0 makes it one look into the index: the planner would rather cut every error into words until a page is full. */
 const withError = (place: string): string => `d.delivery_id IN (
