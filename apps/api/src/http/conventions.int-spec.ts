@@ -71,6 +71,26 @@ describe('bodies', () => {
   });
 });
 
+describe('paths', () => {
+  it.each(['/v1/tenants/%zz', `/v1/tenants/${'x'.repeat(1_001)}`, '/v1/tenants/%ff'])(
+    'that lead nowhere get a problem: %s',
+    async (path) => {
+      const { status, body, headers } = await api.call('GET', path, undefined, { 'x-request-id': 'r-1' });
+      expect([status, body['code'], body['requestId']]).toEqual([400, 'bad-request', 'r-1']);
+      expect(headers).toMatchObject({
+        'content-type': 'application/problem+json',
+        'x-frame-options': 'DENY',
+        'x-request-id': 'r-1',
+      });
+    },
+  );
+
+  it('may have ids and event types of 1,000 characters', async () => {
+    const { body } = await api.call('GET', `/v1/event-types/${'x'.repeat(1_000)}`);
+    expect(body).toMatchObject({ status: 404, code: 'not-found' });
+  });
+});
+
 describe('fields', () => {
   it('narrow what a list answers, beside its filters', async () => {
     const { status, body } = await api.call('GET', '/v1/tenants?limit=1&fields=name,id');
