@@ -98,6 +98,7 @@ class DocumentParts {
       operationId: id,
       summary,
       ...(description === undefined ? {} : { description }),
+      ...(operation.deprecated === true ? { deprecated: true } : {}),
       tags: [operation.tag ?? path.split('/')[2] ?? ''],
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(body === undefined ? {} : { requestBody: this.#requestBody(method, body, operation.example) }),

@@ -7,6 +7,8 @@ export interface Operation {
   readonly id: string;
   readonly summary: string;
   readonly description?: string;
+  /** It will go in a later release: before that, the check lets nothing go. */
+  readonly deprecated?: boolean;
   /** By default the path's first part below /v1. */
   readonly tag?: string;
   readonly query?: z.ZodObject;
