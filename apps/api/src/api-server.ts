@@ -6,8 +6,10 @@ import type { Config } from '#libs/config';
 import type { Logger } from '#libs/observability';
 import { CONFIG, LOGGER } from '#libs/platform';
 import { IdempotencyKeys } from '#libs/persistence';
+import { callerOf } from './access/caller.js';
 import { Callers } from './access/callers.js';
-import { installConventions } from './http/conventions.js';
+import { installConventions, isOurs } from './http/conventions.js';
+import { installRateLimits, type Quota } from './http/rate-limits.js';
 import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { installSecurityHeaders } from './http/security-headers.js';
@@ -36,8 +38,27 @@ export class ApiServer implements OnModuleInit {
     installRequestIds(server, () => v7().replaceAll('-', ''));
     installSecurityHeaders(server);
     installConventions(server, { callers: this.callers, requests: this.requests });
+    this.#installRateLimits(server);
     installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);
+  }
+
+  /** Behind the key: who has none is not counted. */
+  #installRateLimits(server: FastifyInstance): void {
+    const { apiRateLimit, ingestRateLimit } = this.config;
+    const management: Quota = { name: 'management', limit: apiRateLimit };
+    const ingest: Quota = { name: 'ingest', limit: ingestRateLimit };
+    installRateLimits(server, {
+      quotaOf(request) {
+        if (!isOurs(request)) return null;
+        return request.routeOptions.url === '/v1/events' ? ingest : management;
+      },
+      keyOf(request) {
+        const { kind, id } = callerOf(request).actor;
+        return `${kind}:${id}`;
+      },
+      now: Date.now,
+    });
   }
 }

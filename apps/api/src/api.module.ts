@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import { networkRules, parseMasterKeys, scheduleOf, type NetworkRules } from '#libs/core';
@@ -49,7 +49,9 @@ import { EndpointVersionsController } from './endpoints/versions.controller.js';
 import { VersionPins } from './endpoints/versions-pins.js';
 import { eventTypeProviders } from './event-types/event-type-providers.js';
 import { EventTypesController } from './event-types/event-types.controller.js';
+import { EntityTags } from './http/entity-tags.interceptor.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
+import { SparseFields } from './http/sparse-fields.interceptor.js';
 import { RegisteredSchemas } from './ingest/event-schemas.js';
 import { Ingest } from './ingest/ingest.js';
 import { Repeats } from './ingest/repeats.js';
@@ -105,6 +107,8 @@ const newId = (): string => v7().replaceAll('-', '');
     RequestsInFlight,
     ApiServer,
     ApiLife,
+    { provide: APP_INTERCEPTOR, useClass: SparseFields },
+    { provide: APP_INTERCEPTOR, useClass: EntityTags },
     {
       provide: APP_FILTER,
       inject: [LOGGER],

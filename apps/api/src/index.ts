@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { AppDefinition } from '#libs/platform';
 import { ApiModule } from './api.module.js';
+import { answerUnroutable } from './http/unroutable.js';
 import { documentedRoutes } from './openapi/documented-routes.js';
 import { openApiDocument, type OpenApiDocument } from './openapi/document.js';
 import type { SchemaOptions } from './openapi/json-schema.js';
@@ -10,6 +11,7 @@ export const apiApp: AppDefinition = {
   name: 'api',
   modules: [ApiModule],
   port: (config) => config.apiPort,
+  refuse: answerUnroutable,
   required: ['databaseUrl', 'operatorKey', 'masterKeys'],
 };
 

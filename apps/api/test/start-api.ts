@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { Test } from '@nestjs/testing';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { parseConfig, type Config } from '#libs/config';
 import { topicSpecs, type TopicSpec } from '#libs/contracts';
 import type { Scope } from '#libs/core';
 import { InMemoryLog, type KafkaLog } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { migrate } from '#libs/persistence';
-import { KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
+import { httpAdapter, KAFKA_LOG, PlatformModule, SCHEMA_CODEC } from '#libs/platform';
 import type { InMemoryRegistry, SchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase } from '#libs/testing';
 import type { RouteNeeds } from '../src/access/needs.js';
 import { ApiModule } from '../src/api.module.js';
+import { apiApp } from '../src/index.js';
 import { DocumentedAnswers } from './documented-answers.js';
 import { testCodec } from './event-codec.js';
 
@@ -88,7 +89,7 @@ export async function startApiOn<L extends KafkaLog>(
     .overrideProvider(SCHEMA_CODEC)
     .useValue(given ?? codec)
     .compile();
-  const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter({ exposeHeadRoutes: false }), {
+  const app = module.createNestApplication<NestFastifyApplication>(httpAdapter(apiApp), {
     bodyParser: false,
     logger: false,
   });

@@ -18,6 +18,7 @@ const standaloneApp: AppDefinition = {
   name: 'standalone',
   modules: parts.flatMap((part) => part.modules),
   port: (config) => config.apiPort,
+  ...(apiApp.refuse === undefined ? {} : { refuse: apiApp.refuse }),
   async configure(app, config) {
     for (const part of parts) await part.configure?.(app, config);
   },

@@ -64,6 +64,16 @@ export const settings = {
     'Keys that seal endpoint secrets: `<version>:<base64 of 32 bytes>`, comma-separated; the highest version seals. `npm start` makes one.',
     { secret: true },
   ),
+  apiRateLimit: count(
+    'POSTHORN_API_RATE_LIMIT',
+    60_000,
+    'Requests per minute that a key may make of each process of the api, beside `POST /v1/events`. 0: no limit.',
+    { least: 0, most: 1_000_000_000 },
+  ),
+  ingestRateLimit: count('POSTHORN_INGEST_RATE_LIMIT', 6_000_000, 'The same for `POST /v1/events`.', {
+    least: 0,
+    most: 1_000_000_000,
+  }),
   allowHttp: boolean('POSTHORN_ALLOW_HTTP', false, 'Whether endpoints may have `http:` URLs (docs/security.md).'),
   allowedRanges: list(
     'POSTHORN_ALLOWED_RANGES',

@@ -264,7 +264,7 @@ describe('Outbox', () => {
     ]);
     expect(await publishAll()).toEqual([]);
     await endpoints.delete('ep_1', 4_000);
-    expect(await endpoints.delete('ep_1', 4_000)).toBe(false);
+    expect(await endpoints.delete('ep_1', 4_000)).toEqual({ outcome: 'not-found' });
     await tenants.delete('acme', 4_000);
     expect(await publishAll()).toEqual([
       { kind: 'endpoint', key: 'ep_1', config: null },

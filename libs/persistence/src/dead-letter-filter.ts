@@ -24,6 +24,9 @@ export interface DeadLetterFilter {
   readonly error?: string | undefined;
 }
 
+/** Cut into words by the server, as the indexed text is; null, which nothing matches, when there are none. */
+export const wantedWords = (place: string): string => `to_tsquery('simple', nullif(regexp_replace(
+  btrim(regexp_replace(${place}::text, '[^[:alnum:]]+', ' ', 'g')), ' ', ':* & ', 'g') || ':*', ':*'))`;
 /**
  * A function of the database, so that it is one look into the index: the planner would rather cut every error into words
  * until a page is full, and a tenant's own query may not look there at all.

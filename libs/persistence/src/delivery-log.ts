@@ -2,6 +2,7 @@ import { selectAttempts } from './attempts.sql.js';
 import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import { wantedWords } from './dead-letter-filter.js';
 import type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
 import { selectEndpointStats } from './deliveries.sql.js';
 import { attemptOf, deliveryOf, type AttemptRow, type DeliveryRow, type StatsRow } from './delivery-rows.js';
@@ -13,6 +14,41 @@ export interface DeliveryFilter {
   readonly endpointId?: string | undefined;
   readonly status?: DeliveryStatus | undefined;
   readonly eventType?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly eventSource?: string | undefined;
+  readonly webhookId?: string | undefined;
+  readonly orderingKey?: string | undefined;
+  /** HTTP status of the last answer. */
+  readonly lastStatus?: number | undefined;
+  readonly errorKind?: string | undefined;
+  /** Words, or beginnings of words, of the last error: all of them must be there. */
+  readonly error?: string | undefined;
+  /** Of when the event was accepted, in Unix milliseconds. Inclusive. */
+  readonly from?: number | undefined;
+  /** Exclusive. */
+  readonly to?: number | undefined;
+}
+
+/** A message has words; of a kind, `connection-refused`, each part is one. */
+const errorWords = `to_tsvector('simple', regexp_replace(
+  coalesce(last_error_kind, '') || ' ' || coalesce(last_error_message, ''), '[^[:alnum:]]+', ' ', 'g'))`;
+
+function deliveryConditions(filter: DeliveryFilter): Conditions {
+  const conditions = new Conditions();
+  conditions.equal('tenant_id', filter.tenantId);
+  conditions.equal('endpoint_id', filter.endpointId);
+  conditions.equal('status', filter.status);
+  conditions.equal('event_type', filter.eventType);
+  conditions.equal('event_id', filter.eventId);
+  conditions.equal('event_source', filter.eventSource);
+  conditions.equal('webhook_id', filter.webhookId);
+  conditions.equal('ordering_key', filter.orderingKey);
+  conditions.equal('last_error_kind', filter.errorKind);
+  if (filter.lastStatus !== undefined) conditions.add((place) => `last_status = ${place}`, filter.lastStatus);
+  if (filter.from !== undefined) conditions.add((place) => `accepted_at >= ${place}`, new Date(filter.from));
+  if (filter.to !== undefined) conditions.add((place) => `accepted_at < ${place}`, new Date(filter.to));
+  if (filter.error !== undefined) conditions.add((place) => `${errorWords} @@ ${wantedWords(place)}`, filter.error);
+  return conditions;
 }
 
 /** Deliveries that were tried at least once, by endpoint. */
@@ -37,11 +73,7 @@ export class DeliveryLog {
 
   /** Newest event first. @throws InvalidCursor */
   async list(filter: DeliveryFilter, { limit, cursor }: PageRequest): Promise<Page<DeliveryRecord>> {
-    const conditions = new Conditions();
-    conditions.equal('tenant_id', filter.tenantId);
-    conditions.equal('endpoint_id', filter.endpointId);
-    conditions.equal('status', filter.status);
-    conditions.equal('event_type', filter.eventType);
+    const conditions = deliveryConditions(filter);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       conditions.add((places) => `(accepted_at, delivery_id) < (${places})`, new Date(at), id);

@@ -32,6 +32,12 @@ export type UpdateResult =
   /** Somebody else changed it: it is at `revision` now, not at the one that was expected. */
   | { readonly outcome: 'conflict'; readonly revision: number };
 
+export type DeleteResult =
+  | { readonly outcome: 'deleted' }
+  | { readonly outcome: 'not-found' }
+  /** As it is instead. */
+  | { readonly outcome: 'unexpected'; readonly endpoint: Endpoint };
+
 /**
  * Endpoints. Each change, its version in the history, its audit entry and its outbox row are one transaction that holds the endpoint's row
  * from before its outbox row gets an id until the commit, so per endpoint the ids of outbox rows follow the order of the
@@ -107,16 +113,21 @@ export class EndpointRepository {
     });
   }
 
-  /** @returns false when there is none. */
-  delete(endpointId: string, now: number): Promise<boolean> {
-    return this.database.transaction(async (session) => {
+  /** Unless it is not as `isExpected`, which is asked with its row locked. */
+  delete(
+    endpointId: string,
+    now: number,
+    isExpected: (endpoint: Endpoint) => boolean = () => true,
+  ): Promise<DeleteResult> {
+    return this.database.transaction(async (session): Promise<DeleteResult> => {
       const before = await lockEndpoint(session, endpointId);
-      if (before === null) return false;
+      if (before === null) return { outcome: 'not-found' };
+      if (!isExpected(before)) return { outcome: 'unexpected', endpoint: before };
       await session.delete(endpointEntity, { id: endpointId });
       await noteChange(session, endpointId, now);
       const endpoint = { ...before, revision: before.revision + 1 };
       await noteVersion(session, { before, endpoint, change: 'deleted', at: Math.max(now, before.updatedAt) });
-      return true;
+      return { outcome: 'deleted' };
     });
   }
 

@@ -32,5 +32,7 @@ export type TransformationUpdate =
   /** Nothing is different: nothing was written. */
   | { readonly outcome: 'unchanged'; readonly transformation: Transformation }
   | { readonly outcome: 'not-found' }
+  /** Not as the caller expects it: as it is instead. */
+  | { readonly outcome: 'unexpected'; readonly transformation: Transformation }
   /** Of the version that was to be restored. */
   | { readonly outcome: 'no-such-version' };

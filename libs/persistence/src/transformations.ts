@@ -41,6 +41,9 @@ interface VersionRow {
   readonly created_at: Date;
 }
 
+type Expectation = (transformation: Transformation) => boolean;
+const anything: Expectation = () => true;
+
 /**
  * Transformations and all versions of their code. Each change, its outbox row and its audit entry are one transaction that
  * holds the transformation's row, so per transformation outbox rows stand in the order of the commits, and versions have no gap.
@@ -84,15 +87,16 @@ export class TransformationRepository {
     return toPage(rows.map(summaryOf), limit, (one) => ({ at: one.createdAt, id: one.transformationId }));
   }
 
-  /** What is left out, or undefined, stays. Other code is a new version. */
+  /** What is left out, or undefined, stays. Other code is a new version. `isExpected` is asked with its row locked. */
   update(
     transformationId: string,
     { name, code }: { readonly name?: string | undefined; readonly code?: string | undefined },
     now: number,
+    isExpected: Expectation = anything,
   ): Promise<TransformationUpdate> {
-    return this.#change(transformationId, now, (before) =>
-      Promise.resolve({ name: name ?? before.name, code: code ?? before.code, restoredFrom: null }),
-    );
+    const change = (before: Transformation) =>
+      Promise.resolve({ name: name ?? before.name, code: code ?? before.code, restoredFrom: null });
+    return this.#change(transformationId, now, change, isExpected);
   }
 
   /** The code of an earlier version comes back as a new one. */
@@ -104,7 +108,11 @@ export class TransformationRepository {
   }
 
   /** Endpoints that name it keep it from being deleted. */
-  delete(transformationId: string, now: number): Promise<'deleted' | 'not-found' | 'in-use'> {
+  delete(
+    transformationId: string,
+    now: number,
+    isExpected: Expectation = anything,
+  ): Promise<'deleted' | 'not-found' | 'in-use' | 'unexpected'> {
     return this.database.transaction(async (session) => {
       // An endpoint that is to name it takes a share lock on this row: none does between the look and the deletion.
       const locked: unknown[] = await session.query('SELECT FROM transformations WHERE id = $1 FOR UPDATE', [
@@ -112,6 +120,7 @@ export class TransformationRepository {
       ]);
       const before = locked.length === 0 ? null : await findTransformation(session, transformationId);
       if (before === null) return 'not-found';
+      if (!isExpected(before)) return 'unexpected';
       if (await session.existsBy(endpointEntity, { transformationId })) return 'in-use';
       await session.query('DELETE FROM transformations WHERE id = $1', [transformationId]);
       await noteChange(session, transformationPrefix + transformationId, now);
@@ -143,11 +152,13 @@ export class TransformationRepository {
       before: Transformation,
       session: Session,
     ) => Promise<{ readonly name: string; readonly code: string; readonly restoredFrom: number | null } | null>,
+    isExpected: Expectation = anything,
   ): Promise<TransformationUpdate> {
     return this.database.transaction(async (session): Promise<TransformationUpdate> => {
       await session.query('SELECT FROM transformations WHERE id = $1 FOR NO KEY UPDATE', [transformationId]);
       const before = await findTransformation(session, transformationId);
       if (before === null) return { outcome: 'not-found' };
+      if (!isExpected(before)) return { outcome: 'unexpected', transformation: before };
       const after = await change(before, session);
       if (after === null) return { outcome: 'no-such-version' };
       const isSameCode = after.code === before.code;

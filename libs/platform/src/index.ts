@@ -3,6 +3,7 @@ export { firstPositions, type FirstPositions } from './first-positions.js';
 export { kafkaLog, PlatformModule, topicsOf, type Topics } from './platform.module.js';
 export {
   exitOnBug,
+  httpAdapter,
   onStopSignal,
   reportStartFailure,
   runApp,

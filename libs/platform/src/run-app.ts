@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loadConfig, type Config } from '#libs/config';
 import { createLogger, type Logger } from '#libs/observability';
 import { PlatformModule } from './platform.module.js';
@@ -14,6 +15,8 @@ export interface AppDefinition {
   readonly port: (config: Config) => number;
   /** Settings that it cannot do without. */
   readonly required?: readonly (keyof Config)[];
+  /** Answers what the router refuses before any hook: a path that cannot be decoded, or with a part that is too long. */
+  readonly refuse?: (error: Error, request: FastifyRequest, reply: FastifyReply) => void;
   /** Sets up the HTTP side (parsers, limits) before it listens. */
   readonly configure?: (app: NestFastifyApplication, config: Config) => void | Promise<void>;
 }
@@ -32,11 +35,7 @@ export async function startApp(definition: AppDefinition, config: Config, logger
     module: class AppRoot {},
     imports: [PlatformModule.forApp({ name: definition.name, config, logger }), ...definition.modules],
   };
-  const adapter = new FastifyAdapter({
-    bodyLimit: 8 * 1024 * 1024,
-    forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
-  });
+  const adapter = httpAdapter(definition);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: nestLogger(logger),
     abortOnError: false,
@@ -48,6 +47,19 @@ export async function startApp(definition: AppDefinition, config: Config, logger
   logger.info({ url }, 'listening');
   return { url, app, close: () => app.close() };
 }
+
+/** Ids and event types stand in paths: longer than Fastify's 100 characters. */
+const longestPathPart = 1_000;
+
+/** The HTTP side of an app, as it is before anything is set up on it. */
+export const httpAdapter = ({ refuse }: Pick<AppDefinition, 'refuse'>): FastifyAdapter =>
+  new FastifyAdapter({
+    bodyLimit: 8 * 1024 * 1024,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: longestPathPart },
+    ...(refuse === undefined ? {} : { frameworkErrors: refuse }),
+  });
 
 /**
  * The `main` of an app: reads the configuration, starts, says so (log line, and `{type:'ready', url}` to a parent that

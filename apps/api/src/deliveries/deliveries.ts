@@ -81,8 +81,8 @@ export class Deliveries {
   ) {}
 
   async list(query: ListDeliveriesQuery): Promise<{ data: DeliveryAnswer[]; nextCursor: string | null }> {
-    const { limit, cursor, ...filter } = query;
-    const { data, nextCursor } = await listed(() => this.log.list(filter, { limit, cursor }));
+    const { limit, cursor, responseCode: lastStatus, ...filter } = query;
+    const { data, nextCursor } = await listed(() => this.log.list({ ...filter, lastStatus }, { limit, cursor }));
     return { data: data.map(answerOf), nextCursor };
   }
 

@@ -14,6 +14,7 @@ import {
 } from './endpoint-answers.js';
 import { strictRules } from '#libs/core';
 import { createEndpointBody, endpointAnswer, listEndpointsQuery, patchEndpointBody } from './endpoint.dto.js';
+import { endpointTag } from './endpoints.js';
 import { listHaltedKeysQuery } from './halted-key.dto.js';
 import { listHistoryQuery } from './history.dto.js';
 import { previewBody as retryPreviewBody } from './retry.dto.js';
@@ -21,6 +22,7 @@ import { previewBody as versionPreviewBody } from './versions.dto.js';
 
 /** What a deployment allows does not change the shape. */
 const rules = strictRules;
+const etag: Operation['etag'] = ({ revision }) => endpointTag({ revision: Number(revision) });
 
 export const endpointOperations = {
   create: {
@@ -35,6 +37,7 @@ export const endpointOperations = {
       retry: { delaysMs: [5_000, 300_000], jitter: 0.2 },
     },
     answer: createdEndpoint,
+    etag,
     problems: [
       'unknown-tenant',
       'unknown-transformation',
@@ -49,41 +52,47 @@ export const endpointOperations = {
     query: listEndpointsQuery,
     answer: pageOf(endpointAnswer),
   },
-  get: { id: 'getEndpoint', summary: 'One endpoint', answer: endpointWithFaults },
+  get: { id: 'getEndpoint', summary: 'One endpoint', answer: endpointWithFaults, etag },
   patch: {
     id: 'patchEndpoint',
+    ifMatch: true,
     summary: 'Change an endpoint',
     description: 'JSON merge patch (RFC 7396): what is absent stays, null gives back the default.',
     body: patchEndpointBody(rules),
     example: { description: 'Billing', maxInFlight: 32, retry: { jitter: 0.3 } },
     answer: endpointAnswer,
+    etag,
     problems: ['unknown-transformation', 'registry-unavailable', 'conflict'],
   },
   pause: {
     id: 'pauseEndpoint',
     summary: 'Let its events wait in the log',
     answer: endpointAnswer,
+    etag,
     problems: ['conflict'],
   },
   resume: {
     id: 'resumeEndpoint',
     summary: 'Send what waits, in order, then what comes',
     answer: endpointAnswer,
+    etag,
     problems: ['conflict'],
   },
   disable: {
     id: 'disableEndpoint',
     summary: 'As pause, until it is enabled',
     answer: endpointAnswer,
+    etag,
     problems: ['conflict'],
   },
   enable: {
     id: 'enableEndpoint',
     summary: 'Send what waits, in order, then what comes',
     answer: endpointAnswer,
+    etag,
     problems: ['conflict'],
   },
-  delete: { id: 'deleteEndpoint', summary: 'Delete an endpoint' },
+  delete: { id: 'deleteEndpoint', summary: 'Delete an endpoint', ifMatch: true },
   backlog: {
     id: 'getEndpointBacklog',
     summary: 'What waits for an endpoint in the log, and why',

@@ -1,6 +1,20 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Query,
+} from '@nestjs/common';
 import type { NetworkRules } from '#libs/core';
 import { Needs } from '../access/needs.js';
+import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import {
@@ -54,8 +68,8 @@ export class EndpointsController {
   @Documented(endpointOperations.patch)
   @Patch(':id')
   @Needs('endpoints:write')
-  patch(@Param('id') id: string, @Body() body: unknown): Promise<EndpointAnswer> {
-    return this.endpoints.patch(id, checkBody(this.#patchBody, body));
+  patch(@Param('id') id: string, @Body() body: unknown, @Headers('if-match') match?: string): Promise<EndpointAnswer> {
+    return this.endpoints.patch(id, checkBody(this.#patchBody, body), ifMatch(match));
   }
 
   /** Events that come meanwhile wait in the log. */
@@ -95,7 +109,7 @@ export class EndpointsController {
   @Delete(':id')
   @Needs('endpoints:write')
   @HttpCode(204)
-  async delete(@Param('id') id: string): Promise<void> {
-    await this.endpoints.delete(id);
+  async delete(@Param('id') id: string, @Headers('if-match') match?: string): Promise<void> {
+    await this.endpoints.delete(id, ifMatch(match));
   }
 }

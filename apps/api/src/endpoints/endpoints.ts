@@ -2,6 +2,7 @@ import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
 import type { Filters } from '#libs/filters';
 import type { Endpoint, EndpointChanges, EndpointFaultLog, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
+import { checkMatch, preconditionFailed, type Precondition } from '../http/entity-tags.js';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
@@ -126,11 +127,12 @@ export class Endpoints {
   }
 
   /** JSON merge patch (RFC 7396): policies are merged member by member with those that are there. */
-  async patch(id: string, body: PatchEndpointBody): Promise<EndpointAnswer> {
+  async patch(id: string, body: PatchEndpointBody, precondition: Precondition = null): Promise<EndpointAnswer> {
     const { repository, now } = this.ports;
     for (let tries = 1; ; tries += 1) {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
+      checkMatch(precondition, endpointTag(before));
       const changes = { ...this.#changes(before, body), ...(await this.ports.pins.ofPatched(before, body)) };
       // Much of it was merged with what was read: what others have changed since must not be undone by it.
       const expected = { now: now(), expectedRevision: before.revision };
@@ -145,10 +147,18 @@ export class Endpoints {
     }
   }
 
-  async delete(id: string): Promise<void> {
-    const deleted = await this.ports.repository.delete(checkId('endpoint', id), this.ports.now());
-    if (!deleted) throw notFound('endpoint', id);
-    await this.ports.publication.published();
+  async delete(id: string, precondition: Precondition = null): Promise<void> {
+    const { repository, now } = this.ports;
+    const seen = (endpoint: Endpoint): boolean => precondition === null || precondition(endpointTag(endpoint));
+    const result = await repository.delete(checkId('endpoint', id), now(), seen);
+    switch (result.outcome) {
+      case 'not-found':
+        throw notFound('endpoint', id);
+      case 'unexpected':
+        throw preconditionFailed(endpointTag(result.endpoint));
+      case 'deleted':
+        await this.ports.publication.published();
+    }
   }
 
   async #history(
@@ -206,6 +216,9 @@ const wholeFlow = z.object({ retry: retryPolicy, rateLimit, circuit });
 
 /** An imported secret, or one that is to be made. */
 const wanted = (secret: string | undefined) => (secret === undefined ? ({ kind: 'hmac' } as const) : { secret });
+
+/** Each change is another revision. */
+export const endpointTag = ({ revision }: { readonly revision: number }): string => `"${revision}"`;
 
 /** Null: every event of its types. */
 const filtersText = (filters: Filters | null): string | null =>

@@ -4,6 +4,7 @@ import type { Callers } from '../access/callers.js';
 import { AppError } from '../problem/app-error.js';
 import { pathOf } from '../problem/problem.js';
 import type { RequestsInFlight } from './requests-in-flight.js';
+import { strictJson } from './strict-json.js';
 
 const managementBodyLimit = 256 * 1024;
 const jsonTypes = ['application/json', 'application/merge-patch+json'];
@@ -12,7 +13,7 @@ const jsonTypes = ['application/json', 'application/merge-patch+json'];
  * Everything below /v1 is ours; health and metrics of the same server are left alone. Decided by the route that was
  * found, not by the path as it was sent: the router also takes `/%761/tenants` for `/v1/tenants`.
  */
-const isOurs = (request: FastifyRequest): boolean =>
+export const isOurs = (request: FastifyRequest): boolean =>
   /^\/v1(\/|$)/.test(request.routeOptions.url ?? pathOf(request.url));
 
 /**
@@ -67,12 +68,10 @@ export function installConventions(
 /** Throws `malformed-json`; an empty body is undefined. */
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw new AppError('malformed-json', error instanceof Error ? error.message : 'It cannot be parsed.', {
-      errors: [{ pointer: '', code: 'malformed-json', detail: 'It cannot be parsed.' }],
-      cause: error,
-    });
-  }
+  const parsed = strictJson(body);
+  if (parsed.ok) return parsed.value;
+  const { ok: _ok, ...fault } = parsed;
+  throw new AppError('malformed-json', 'The body is not JSON of which every reader makes the same.', {
+    errors: [fault],
+  });
 }

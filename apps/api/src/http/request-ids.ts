@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const requestIdHeader = 'x-request-id';
 const fit = /^[\w.:-]{1,100}$/;
@@ -9,9 +9,13 @@ const fit = /^[\w.:-]{1,100}$/;
  */
 export function installRequestIds(server: FastifyInstance, newId: () => string): void {
   server.addHook('onRequest', (request, reply, done) => {
-    const given = request.headers[requestIdHeader];
-    request.id = typeof given === 'string' && fit.test(given) ? given : `req_${newId()}`;
-    reply.header(requestIdHeader, request.id);
+    nameRequest(request, reply, newId);
     done();
   });
+}
+
+export function nameRequest(request: FastifyRequest, reply: FastifyReply, newId: () => string): void {
+  const given = request.headers[requestIdHeader];
+  request.id = typeof given === 'string' && fit.test(given) ? given : `req_${newId()}`;
+  reply.header(requestIdHeader, request.id);
 }

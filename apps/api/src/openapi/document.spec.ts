@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import spectral, { type RulesetDefinition } from '@stoplight/spectral-core';
 import { oas } from '@stoplight/spectral-rulesets';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -68,6 +70,16 @@ describe('the OpenAPI document', () => {
       code === ofNoRoute ? [] : [`${status} ${code}`],
     );
     expect([...used].toSorted()).toEqual(closed.toSorted());
+  });
+
+  it('says of codes what docs/rest-api.md says', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/rest-api.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| (\d{3}) +\| (.*) \|$/gm)];
+    const told = rows.flatMap(([, status = '', codes = '']) =>
+      [...codes.matchAll(/`([a-z-]+)`/g)].map(([, code]) => `${status} ${code}`),
+    );
+    const closed = Object.entries(problems).map(([code, [status]]) => `${status} ${code}`);
+    expect(told.toSorted()).toEqual(closed.toSorted());
   });
 
   describe('gives examples', () => {

@@ -36,7 +36,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[], options: Sch
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: bearerText } },
-      headers: answerHeaders,
+      headers: { ...answerHeaders, ETag: etagHeader },
       responses: Object.fromEntries([...parts.responses].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       schemas: parts.schemas.components,
     },
@@ -44,6 +44,14 @@ export function openApiDocument(routes: readonly DocumentedRoute[], options: Sch
 }
 
 const answerHeaders = {
+  'RateLimit-Policy': {
+    description: 'How many requests (`q`) this key may make in so many seconds (`w`); missing where there is no limit.',
+    schema: { type: 'string', examples: ['"management";q=60000;w=60'] },
+  },
+  RateLimit: {
+    description: 'How many are left (`r`), and in how many seconds (`t`) there are all again.',
+    schema: { type: 'string', examples: ['"management";r=59998;t=42'] },
+  },
   'X-Request-Id': {
     description: 'That of the request, if it had a fit one; log lines and problems name it too.',
     schema: { type: 'string', examples: ['req_019ab3f2c41e7c3f9d1f2a7c5b6e8d90'] },
@@ -58,6 +66,7 @@ const always: readonly ProblemCode[] = [
   'key-expired',
   'token-expired',
   'forbidden',
+  'rate-limited',
   'internal',
   'shutting-down',
 ];
@@ -74,7 +83,7 @@ class DocumentParts {
   }
 
   operation({ method, path, status, operation, needs }: DocumentedRoute): JsonSchema {
-    const { id, summary, description, query, body, problems = [] } = operation;
+    const { id, summary, description, query, body, ifMatch = false, problems = [] } = operation;
     const fields = method === 'get' && operation.answer !== undefined ? fieldsOf(operation.answer) : null;
     const ids = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
     const parameters = [
@@ -87,13 +96,15 @@ class DocumentParts {
       })),
       ...(query === undefined ? [] : this.#queryParameters(query)),
       ...(fields === null ? [] : [fieldsParameter(fields)]),
+      ...(ifMatch ? [ifMatchParameter] : []),
       ...(method === 'post' ? [idempotencyKey] : []),
     ];
     const refused: ProblemCode[] = [
       ...always,
       'database-unavailable',
       ...(body === undefined ? [] : ofBodies),
-      ...(query !== undefined || fields !== null ? ['invalid-parameter' as const] : []),
+      ...(query !== undefined || fields !== null || ifMatch ? ['invalid-parameter' as const] : []),
+      ...(ifMatch ? ['precondition-failed' as const] : []),
       ...(ids.length > 0 ? ['not-found' as const] : []),
       ...(method === 'post' ? ofRepeats : []),
       ...problems,
@@ -102,6 +113,7 @@ class DocumentParts {
       operationId: id,
       summary,
       ...described(description, needs),
+      ...(operation.deprecated === true ? { deprecated: true } : {}),
       tags: [operation.tag ?? path.split('/')[2] ?? ''],
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(body === undefined ? {} : { requestBody: this.#requestBody(method, body, operation.example) }),
@@ -139,10 +151,11 @@ class DocumentParts {
     };
   }
 
-  #successes(status: number, { answer, others = {} }: Operation): Record<string, JsonSchema> {
+  #successes(status: number, { answer, etag, others = {} }: Operation): Record<string, JsonSchema> {
     const response = (description: string, of: z.ZodType | undefined): JsonSchema => ({
       description,
-      headers: headersOfAnswers,
+      headers:
+        etag === undefined ? headersOfAnswers : { ...headersOfAnswers, ETag: { $ref: '#/components/headers/ETag' } },
       ...(of === undefined ? {} : { content: { 'application/json': this.#content(of) } }),
     });
     return {
@@ -170,6 +183,20 @@ const headersOfAnswers = Object.fromEntries(
   Object.keys(answerHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 );
 
+const etagHeader = {
+  description: 'Names what it is now. Send it as `If-Match` to change just that.',
+  schema: { type: 'string', examples: ['"3"'] },
+};
+
+const ifMatchParameter: JsonSchema = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The `ETag` of what the caller has seen, or several, or `*`: if it is another one now, nothing is changed.',
+  required: false,
+  schema: { type: 'string' },
+  example: '"3"',
+};
 /** The scope stands in the text, for people, and in a field of its own, for programs. */
 function described(text: string | undefined, needs: Scope | undefined): JsonSchema {
   const sentences = [...(text === undefined ? [] : [text]), ...(needs === undefined ? [] : [`Needs \`${needs}\`.`])];
@@ -197,7 +224,8 @@ const idempotencyKey: JsonSchema = {
 const fieldsParameter = (fields: readonly string[]): JsonSchema => ({
   name: 'fields',
   in: 'query',
-  description: 'Only these fields, of each entry: names with commas between them.',
+  description:
+    'Only these fields, of each entry of a list: names with commas between them. The others are missing then.',
   required: false,
   style: 'form',
   explode: false,

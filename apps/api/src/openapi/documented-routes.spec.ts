@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { ApiModule } from '../api.module.js';
+import { openApiDocument } from './document.js';
 import { documentedRoutes, openApiPath } from './documented-routes.js';
 import { operationOf } from './operation.js';
 
@@ -43,6 +44,13 @@ describe('what controllers document', () => {
         'get /v1/endpoints/{id}/backlog 200',
       ]),
     );
+  });
+
+  it('says what is deprecated', () => {
+    const operation = { id: 'old', summary: 'Old', deprecated: true };
+    const { paths } = openApiDocument([{ method: 'get', path: '/v1/old', status: 204, operation, needs: undefined }]);
+    expect(paths['/v1/old']?.['get']).toMatchObject({ operationId: 'old', deprecated: true });
+    expect(paths['/healthz']?.['get']).not.toHaveProperty('deprecated');
   });
 
   it.each([

@@ -7,6 +7,8 @@ export interface Operation {
   readonly id: string;
   readonly summary: string;
   readonly description?: string;
+  /** It will go in a later release: before that, the check lets nothing go. */
+  readonly deprecated?: boolean;
   /** By default the path's first part below /v1. */
   readonly tag?: string;
   readonly query?: z.ZodObject;
@@ -15,6 +17,10 @@ export interface Operation {
   readonly example?: unknown;
   /** Left out: no content. */
   readonly answer?: z.ZodType;
+  /** The `ETag` of the answer. */
+  readonly etag?: (answer: Readonly<Record<string, unknown>>) => string;
+  /** Whether it heeds `If-Match`. */
+  readonly ifMatch?: boolean;
   /** Answers with another status than the usual one. */
   readonly others?: Readonly<Record<number, { readonly description: string; readonly answer: z.ZodType }>>;
   /** Refusals beside those that follow from its having a key, a body, a query or an id. */

@@ -5,7 +5,7 @@ import type { TextPosition } from '#libs/core';
  * rely on the codes: one is never renamed. The codes of an event that is refused are those of the rejected topic.
  */
 export const problems = {
-  'malformed-json': [400, 'The body is not JSON'],
+  'malformed-json': [400, 'The body is not JSON, or not every reader would make the same of it'],
   'invalid-parameter': [400, 'A query parameter or header does not fit'],
   malformed: [400, 'The request does not hold a CloudEvent'],
   unauthorised: [401, 'The key is missing or wrong'],
@@ -28,6 +28,7 @@ export const problems = {
   conflict: [409, 'It was changed at the same time'],
   'request-in-progress': [409, 'The request is under way already'],
   'idempotency-key-reused': [409, 'The Idempotency-Key was used for another request'],
+  'precondition-failed': [412, 'It is not what the caller has seen'],
   'too-large': [413, 'The content is too large'],
   'unsupported-content-type': [415, 'This content type is not understood here'],
   'invalid-body': [422, 'The body does not fit'],
@@ -39,6 +40,7 @@ export const problems = {
   'unknown-tenant': [422, 'There is no such tenant'],
   'unknown-transformation': [422, 'The tenant has no such transformation'],
   'invalid-events': [422, 'The events do not fit'],
+  'rate-limited': [429, 'Too many requests of this key'],
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
   'broker-unavailable': [503, 'The log did not acknowledge in time'],

@@ -1,5 +1,6 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Headers, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { Needs } from '../access/needs.js';
+import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { createTenantBody, listTenantsQuery, type TenantAnswer } from './tenant.dto.js';
@@ -36,7 +37,7 @@ export class TenantsController {
   @Delete(':id')
   @Needs('tenants:write')
   @HttpCode(204)
-  async delete(@Param('id') id: string): Promise<void> {
-    await this.tenants.delete(id);
+  async delete(@Param('id') id: string, @Headers('if-match') match?: string): Promise<void> {
+    await this.tenants.delete(id, ifMatch(match));
   }
 }

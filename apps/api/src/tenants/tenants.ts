@@ -1,5 +1,6 @@
 import type { Tenant, TenantRepository } from '#libs/persistence';
 import type { z } from 'zod';
+import { checkMatch, type Precondition } from '../http/entity-tags.js';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
@@ -35,7 +36,9 @@ export class Tenants {
     return answerOf(tenant);
   }
 
-  async delete(id: string): Promise<void> {
+  /** Tenants do not change: what was made anew under the same id is another one. */
+  async delete(id: string, precondition: Precondition = null): Promise<void> {
+    if (precondition !== null) checkMatch(precondition, tenantTag(await this.get(id)));
     const outcome = await this.repository.delete(checkId('tenant', id), this.now());
     switch (outcome) {
       case 'not-found':
@@ -47,6 +50,8 @@ export class Tenants {
     }
   }
 }
+
+export const tenantTag = ({ updatedAt }: { readonly updatedAt: string }): string => `"${Date.parse(updatedAt)}"`;
 
 const answerOf = ({ id, name, createdAt, updatedAt }: Tenant): TenantAnswer => ({
   id,

@@ -15,6 +15,10 @@ import {
   patchTransformationBody,
   testTransformationBody,
 } from './transformation.dto.js';
+import { transformationTag } from './transformations.js';
+
+const etag: Operation['etag'] = ({ version, name }) =>
+  transformationTag({ version: Number(version), name: String(name) });
 
 export const transformationOperations = {
   create: {
@@ -22,6 +26,7 @@ export const transformationOperations = {
     summary: 'Make a transformation',
     body: createTransformationBody,
     answer: transformationAnswer,
+    etag,
     problems: ['unknown-tenant', 'overloaded'],
   },
   list: {
@@ -43,17 +48,20 @@ export const transformationOperations = {
     answer: transformationTestAnswer,
     problems: ['not-found', 'overloaded'],
   },
-  get: { id: 'getTransformation', summary: 'One transformation with its code', answer: transformationAnswer },
+  get: { id: 'getTransformation', summary: 'One transformation with its code', answer: transformationAnswer, etag },
   patch: {
     id: 'patchTransformation',
+    ifMatch: true,
     summary: 'Change a transformation',
     description: 'JSON merge patch (RFC 7396). Other code is a new version.',
     body: patchTransformationBody,
     answer: transformationAnswer,
+    etag,
     problems: ['overloaded'],
   },
   delete: {
     id: 'deleteTransformation',
+    ifMatch: true,
     summary: 'Delete a transformation that no endpoint names',
     problems: ['transformation-in-use'],
   },
@@ -68,5 +76,6 @@ export const transformationOperations = {
     id: 'restoreTransformationVersion',
     summary: 'Bring the code of a version back, as a new one',
     answer: transformationAnswer,
+    etag,
   },
 } as const satisfies Record<string, Operation>;

@@ -1,6 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { Page } from '#libs/persistence';
 import { Needs } from '../access/needs.js';
+import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { TransformationTest, type TestAnswer } from './transformation-test.js';
@@ -59,16 +60,20 @@ export class TransformationsController {
   @Documented(transformationOperations.patch)
   @Patch(':id')
   @Needs('transformations:write')
-  patch(@Param('id') id: string, @Body() body: unknown): Promise<TransformationAnswer> {
-    return this.transformations.patch(id, checkBody(patchTransformationBody, body));
+  patch(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Headers('if-match') match?: string,
+  ): Promise<TransformationAnswer> {
+    return this.transformations.patch(id, checkBody(patchTransformationBody, body), ifMatch(match));
   }
 
   @Documented(transformationOperations.delete)
   @Delete(':id')
   @Needs('transformations:write')
   @HttpCode(204)
-  delete(@Param('id') id: string): Promise<void> {
-    return this.transformations.delete(id);
+  delete(@Param('id') id: string, @Headers('if-match') match?: string): Promise<void> {
+    return this.transformations.delete(id, ifMatch(match));
   }
 
   @Documented(transformationOperations.versions)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { z } from 'zod';
 import { SandboxFull, type CodeCheck, type Sandbox, type SandboxFailed } from '#libs/sandbox';
 import type {
@@ -9,6 +10,7 @@ import type {
   TransformationUpdate,
   VersionSummary,
 } from '#libs/persistence';
+import { preconditionFailed, type Precondition } from '../http/entity-tags.js';
 import { checkId, dateTime, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
@@ -59,14 +61,23 @@ export class Transformations {
     return answerOf(found);
   }
 
-  async patch(id: string, changes: z.output<typeof patchTransformationBody>): Promise<TransformationAnswer> {
+  async patch(
+    id: string,
+    changes: z.output<typeof patchTransformationBody>,
+    precondition: Precondition = null,
+  ): Promise<TransformationAnswer> {
     checkId('transformation', id);
     if (changes.code !== undefined) await this.#check(changes.code);
-    return this.#changed(id, await this.ports.repository.update(id, changes, this.ports.now()));
+    const { repository, now } = this.ports;
+    const update = await repository.update(id, changes, now(), (one) => isSeen(precondition, one));
+    return this.#changed(id, update);
   }
 
-  async delete(id: string): Promise<void> {
-    switch (await this.ports.repository.delete(checkId('transformation', id), this.ports.now())) {
+  async delete(id: string, precondition: Precondition = null): Promise<void> {
+    const { repository, now } = this.ports;
+    switch (await repository.delete(checkId('transformation', id), now(), (one) => isSeen(precondition, one))) {
+      case 'unexpected':
+        throw preconditionFailed(transformationTag(await this.get(id)));
       case 'not-found':
         throw notFound('transformation', id);
       case 'in-use':
@@ -101,6 +112,8 @@ export class Transformations {
         throw notFound('transformation', id);
       case 'no-such-version':
         throw notFound('version', version);
+      case 'unexpected':
+        throw preconditionFailed(transformationTag(update.transformation));
       case 'updated':
         await this.ports.publication.published();
         return answerOf(update.transformation);
@@ -120,6 +133,13 @@ export class Transformations {
     if (check.kind === 'failed') throw unfitCode(check);
   }
 }
+
+/** Code and name are all that changes; of a name, what tells it from others. */
+export const transformationTag = ({ version, name }: { readonly version: number; readonly name: string }): string =>
+  `"${version}-${hash('sha256', name).slice(0, 16)}"`;
+
+const isSeen = (precondition: Precondition, one: Transformation): boolean =>
+  precondition === null || precondition(transformationTag(one));
 
 /** A full queue is the caller's to wait for. */
 export async function inSandbox<T>(work: () => Promise<T>): Promise<T> {
