@@ -21,7 +21,14 @@ export const endpointOf = (tenantId: string, changes: Partial<NewEndpoint> = {})
   state: 'active',
   ordering: 'none',
   secrets: [
-    { secretId: 'one', ciphertext: `sealed-${tenantId}`, expiresAt: null, kind: 'hmac', publicKey: null, createdAt: now },
+    {
+      secretId: 'one',
+      ciphertext: `sealed-${tenantId}`,
+      expiresAt: null,
+      kind: 'hmac',
+      publicKey: null,
+      createdAt: now,
+    },
   ],
   maxInFlight: 16,
   timeoutMs: 15_000,

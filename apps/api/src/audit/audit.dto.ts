@@ -27,7 +27,7 @@ const sha256 = z.string().meta({
 });
 const state = z.unknown().meta({ description: 'JSON, without secrets; null: it was not there.' });
 
-export const auditAnswer = z
+const auditAnswer = z
   .object({
     tenantId: z.string().nullable().meta({ description: "Null: the platform's own.", example: 'acme' }),
     seq: z.int().meta({ description: "Counts each tenant's entries, from 1.", example: 17 }),
