@@ -83,19 +83,21 @@ describe('a rotation under load', () => {
     const fresh = `2:${randomBytes(32).toString('base64')}`;
     secrets.set('new master key', fresh);
 
-    await Promise.all([rotateShared(), rotatePair(), restart(`${old},${fresh}`)]);
-    const [said] = await Promise.all([test.platform.cli('secrets', 'reencrypt'), rotateShared(), rotatePair()]);
-    expect(said).toMatch(/secrets of 2 endpoints are sealed with master key 2 now/);
-    // What was rotated meanwhile was sealed with the new key from the start.
-    const again = await vi.waitUntil(
-      async () =>
-        /^(?=[^]* by 0 secrets)(?=[^]*may be taken out)[^]*/.exec(await test.platform.cli('secrets', 'reencrypt')),
-      { timeout: 20_000, interval: 500 },
-    );
-    expect(again[0]).toMatch(/^0 secrets of 0 endpoints/);
-    await restart(fresh);
+    await load.during(async () => {
+      await Promise.all([rotateShared(), rotatePair(), restart(`${old},${fresh}`)]);
+      const [said] = await Promise.all([test.platform.cli('secrets', 'reencrypt'), rotateShared(), rotatePair()]);
+      expect(said).toMatch(/secrets of 2 endpoints are sealed with master key 2 now/);
+      // What was rotated meanwhile was sealed with the new key from the start.
+      const again = await vi.waitUntil(
+        async () =>
+          /^(?=[^]* by 0 secrets)(?=[^]*may be taken out)[^]*/.exec(await test.platform.cli('secrets', 'reencrypt')),
+        { timeout: 20_000, interval: 500 },
+      );
+      expect(again[0]).toMatch(/^0 secrets of 0 endpoints/);
+      await restart(fresh);
+    });
 
-    const sent = await load.stop();
+    const { sent } = load;
     for (const { endpoint, failures } of [shared, pairs]) {
       const arrived = () =>
         new Set(endpoint.receiver.requests.map(({ body }) => (JSON.parse(String(body)) as { id: string }).id));
@@ -158,33 +160,33 @@ class Receiver {
   }
 }
 
-/** Events at a steady pace until it is stopped. */
+/** Events at a steady pace. */
 class Load {
-  #sent = 0;
+  sent = 0;
   #isOver = false;
-  readonly #done: Promise<void>;
 
-  constructor(private readonly upstream: UpstreamService) {
-    this.#done = this.#run();
-  }
+  constructor(private readonly upstream: UpstreamService) {}
 
-  /** @returns how many were sent */
-  async stop(): Promise<number> {
-    this.#isOver = true;
-    await this.#done;
-    return this.#sent;
+  async during(work: () => Promise<void>): Promise<void> {
+    const running = this.#run();
+    try {
+      await work();
+    } finally {
+      this.#isOver = true;
+      await running;
+    }
   }
 
   async #run(): Promise<void> {
     const begun = performance.now();
     while (!this.#isOver) {
-      const due = Math.floor(((performance.now() - begun) / 1_000) * eventsPerSecond) - this.#sent;
+      const due = Math.floor(((performance.now() - begun) / 1_000) * eventsPerSecond) - this.sent;
       const events = Array.from({ length: due }, (_, i) => {
-        const n = this.#sent + i;
+        const n = this.sent + i;
         return { id: `load-${n}`, type: 'comment.added', source: '/e2e', partitionkey: `p-${n % 8}`, data: comment(n) };
       });
       await this.upstream.send(events.map((event) => this.upstream.binaryJson(event)));
-      this.#sent += due;
+      this.sent += due;
       await sleep(100);
     }
   }

@@ -313,4 +313,39 @@ describe('a batch in order', () => {
     expect(world.deadLetters()).toMatchObject([{ reason: 'skipped', delivery: { eventId: behind } }]);
     expect(world.posts).toHaveLength(5);
   });
+
+  it('is halted whole if any of its events has others behind it, whatever the first was made with', async () => {
+    const config = { batch, ordering: 'key', onExhausted: 'halt', retry: scheduleOf([], { jitter: 0 }) } as const;
+    const version = await world.endpoint('ep_1', config);
+    await world.worker();
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const events = await deliver(1, version, { ordering: 'none' });
+    events.push(...(await deliver(2, version, { ordering: 'key', orderingKey: 'a' })));
+    await deliver(1, version, { ordering: 'key', orderingKey: 'a' });
+    await world.time.run(minute);
+    expect(batches()).toEqual([events]);
+    expect(world.attempts().map(({ outcome, eventId }) => [outcome, eventId])).toEqual(
+      events.map((one) => ['halted', one]),
+    );
+    expect(world.deadLetters()).toEqual([]);
+  });
+
+  it('is halted so when its time is over, too', async () => {
+    const retry = { ...scheduleOf([10 * second]), maxTotalMs: 15 * second };
+    const config = { batch, ordering: 'key', onExhausted: 'halt', retry } as const;
+    const version = await world.endpoint('ep_1', config);
+    await world.worker();
+    world.reactions.set('ep_1', () => ({ status: 500 }));
+    const events = await deliver(1, version, { ordering: 'none' });
+    events.push(...(await deliver(2, version, { ordering: 'key', orderingKey: 'a' })));
+    await world.time.run(second);
+    expect(batches()).toEqual([events]);
+    await world.endpoint('ep_1', { ...config, state: 'paused' });
+    await world.time.run(minute);
+    await world.endpoint('ep_1', config);
+    await world.time.run(10 * minute);
+    const halted = world.attempts().filter(({ outcome }) => outcome === 'halted');
+    expect(halted.map(({ eventId, error }) => [eventId, error?.kind])).toEqual(events.map((one) => [one, 'expired']));
+    expect(world.deadLetters()).toEqual([]);
+  });
 });

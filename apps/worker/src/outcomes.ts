@@ -92,7 +92,7 @@ export class Outcomes {
         return;
       case 'deadLetter':
         // What can be put right by waiting may be halted; what can never be sent would only hold up the others.
-        if (config.onExhausted === 'halt' && delivery.ordering !== 'none' && decision.reason !== 'undeliverable') {
+        if (config.onExhausted === 'halt' && isOrdered(entry) && decision.reason !== 'undeliverable') {
           this.#halt(entry, trial, result);
           return;
         }
@@ -123,7 +123,7 @@ export class Outcomes {
   /** The total time of its policy is over: it is exhausted like one whose attempts are. */
   expire(entry: Entry, config: EndpointConfig | undefined): void {
     const message = 'the total time of its retry policy is over';
-    if (config?.onExhausted !== 'halt' || entry.ordering === 'none') {
+    if (config?.onExhausted !== 'halt' || !isOrdered(entry)) {
       this.giveUp(entry, 'expired', message);
       return;
     }
@@ -247,3 +247,7 @@ export class Outcomes {
     };
   }
 }
+
+/** Whether others wait for it: of a batch, for any of its members without an outcome. */
+const isOrdered = ({ ordering, members }: Entry): boolean =>
+  members === null ? ordering !== 'none' : [...members].some((member) => member.ordering !== 'none');

@@ -49,7 +49,9 @@ export async function closeByAttempts(
   }
   for (const [id, count] of partition.started) {
     const entry = partition.ledger.get(id);
-    if (entry !== undefined) (entry.batch ?? entry).started = count;
+    if (entry === undefined) continue;
+    const whole = entry.batch ?? entry;
+    whole.started = Math.max(whole.started, count);
   }
   return settling;
 }

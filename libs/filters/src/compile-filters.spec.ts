@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAttributeFilter } from '#libs/core';
-import { compiled, eventOf, filtersOf } from './filters.fixture.js';
-import { compileFilters } from './compile-filters.js';
+import { compiled, eventOf } from './filters.fixture.js';
 
 type Filter = { readonly [dialect: string]: string | Record<string, string> | readonly Filter[] | Filter };
 
@@ -87,19 +86,10 @@ describe('compiled filters', () => {
     );
   });
 
-  it('are one object for equal texts', () => {
-    const of = (cel: string) => compileFilters(filtersOf([{ cel }]));
-    expect(of('data.a == 1')).toBe(of('data.a == 1'));
-    expect(of('data.a == 1')).not.toBe(of('data.a == 2'));
-  });
-
-  it('are remembered in a bounded number, the latest ones', () => {
-    const of = (i: number) => compileFilters(filtersOf([{ exact: { id: `remembered-${i}` } }]));
-    const [first, second] = [of(0), of(1)];
-    for (let i = 2; i < 10_000; i += 1) of(i);
-    expect(of(0)).toBe(first);
-    of(10_000);
-    expect(of(0)).toBe(first);
-    expect(of(1)).not.toBe(second);
+  it('say how much memory they take, by their text, nodes and patterns', () => {
+    const { bytes } = compiled([]);
+    expect(compiled([{ exact: { id: 'x'.repeat(1_000) } }]).bytes).toBeGreaterThan(bytes + 1_000);
+    expect(compiled([{ cel: `${'!'.repeat(100)}data` }]).bytes).toBeGreaterThan(bytes + 100 * 200);
+    expect(compiled([{ cel: 'data.matches("a{100}")' }]).bytes).toBeGreaterThan(bytes + 100 * 80);
   });
 });

@@ -19,24 +19,16 @@ export interface CompiledFilters {
   readonly text: string;
   /** Whether `data` of an event is looked at. */
   readonly readsData: boolean;
+  /** Memory that they take, about. */
+  readonly bytes: number;
   matches(event: FilterEvent): FilterResult;
 }
 
-/** Texts that are remembered. */
-const maxCompiled = 10_000;
-const compiledByText = new Map<string, CompiledFilters>();
+/** `filterOf` remembers them. */
+export const compileFilters = (filters: Filters): CompiledFilters => new Compiled(filters);
 
-/** Equal filters share one object, as long as not too many others were compiled since. */
-export function compileFilters(filters: Filters): CompiledFilters {
-  const known = compiledByText.get(filters.text);
-  // Put at the end: a map keeps the order in which its keys came.
-  compiledByText.delete(filters.text);
-  const compiled = known ?? new Compiled(filters);
-  compiledByText.set(filters.text, compiled);
-  const [oldest] = compiledByText.keys();
-  if (compiledByText.size > maxCompiled && oldest !== undefined) compiledByText.delete(oldest);
-  return compiled;
-}
+/** Of filters without a text, and of each character of theirs, which their attributes are compared with. */
+const [leastBytes, characterBytes] = [1_024, 4];
 
 const matched: FilterResult = { match: true, error: null, steps: 0 };
 const unmatched: FilterResult = { match: false, error: null, steps: 0 };
@@ -44,6 +36,7 @@ const unmatched: FilterResult = { match: false, error: null, steps: 0 };
 class Compiled implements CompiledFilters {
   readonly text: string;
   readonly readsData: boolean;
+  readonly bytes: number;
   readonly #hasCel: boolean;
   readonly #decide: Decide;
 
@@ -51,6 +44,7 @@ class Compiled implements CompiledFilters {
     this.text = text;
     const own = expressions.flatMap(ownOf);
     this.readsData = own.some(({ readsData }) => readsData);
+    this.bytes = own.reduce((sum, { bytes }) => sum + bytes, leastBytes + characterBytes * text.length);
     this.#hasCel = own.length > 0;
     this.#decide = every(expressions.map(decider));
   }

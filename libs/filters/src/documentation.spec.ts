@@ -81,11 +81,11 @@ describe('docs/filters.md', () => {
       [filterLimits.depth],
       [filterLimits.comparisons],
       [filterLimits.text],
-      [celLimits.text, celLimits.nodes, celLimits.depth],
-      [celLimits.textInAll],
+      [celLimits.text, celLimits.depth],
+      [celLimits.textInAll, celLimits.nodes],
       [celLimits.listElements],
       [celLimits.loops],
-      [celLimits.patterns, patternLimits.text, patternLimits.size],
+      [celLimits.patterns, patternLimits.text, celLimits.instructions],
       [workLimit],
     ]);
   });

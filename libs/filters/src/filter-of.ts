@@ -1,14 +1,15 @@
 import type { EventFilter } from '#libs/core';
 import { compileFilters } from './compile-filters.js';
 import { discriminatorsOf } from './discriminators.js';
+import { FilterMemory } from './filter-memory.js';
 import { parseFilters } from './parse-filters.js';
 
-const remembered = 10_000;
-const known = new Map<string, EventFilter>();
+/** Some 20,000 filters as they usually are. Endpoints hold theirs whether they are remembered here or not. */
+const known = new FilterMemory<EventFilter>(64 * 1024 * 1024);
 
 /**
- * Filters from an endpoint's record, compiled; the same text is the same object, so that an event asks it once. Throws on a
- * text that is none: the API lets none such through.
+ * Filters from an endpoint's record, compiled; the same text is the same object, so that an event asks it once, as long as
+ * not too many others were asked for since. Throws on a text that is none: the API lets none such through.
  */
 export function filterOf(text: string): EventFilter {
   const before = known.get(text);
@@ -24,7 +25,6 @@ export function filterOf(text: string): EventFilter {
     discriminators: discriminatorsOf(parsed.filters),
     matches: (subject) => compiled.matches(subject),
   };
-  if (known.size >= remembered) known.clear();
-  known.set(text, filter);
+  known.set(text, filter, compiled.bytes);
   return filter;
 }

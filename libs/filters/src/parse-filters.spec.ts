@@ -79,8 +79,8 @@ describe('filters', () => {
   it('are bounded in bytes', () => {
     const one = (i: number) => ({ exact: { id: `${i}`.padStart(800, 'x') } });
     const many = (count: number) => Array.from({ length: count }, (_, i) => one(i));
-    expect(filtersOf(many(39)).text.length).toBeLessThan(maxFilterBytes);
-    expect(placesOf(many(41))).toEqual([['', 'too-big']]);
+    expect(filtersOf(many(19)).text.length).toBeLessThan(maxFilterBytes);
+    expect(placesOf(many(21))).toEqual([['', 'too-big']]);
   });
 });
 

@@ -2,7 +2,7 @@ import { parseFilterExpressions, type FilterExpression, type FilterFault } from 
 import { celDialect, type CelExpression } from './cel/expression.js';
 
 /** UTF-8 bytes of the JSON text. */
-export const maxFilterBytes = 32_768;
+export const maxFilterBytes = 16_384;
 
 /** Filters that were checked; all must match. */
 export interface Filters {

@@ -1,7 +1,7 @@
 // Real: QuickJS in WebAssembly. In this thread: what only ending a thread can stop is in sandbox.int-spec.ts.
 import { describe, expect, it } from 'vitest';
 import { Machine } from './machine.js';
-import { envelopeOf, event, handler, headers, PatientMachine } from './machine.fixture.js';
+import { envelopeOf, event, handler, headers, PatientMachine, runOn } from './machine.fixture.js';
 import { sandboxLimits } from './sandbox-job.js';
 
 const patient = new PatientMachine();
@@ -134,6 +134,23 @@ describe('nothing outlives a run', () => {
       const answer = one.run(loaded.image, envelopeOf(), payload);
       if (payload === '"a"') expect(answer).toMatchObject({ kind: 'done', payload: '[1,1,1,1,1]' });
       else expect(answer.kind).toBe('failed');
+    }
+  });
+
+  it('and a run that needs nearly all of its memory leaves what others have loaded as it is', async () => {
+    const one = await Machine.start({ ...sandboxLimits, runMs: 30_000 });
+    const small = one.load(`const table = [1, 2, 3]; ${handler('return { payload: table }')}`);
+    const large = one.load(
+      handler(
+        'const all = []; for (let i = 0; i < 14; i += 1) all.push(new Uint8Array(1e6).fill(i)); return { payload: all.length }',
+      ),
+    );
+    if (small.kind !== 'loaded' || large.kind !== 'loaded') throw new Error('not loaded');
+    for (let i = 0; i < 3; i += 1) {
+      expect(one.run(large.image, envelopeOf(), '1')).toMatchObject({ kind: 'done', payload: '14' });
+      expect(one.isSpoilt).toBe(false);
+      expect(one.run(small.image, envelopeOf(), '1')).toMatchObject({ kind: 'done', payload: '[1,2,3]' });
+      expect(runOn(one, handler(`return { payload: [${i}] }`))).toMatchObject({ kind: 'done', payload: `[${i}]` });
     }
   });
 

@@ -10,6 +10,7 @@ import { answerOf, codeName, exceeded, failed, type MachineAnswer } from './mach
 import { machineMemory, MemoryImage } from './memory-image.js';
 import { preludeOf } from './prelude.js';
 import type { SandboxLimits } from './sandbox-job.js';
+import { cpuMs } from './thread-clock.js';
 
 type Failed = Extract<MachineAnswer, { readonly kind: 'failed' }>;
 
@@ -59,14 +60,9 @@ export class Machine {
     return new Machine(memory, module.newContext(), limits);
   }
 
-  /** Nothing may be run any more: WebAssembly itself gave up in the middle, or took so much memory that it is let go. */
+  /** Nothing may be run any more: WebAssembly itself gave up in the middle. */
   get isSpoilt(): boolean {
-    return this.#spoilt || this.memory.buffer.byteLength > this.#base.memoryBytes;
-  }
-
-  /** CPU time since the last call began, in milliseconds. */
-  get usedMs(): number {
-    return cpuMs() - this.#startedMs;
+    return this.#spoilt;
   }
 
   /** Evaluates `code`, and looks for its handler without calling it. */
@@ -141,7 +137,7 @@ export class Machine {
   #isOver(): boolean {
     const now = performance.now();
     if (now < this.#deadline) return false;
-    const left = this.limits.runMs - this.usedMs;
+    const left = this.limits.runMs - (cpuMs() - this.#startedMs);
     if (left > 0) {
       this.#deadline = now + left;
       return false;
@@ -149,10 +145,4 @@ export class Machine {
     this.#interrupted = true;
     return true;
   }
-}
-
-/** Of this thread. */
-function cpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
 }

@@ -21,9 +21,12 @@ const pageBytes = 65_536;
 /** Where a heap was never used, this is what it holds: nobody could write it by chance or on purpose. */
 const paint = randomBytes(pageBytes);
 
-/** As much as the build begins with, and at most four times that: fragments beside the 16 MiB that code may have. */
+/**
+ * As much as the build begins with, and at most twice that: static data and stack, the 16 MiB that code may have, and fragments
+ * beside them. Once it has grown it stays so: restoring puts back where the allocator's heap ends, wherever the memory does.
+ */
 export function machineMemory(): WebAssembly.Memory {
-  const memory = new WebAssembly.Memory({ initial: 256, maximum: 1_024 });
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 512 });
   paintFrom(new Uint8Array(memory.buffer), stackTop);
   return memory;
 }
@@ -34,7 +37,6 @@ export function machineMemory(): WebAssembly.Memory {
  */
 export class MemoryImage {
   private constructor(
-    readonly memoryBytes: number,
     private readonly data: Uint8Array,
     private readonly heap: Uint8Array,
   ) {}
@@ -42,7 +44,7 @@ export class MemoryImage {
   /** Of a memory that is new, or was painted since. */
   static of(memory: WebAssembly.Memory): MemoryImage {
     const bytes = new Uint8Array(memory.buffer);
-    return new MemoryImage(bytes.length, bytes.slice(0, staticEnd), bytes.slice(stackTop, endOfUse(bytes)));
+    return new MemoryImage(bytes.slice(0, staticEnd), bytes.slice(stackTop, endOfUse(bytes)));
   }
 
   get bytes(): number {

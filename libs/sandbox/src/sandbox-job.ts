@@ -41,6 +41,7 @@ export interface SandboxDone {
   readonly cancelled: boolean;
   /** What it wrote to its console, bounded. */
   readonly logs: readonly string[];
+  /** All that a thread has spent on it, from its begin until the next one could be run. */
   readonly cpuMs: number;
 }
 

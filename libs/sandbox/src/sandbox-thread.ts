@@ -10,6 +10,7 @@ import type {
   SandboxLimits,
   SandboxResult,
 } from './sandbox-job.js';
+import { looksUntilStuck, StepWatch } from './step-watch.js';
 import type { FromThread, ThreadSetup, ToThread } from './thread-messages.js';
 
 export interface Task {
@@ -41,9 +42,10 @@ export class SandboxThread {
   readonly #steps = new Int32Array(new SharedArrayBuffer(4));
   #worker: Worker | null = null;
   #isReady = false;
+  readonly #watch = new StepWatch(this.#steps);
   #timer: NodeJS.Timeout | null = null;
-  #stepsSeen = 0;
-  #stepSince = 0;
+  /** CPU time that its last start took. */
+  #startMs = 0;
   /** In their order; the first is being run. */
   #tasks: Task[] = [];
 
@@ -60,7 +62,7 @@ export class SandboxThread {
     this.#tasks = [...tasks];
     this.#worker ??= this.#start();
     this.#send({ kind: 'work', code: first.code, inputs: tasks.map(({ input }) => input) });
-    if (this.#isReady) this.#watch();
+    if (this.#isReady) this.#beginWatch();
   }
 
   forget(transformationId: string): void {
@@ -89,7 +91,8 @@ export class SandboxThread {
       if (worker !== this.#worker) return;
       if (message.kind === 'ready') {
         this.#isReady = true;
-        this.#watch();
+        this.#startMs = message.cpuMs;
+        this.#beginWatch();
       } else this.#answered(message.result);
     });
     worker.on('error', (error) => this.#died(worker, error));
@@ -110,40 +113,33 @@ export class SandboxThread {
     this.#release();
     const [running, ...left] = this.#tasks.splice(0);
     if (running === undefined) return;
-    if (isOutOfMemory(error)) running.resolve(this.#failed('memory', 0));
+    if (isOutOfMemory(error)) running.resolve(this.#failed('memory', this.options.limits.runMs));
     else running.reject(error instanceof Error ? error : new Error(String(error)));
     this.options.onIdle(left);
   }
 
-  #watch(): void {
-    this.#stepsSeen = Atomics.load(this.#steps, 0);
-    this.#stepSince = performance.now();
-    this.#timer ??= setInterval(() => this.#look(), this.#allowedMs / 2);
+  #beginWatch(): void {
+    this.#watch.begin();
+    // Asks for the thread's steps, not for its answers: those may wait because this thread is busy.
+    this.#timer ??= setInterval(() => {
+      if (this.#watch.look()) this.#endIt();
+    }, this.#allowedMs / looksUntilStuck);
   }
 
-  /** Asks for the thread's steps, not for its answers: those may wait because this thread is busy. */
-  #look(): void {
-    const steps = Atomics.load(this.#steps, 0);
-    const now = performance.now();
-    if (steps !== this.#stepsSeen) {
-      this.#stepsSeen = steps;
-      this.#stepSince = now;
-    } else if (now - this.#stepSince >= this.#allowedMs) this.#endIt(now - this.#stepSince);
-  }
-
-  #endIt(tookMs: number): void {
+  #endIt(): void {
     const worker = this.#worker;
     this.#release();
     const [running, ...left] = this.#tasks.splice(0);
     this.options.onEnded();
-    running?.resolve(this.#failed('timeout', tookMs));
+    running?.resolve(this.#failed('timeout', this.#allowedMs));
     this.options.onIdle(left);
     void worker?.terminate();
   }
 
-  #failed(code: 'timeout' | 'memory', cpuMs: number): SandboxFailed {
+  /** @param ranMs what it has used, as far as that is known; it pays for the thread's successor too */
+  #failed(code: 'timeout' | 'memory', ranMs: number): SandboxFailed {
     const message = `${exceeded(code, this.options.limits)}, and its thread had to be ended`;
-    return { kind: 'failed', code, message, logs: [], cpuMs };
+    return { kind: 'failed', code, message, logs: [], cpuMs: ranMs + this.#startMs };
   }
 
   get #allowedMs(): number {

@@ -1,6 +1,7 @@
 // Real: threads, their ending, QuickJS. What code may do within a machine is in machine.spec.ts.
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openSandbox, SandboxFull, type Sandbox, type SandboxOptions, type SandboxResult } from './index.js';
+import { sandboxLimits } from './sandbox-job.js';
 
 let sandbox: Sandbox | undefined;
 const open = (options: Partial<SandboxOptions> = {}): Sandbox => {
@@ -111,6 +112,19 @@ describe('a sandbox', () => {
     expect(payloadOf(await box.run(jobOf('tr_1', handler('return { payload: 2 }'))))).toBe(2);
   });
 
+  it.each([
+    ['nearly all of its memory', 'for (let i = 0; i < 13; i += 1) all.push(new Uint8Array(1e6))', 'done'],
+    ['more than it may', 'for (;;) all.push(new Uint8Array(1e6))', 'failed'],
+  ])('keeps what is loaded of others when one uses %s', async (_what, body, kind) => {
+    const box = open({ threads: 1 });
+    const kept = (payload: number) => box.run(jobOf('tr_1', handler(`return { payload: ${payload} }`)));
+    expect(payloadOf(await kept(1))).toBe(1);
+    const large = await box.run(jobOf('tr_2', handler(`const all = []; ${body}`)));
+    expect(large.kind).toBe(kind);
+    // The same id and version are the same code, as long as it is kept.
+    expect(payloadOf(await kept(2))).toBe(1);
+  });
+
   it('loads again what it had no room to keep', async () => {
     const box = open({ threads: 1, imageBytes: 1 });
     for (const id of ['tr_1', 'tr_2', 'tr_1']) expect(await box.run(jobOf(id, good))).toMatchObject(done);
@@ -125,6 +139,19 @@ describe('a sandbox', () => {
     expect(box.stats().queued).toBeLessThanOrEqual(2);
     expect(await Promise.all(runs)).toMatchObject(runs.map(() => done));
     expect(box.stats()).toEqual({ queued: 0, busy: 0, ended: 0 });
+  });
+
+  it('refuses none of those who have asked for room, however many ask at once', async () => {
+    const box = open({ threads: 1, maxQueued: 100 });
+    let longest = 0;
+    const runs = Array.from({ length: 250 }, async (_, i) => {
+      await box.room();
+      const run = box.run(jobOf(`tr_${i % 3}`, good));
+      longest = Math.max(longest, box.stats().queued);
+      return run;
+    });
+    expect(await Promise.all(runs)).toMatchObject(runs.map(() => done));
+    expect(longest).toBeLessThanOrEqual(51);
   });
 
   it('rejects what is left when it is closed', async () => {
@@ -167,6 +194,8 @@ describe('what cannot be interrupted', () => {
       { payload: '4' },
       { payload: '5' },
     ]);
+    // What it was allowed, and what its thread's successor takes to start.
+    expect(results[2]?.cpuMs).toBeGreaterThan(sandboxLimits.runMs + sandboxLimits.graceMs);
     expect(box.stats().ended).toBe(1);
   });
 });

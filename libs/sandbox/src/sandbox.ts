@@ -1,3 +1,4 @@
+import { Entry } from './entry.js';
 import { FairQueue } from './fair-queue.js';
 import {
   sandboxLimits,
@@ -46,7 +47,10 @@ export interface Sandbox {
   run(job: SandboxJob): Promise<SandboxResult>;
   /** Evaluates the code without calling its handler. Rejects as `run` does. */
   check(code: string): Promise<CodeCheck>;
-  /** Resolves when at most half of the queue is in use: ask before `run` to be held back instead of refused. */
+  /**
+   * Ask before each `run` to be held back instead of refused. Resolves, in the order of asking, when at most half of the queue is
+   * in use or given away; the place is kept for a `run` or `check` that follows at once, before the event loop goes on.
+   */
   room(): Promise<void>;
   /** What is loaded of it is let go, in whichever version. */
   forget(transformationId: string): void;
@@ -68,12 +72,11 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   const threads: SandboxThread[] = [];
   /** Whose turn it is there, and what comes after what it runs. */
   const busy = new Map<SandboxThread, { readonly key: string; readonly later: readonly Task[] }>();
-  const waiting: (() => void)[] = [];
+  const entry = new Entry({ most: maxQueued / 2, queued: () => queue.size });
   let ended = 0;
   let checks = 0;
   let isClosed = false;
 
-  const hasRoom = (): boolean => isClosed || queue.size <= maxQueued / 2;
   const assign = (thread: SandboxThread): void => {
     const turn = queue.take(jobsAtOnce);
     if (turn === null) return;
@@ -83,7 +86,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     const tasks = alike === -1 ? turn.jobs : turn.jobs.slice(0, alike);
     busy.set(thread, { key: turn.key, later: turn.jobs.slice(tasks.length) });
     thread.work(tasks);
-    if (waiting.length > 0 && hasRoom()) for (const go of waiting.splice(0)) go();
+    entry.admit();
   };
   const idleThread = (): SandboxThread | undefined => {
     const idle = threads.find((thread) => !busy.has(thread));
@@ -109,6 +112,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     new Promise((resolve, reject) => {
       if (isClosed) return reject(new Error('the sandbox is closed'));
       if (queue.size >= maxQueued) return reject(new SandboxFull(`${maxQueued} jobs wait for the sandbox`));
+      entry.taken();
       queue.push(code.transformationId, { code, input, resolve, reject });
       const thread = idleThread();
       if (thread !== undefined) assign(thread);
@@ -120,9 +124,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       checks += 1;
       return submit({ transformationId: `check:${checks}`, version: 0, code }, null) as Promise<CodeCheck>;
     },
-    room() {
-      return hasRoom() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
-    },
+    room: () => entry.room(),
     forget(transformationId) {
       for (const thread of threads) thread.forget(transformationId);
     },
@@ -130,7 +132,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     async close() {
       isClosed = true;
       for (const { reject } of queue.clear()) reject(new Error('the sandbox was closed'));
-      for (const go of waiting.splice(0)) go();
+      entry.open();
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };

@@ -13,3 +13,9 @@ export function stopClock(): void {
 export function showTime(at: number): void {
   shown = at;
 }
+
+/** CPU time that this thread has used since it began, in milliseconds. */
+export function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}

@@ -18,6 +18,7 @@ export type ToThread =
     }
   | { readonly kind: 'forget'; readonly transformationId: string };
 
-/** One for each input, in their order. */
+/** `ready` with what it took to start; then one result for each input, in their order. */
 export type FromThread =
-  { readonly kind: 'ready' } | { readonly kind: 'result'; readonly result: SandboxResult | CodeCheck };
+  | { readonly kind: 'ready'; readonly cpuMs: number }
+  | { readonly kind: 'result'; readonly result: SandboxResult | CodeCheck };

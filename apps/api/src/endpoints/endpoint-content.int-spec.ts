@@ -1,7 +1,7 @@
 // Real: Nest, Fastify, PostgreSQL, repositories, codec, filters. Doubled: Kafka (InMemoryLog), the schema registry.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { plainContent, type EndpointConfig } from '#libs/contracts';
-import { connectDatabase, EndpointFaultLog } from '#libs/persistence';
+import { connectDatabase, EndpointFaultLog, EndpointRepository } from '#libs/persistence';
 import { testCodec } from '../../test/event-codec.js';
 import { startApi, type TestApi } from '../../test/start-api.js';
 
@@ -82,6 +82,35 @@ describe('what an endpoint receives', () => {
       batch: null,
       compression: 'none',
     });
+  });
+
+  it('is changed by two at once without either undoing the other', async () => {
+    const { body } = await create({ format: 'data', headers: { 'x-a': '1' } });
+    const path = `/v1/endpoints/${String(body['id'])}`;
+    const database = await connectDatabase(api.databaseUrl);
+    const repository = new EndpointRepository(database);
+    const reads = vi.spyOn(EndpointRepository.prototype, 'get').mockImplementationOnce(async (id) => {
+      const before = await repository.get(id);
+      const other = { compression: 'gzip', batch: { maxEvents: 7 }, headers: { 'x-b': '2' }, format: 'standard' };
+      expect((await api.call('PATCH', path, other)).status).toBe(200);
+      return before;
+    });
+    const patched = await api.call('PATCH', path, { description: 'the first to read', timeoutMs: 5_000 });
+    const readings = reads.mock.calls.length;
+    reads.mockRestore();
+    await database.close();
+    // Its own twice, the other one's, and the test's.
+    expect(readings).toBe(4);
+    const both = {
+      description: 'the first to read',
+      timeoutMs: 5_000,
+      compression: 'gzip',
+      batch: { maxEvents: 7 },
+      headers: { 'x-a': '1', 'x-b': '2' },
+      format: 'standard',
+    };
+    expect(patched).toMatchObject({ status: 200, body: both });
+    expect((await api.call('GET', path)).body).toMatchObject(both);
   });
 
   it('is refused with every fault where it stands', async () => {

@@ -38,7 +38,7 @@ export interface EndpointPorts extends SecretMaking {
   readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
 }
 
-/** A part of a policy is merged with the one that was read; if someone changed it meanwhile, it is read again. */
+/** A patch is merged with the endpoint that was read; if someone changed that meanwhile, it is read again. */
 const patchTries = 20;
 
 export class Endpoints {
@@ -132,11 +132,9 @@ export class Endpoints {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
       const changes = { ...this.#changes(before, body), ...(await this.ports.pins.ofPatched(before, body)) };
-      const { retry, rateLimit: rate, circuit: ofCircuit, format, headers, batch, versions, eventTypes } = body;
-      const parts = [retry, rate, ofCircuit, format, headers, batch, versions, eventTypes];
-      const isMerged = parts.some((one) => one !== undefined);
-      const expectedRevision = isMerged ? before.revision : undefined;
-      const result = await repository.update(id, changes, { now: now(), expectedRevision }).catch(refuseTransformation);
+      // Much of it was merged with what was read: what others have changed since must not be undone by it.
+      const expected = { now: now(), expectedRevision: before.revision };
+      const result = await repository.update(id, changes, expected).catch(refuseTransformation);
       if (result.outcome === 'updated') {
         await this.ports.publication.published();
         return answerOf(result.endpoint);

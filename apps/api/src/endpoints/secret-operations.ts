@@ -1,31 +1,34 @@
 /** The routes of endpoints' secrets, for the OpenAPI document. */
 import { z } from 'zod';
 import type { Operation } from '../openapi/operation.js';
-import { publicKeyAnswer, rotateSecretBody, rotatedAnswer, secretAnswer } from './secrets.dto.js';
+import { publicKeyAnswer, rotatedAnswer, rotateSecretBody, secretAnswer } from './secrets.dto.js';
 
 export const secretOperations = {
   rotate: {
-    id: 'rotateSecret',
-    summary: 'Give an endpoint a new secret',
-    description: 'The only answer that ever holds it. Those of its kind sign beside it for a while.',
+    id: 'rotateEndpointSecret',
+    summary: 'Bring a new secret into force',
+    description: [
+      'It signs at once; those of its kind sign beside it until the overlap is over.',
+      'The only answer that ever holds it.',
+    ].join(' '),
     body: rotateSecretBody.optional(),
     example: { overlapSeconds: 86_400 },
     answer: rotatedAnswer,
     problems: ['too-many-secrets', 'conflict', 'already-exists'],
   },
   list: {
-    id: 'listSecrets',
-    summary: 'What is known of the secrets in force',
+    id: 'listEndpointSecrets',
+    summary: 'The secrets in force, in the order in which they sign',
     answer: z.object({ data: z.array(secretAnswer) }),
   },
   end: {
-    id: 'endSecret',
-    summary: 'End a secret now',
+    id: 'endEndpointSecret',
+    summary: 'End a secret at once',
     problems: ['last-secret', 'conflict'],
   },
   publicKeys: {
-    id: 'listPublicKeys',
-    summary: 'Public keys that verify its signatures',
+    id: 'listEndpointPublicKeys',
+    summary: 'The public keys that verify `v1a` signatures',
     answer: z.object({ data: z.array(publicKeyAnswer) }),
   },
-} as const satisfies Record<string, Operation>;
+} satisfies Record<string, Operation>;

@@ -27,8 +27,14 @@ import { Failure, isMap } from './value.js';
 export interface Findings {
   readonly faults: CelFault[];
   readsData: boolean;
+}
+
+/** What expressions of the same filters may have yet; the compiler takes from it. Below 0: there was a fault. */
+export interface Room {
+  nodes: number;
   /** Compiling one may take milliseconds. */
-  patternsLeft: number;
+  patterns: number;
+  instructions: number;
 }
 
 /**
@@ -38,10 +44,10 @@ export interface Findings {
  */
 export function compileCel(
   ast: ASTNode,
-  patternsLeft: number,
-): { readonly evaluate: Evaluate; readonly findings: Findings } {
-  const findings: Findings = { faults: [], readsData: false, patternsLeft };
-  const evaluate = new Compiler(findings).node(ast);
+  room: Room,
+): { readonly evaluate: Evaluate; readonly findings: Readonly<Findings> } {
+  const findings: Findings = { faults: [], readsData: false };
+  const evaluate = new Compiler(findings, room).node(ast);
   return { evaluate, findings };
 }
 
@@ -49,14 +55,21 @@ const nothing: Evaluate = () => new Failure('Not compiled');
 
 class Compiler implements LoopCompiler {
   readonly #findings: Findings;
+  readonly #room: Room;
   readonly #loopVariables: string[] = [];
 
-  constructor(findings: Findings) {
+  constructor(findings: Findings, room: Room) {
     this.#findings = findings;
+    this.#room = room;
   }
 
   /** The function of a node takes a step each time, but for the leaves. */
   node(node: ASTNode): Evaluate {
+    const room = this.#room;
+    // Told once, not of every node that follows.
+    if (room.nodes < 0) return nothing;
+    room.nodes -= 1;
+    if (room.nodes < 0) return this.#fault(node, `At most ${celLimits.nodes} nodes in all.`, 'too-big');
     if (node.op === 'value') return this.#literal(node);
     if (node.op === 'id') return this.#variable(node);
     const evaluate = this.#composed(node);
@@ -167,9 +180,11 @@ class Compiler implements LoopCompiler {
   }
 
   #relation(node: ASTNode & { op: '<' | '<=' | '>' | '>=' }, holds: (order: number) => boolean): Evaluate {
+    // Not the node itself: it would keep the tree in memory.
+    const { op } = node;
     return this.#binary(node, (a, b, budget) => {
       const order = orderOf(a, b, budget);
-      if (order === null) return noOverload(node.op, a, b);
+      if (order === null) return noOverload(op, a, b);
       return order !== 'unordered' && holds(order);
     });
   }
@@ -213,11 +228,14 @@ class Compiler implements LoopCompiler {
     const of = this.node(receiver);
     if (literal.op !== 'value' || typeof literal.args !== 'string')
       return this.#fault(literal, 'The pattern of matches() must be a literal text.');
-    if (this.#findings.patternsLeft === 0)
-      return this.#fault(literal, `At most ${celLimits.patterns} patterns in all.`, 'too-big');
-    this.#findings.patternsLeft -= 1;
+    const room = this.#room;
+    if (room.patterns === 0) return this.#fault(literal, `At most ${celLimits.patterns} patterns in all.`, 'too-big');
+    room.patterns -= 1;
     const pattern = Pattern.parse(literal.args);
     if (typeof pattern === 'string') return this.#fault(literal, pattern);
+    room.instructions -= pattern.size;
+    if (room.instructions < 0)
+      return this.#fault(literal, `At most ${celLimits.instructions} instructions of patterns in all.`, 'too-big');
     return applied(of, (text, budget) =>
       typeof text === 'string' ? pattern.isIn(text, budget) : noMethod('matches', text),
     );

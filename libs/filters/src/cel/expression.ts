@@ -1,5 +1,5 @@
 import type { Discriminator, FilterFault, OwnDialect } from '#libs/core';
-import { compileCel } from './compile.js';
+import { compileCel, type Room } from './compile.js';
 import { equalitiesOf } from './equalities.js';
 import type { Evaluate } from './evaluation.js';
 import { celLimits, parseCel, positionIn, type CelFault } from './language.js';
@@ -11,12 +11,21 @@ export interface CelExpression {
   /** Whether it looks at the event's data. */
   readonly readsData: boolean;
   readonly equalities: readonly Discriminator[];
+  /** Memory that its function takes, about. */
+  readonly bytes: number;
 }
+
+/** As measured with Node 20. */
+const [nodeBytes, instructionBytes] = [256, 96];
 
 /** `{"cel": "…"}`, as it may stand in one array of filters: what their expressions may be in all is counted. */
 export function celDialect(): OwnDialect<CelExpression> {
   let charactersLeft: number = celLimits.textInAll;
-  let patternsLeft: number = celLimits.patterns;
+  const room: Room = {
+    nodes: celLimits.nodes,
+    patterns: celLimits.patterns,
+    instructions: celLimits.instructions,
+  };
 
   const compiled = (source: string): CelExpression | CelFault[] => {
     const parsed = parseCel(source);
@@ -24,11 +33,13 @@ export function celDialect(): OwnDialect<CelExpression> {
     const { ast } = parsed;
     // Before its attribute `type` is renamed.
     const equalities = equalitiesOf(ast);
-    const { evaluate, findings } = compileCel(ast, patternsLeft);
-    patternsLeft = findings.patternsLeft;
+    const before = { ...room };
+    const { evaluate, findings } = compileCel(ast, room);
     if (findings.faults.length > 0) return findings.faults;
+    const bytes =
+      (before.nodes - room.nodes) * nodeBytes + (before.instructions - room.instructions) * instructionBytes;
     const fault = parsed.typeFault();
-    return fault === null ? { source, evaluate, readsData: findings.readsData, equalities } : [fault];
+    return fault === null ? { source, evaluate, readsData: findings.readsData, equalities, bytes } : [fault];
   };
 
   return {

@@ -5,14 +5,17 @@ import type { FilterFault, TextPosition } from '#libs/core';
 export const celLimits = {
   /** Characters of one, and of all expressions of the same filters. */
   text: 4_000,
-  textInAll: 16_000,
-  nodes: 500,
+  textInAll: 8_000,
+  /** In all expressions of the same filters: each node is functions in memory, as long as the endpoint lives. */
+  nodes: 300,
   depth: 50,
   listElements: 100,
   /** Loops (`all`, `exists`, `exists_one`, `map`, `filter`) within loops. */
   loops: 2,
   /** In all expressions of the same filters. */
   patterns: 5,
+  /** Of RE2, in all those patterns. */
+  instructions: 300,
 } as const;
 
 /** CEL's own `type` is the type of types: the attribute of that name stands in its place here. */

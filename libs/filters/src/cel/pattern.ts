@@ -1,7 +1,9 @@
 import { RE2JS } from 're2js';
 import type { Budget } from './budget.js';
+import { celLimits } from './language.js';
 
-export const patternLimits = { text: 200, size: 500 } as const;
+/** The size is in instructions of RE2. */
+export const patternLimits = { text: 200, size: celLimits.instructions } as const;
 
 /** Characters that the automata of all patterns may have grown by before their memory is given back. */
 const grownCharacters = 16_384;
@@ -16,9 +18,13 @@ export class Pattern {
   /** Steps for each character. */
   readonly #cost: number;
 
+  /** Instructions. */
+  readonly size: number;
+
   private constructor(regexp: RE2JS) {
     this.#regexp = regexp;
-    this.#cost = 6 + Math.ceil(regexp.programSize() / 64);
+    this.size = regexp.programSize();
+    this.#cost = 6 + Math.ceil(this.size / 64);
   }
 
   /** @returns why the pattern is none, as a text */
