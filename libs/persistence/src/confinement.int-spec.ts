@@ -176,6 +176,7 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     drop: 'for projectors',
   },
   RebuildStore: { '*': 'for operators, by the command line' },
+  SecretSeals: { '*': 'for operators, by the command line' },
   ReplayParts: {
     parts: ['reads', (db) => new ReplayParts(db).parts(0)],
     checkpoint: 'for dispatchers',

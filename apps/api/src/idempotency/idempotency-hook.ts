@@ -33,40 +33,68 @@ const validKey = /^[\x21-\x7e]{1,255}$/;
 /** Answers that say "not now": the next one may be another. */
 const isPassing = (status: number): boolean => status >= 500 || status === 429;
 
-export function installIdempotency(server: FastifyInstance, { keys, now, log }: IdempotencyPorts): void {
+export function installIdempotency(server: FastifyInstance, ports: IdempotencyPorts): void {
   const begun = new WeakMap<FastifyRequest, Begun>();
 
-  server.addHook('preHandler', async (request, reply) => {
-    const key = keyOf(request);
-    if (key === undefined) return;
-    const keyed = { caller: callerName(request), key, digest: digestOf(request) };
-    const result = await keys.begin(keyed, now());
-    switch (result.outcome) {
-      case 'first':
-        begun.set(request, { request: keyed, run: result.run });
-        return;
-      case 'answered':
-        return again(reply, result);
-      case 'in-progress':
-        throw refusal('request-in-progress', 'A request with this key is under way.', { 'retry-after': '2' });
-      case 'other-request':
-        throw refusal('idempotency-key-reused', 'This key was used for another request.');
+  // With callbacks: most requests, all of /v1/events among them, have no key, and make no promise here.
+  server.addHook('preHandler', (request, reply, done) => {
+    let key: string | undefined;
+    try {
+      key = keyOf(request);
+    } catch (error) {
+      done(error as AppError);
+      return;
     }
+    if (key === undefined) {
+      done();
+      return;
+    }
+    const keyed = { caller: callerName(request), key, digest: digestOf(request) };
+    const proceed = (result: Awaited<ReturnType<typeof begin>>): void => {
+      if (result.outcome === 'answered') {
+        again(reply, result);
+        return;
+      }
+      begun.set(request, { request: keyed, run: result.run });
+      done();
+    };
+    begin(ports, keyed).then(proceed, done);
   });
 
-  server.addHook('onSend', async (request, reply, payload) => {
+  server.addHook('onSend', (request, reply, payload, done) => {
     const own = begun.get(request);
-    if (own === undefined) return payload;
-    begun.delete(request);
-    try {
-      if (isPassing(reply.statusCode)) await keys.abandon(own.request, own.run);
-      else await keys.finish(own.request, own.run, { status: reply.statusCode, answer: kept(reply, payload) });
-    } catch (err) {
-      // It was done: that is what the caller has to know.
-      log.warn({ err }, 'the answer to a request with an Idempotency-Key was not kept');
+    if (own === undefined) {
+      done(null, payload);
+      return;
     }
-    return payload;
+    begun.delete(request);
+    const send = (): void => done(null, payload);
+    void finish(ports, own, reply, payload).then(send);
   });
+}
+
+/** Rejects with a refusal where there is nothing to do or to give again. */
+async function begin({ keys, now }: IdempotencyPorts, request: KeyedRequest) {
+  const result = await keys.begin(request, now());
+  switch (result.outcome) {
+    case 'first':
+    case 'answered':
+      return result;
+    case 'in-progress':
+      throw refusal('request-in-progress', 'A request with this key is under way.', { 'retry-after': '2' });
+    case 'other-request':
+      throw refusal('idempotency-key-reused', 'This key was used for another request.');
+  }
+}
+
+/** Never rejects: it was done, and that is what the caller has to know. */
+async function finish({ keys, log }: IdempotencyPorts, own: Begun, reply: FastifyReply, payload: unknown) {
+  try {
+    if (isPassing(reply.statusCode)) await keys.abandon(own.request, own.run);
+    else await keys.finish(own.request, own.run, { status: reply.statusCode, answer: kept(reply, payload) });
+  } catch (err) {
+    log.warn({ err }, 'the answer to a request with an Idempotency-Key was not kept');
+  }
 }
 
 /** Undefined: there is none, or it means nothing here. */
@@ -107,12 +135,9 @@ function kept(reply: FastifyReply, payload: unknown): string {
   return JSON.stringify({ headers, body } satisfies Kept);
 }
 
-function again(
-  reply: FastifyReply,
-  { status, answer }: { readonly status: number; readonly answer: string },
-): FastifyReply {
+function again(reply: FastifyReply, { status, answer }: { readonly status: number; readonly answer: string }): void {
   const { headers, body } = JSON.parse(answer) as Kept;
-  return reply
+  void reply
     .code(status)
     .headers({ ...headers, 'idempotency-replayed': 'true' })
     .send(body === '' ? undefined : Buffer.from(body));
