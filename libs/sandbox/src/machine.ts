@@ -112,7 +112,9 @@ export class Machine {
   #guarded<T>(work: () => T): T | Failed {
     this.#begin();
     try {
-      return work();
+      const result = work();
+      // Also where nothing could interrupt it: it took more than it may.
+      return this.#isOver() ? this.#cutOff('timeout') : result;
     } catch (error) {
       // A frame of WebAssembly was left without being unwound.
       this.#spoilt = true;
