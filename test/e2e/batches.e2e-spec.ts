@@ -59,7 +59,7 @@ describe('an endpoint that asks for batches, gzipped and in order, whose worker 
 
     const posts = received();
     for (const [index, { headers }] of endpoint.receiver.requests.entries()) {
-      expect(headers['content-type']).toBe('application/cloudevents-batch+json; charset=UTF-8');
+      expect(headers['content-type']).toBe('application/cloudevents-batch+json; charset=utf-8');
       const [id, timestamp, signature] = ['id', 'timestamp', 'signature'].map((name) =>
         String(headers[`webhook-${name}`]),
       );
