@@ -91,7 +91,7 @@ describe('a user of the apps, who has the role posthorn_app', () => {
     await inTenant('mine', async () => {
       expect((await endpoints.list({ limit: 9 })).data.map(({ endpointId }) => endpointId)).toEqual(['ep_mine']);
       expect((await new DeadLetters(asApp).list({ error: 'pipe' }, { limit: 9 })).data).toHaveLength(1);
-      expect(await endpoints.delete('ep_theirs', now)).toBe(false);
+      expect(await endpoints.delete('ep_theirs', now)).toEqual({ outcome: 'not-found' });
       expect(await endpoints.create(endpointOf('mine', { endpointId: 'ep_2' }), now)).not.toBeNull();
       expect(await endpoints.create(endpointOf('theirs', { endpointId: 'ep_3' }), now)).toBeNull();
     });
