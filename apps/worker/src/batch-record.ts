@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import { batchBodyType, batchIdOf, deliveryIdOf, type WriterEpoch } from '#libs/core';
+import { batchBodyType, batchIdOf, deliveryIdOf, isTestStream, type WriterEpoch } from '#libs/core';
 
 /**
  * A batch as it stands in a retry topic (docs/delivery-state.md, Batches): a Delivery with `members` in place of a body. A
@@ -28,7 +28,7 @@ export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.haltedAt === null &&
   batchBodyType(delivery.contentType) !== null &&
   !hasAttributes(delivery.headers) &&
-  !stream.startsWith('test:');
+  !isTestStream(stream);
 
 function hasAttributes(headers: Delivery['headers']): boolean {
   for (const name in headers) if (name.slice(0, 3).toLowerCase() === 'ce-') return true;
