@@ -1,7 +1,8 @@
 import type { BatchConfig } from '#libs/contracts';
-import { isTestStream, LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds, type WorkKind } from '#libs/core';
+import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds } from '#libs/core';
 import type { Single } from './batch-record.js';
 import { gatheredAt, merged, type Gathering } from './gathering.js';
+import { sourceOf, type Source } from './work-source.js';
 
 /** What a lane needs to know of a delivery. */
 export interface Waiting {
@@ -16,9 +17,6 @@ export interface Waiting {
   /** As it is while it is in a lane. */
   readonly delivery: Single;
 }
-
-/** First attempts of live events, their retries, replays, or tests. */
-type Source = 'fresh' | 'retry' | 'other' | 'test';
 
 /** A test goes before everything else, and finds room in a full lane, up to so many. */
 const mostTests = 16;
@@ -289,16 +287,6 @@ export class LaneWork<T extends Waiting> {
     else (source === 'fresh' ? this.#fresh : this.#retries).force(item, item.bytes, rank);
   }
 }
-
-function sourceOf({ stream, delivery }: Waiting): Source {
-  if (isTestStream(stream)) return 'test';
-  if (stream !== liveStream) return 'other';
-  return delivery.attempt > 0 ? 'retry' : 'fresh';
-}
-
-/** First attempts of live events come before all else. */
-export const workKindOf = ({ attempt, stream }: { readonly attempt: number; readonly stream: string }): WorkKind =>
-  attempt > 0 || stream !== liveStream ? 'old' : 'fresh';
 
 const fills = (queue: LaneQueue<unknown>, records: number, bytes: number): boolean =>
   queue.size >= records || queue.bytes >= bytes;

@@ -41,7 +41,9 @@ describe('a test send', () => {
     const event = await test(version);
     await world.time.run(30 * minute);
     expect(world.postsTo(id)).toHaveLength(1);
-    expect(attemptsOf(event)).toMatchObject([{ outcome: 'dropped', final: true, number: 1, response: { status: 500 } }]);
+    expect(attemptsOf(event)).toMatchObject([
+      { outcome: 'dropped', final: true, number: 1, response: { status: 500 } },
+    ]);
     expect(world.deadLetters()).toEqual([]);
     expect(world.topics.retry.flatMap((_, topic) => world.copies(topic))).toEqual([]);
   });
