@@ -63,6 +63,8 @@ import { replayProviders } from './replays/replay-providers.js';
 import { ReplaysController } from './replays/replays.controller.js';
 import { SendAgainController } from './replays/send-again.controller.js';
 import { StatsController } from './stats/stats.controller.js';
+import { TestSendsController } from './test-sends/test-sends.controller.js';
+import { testSendProviders } from './test-sends/test-send-providers.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
 import { transformationProviders } from './transformations/transformation-providers.js';
@@ -94,6 +96,7 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
+    TestSendsController,
     DeliveriesController,
     DeadLettersController,
     ReplaysController,
@@ -303,6 +306,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...filterProviders,
     ...eventTypeProviders,
     ...transformationProviders,
+    ...testSendProviders,
   ],
 })
 export class ApiModule {}
