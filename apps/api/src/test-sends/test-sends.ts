@@ -3,7 +3,7 @@
  * Writes: an audit entry, then the delivery of the test to posthorn.deliveries, once.
  * Guarantees: what is answered is what a worker has recorded; bounded in number and in time.
  * On a crash: the test is sent or not, and seen in the delivery log; nothing else is left of it.
- * Tests: test-sends.spec.ts, ../../../../test/e2e/content.e2e-spec.ts.
+ * Tests: test-sends.spec.ts, test/e2e/pause-and-backfill.e2e-spec.ts.
  */
 import type { Attempt, Delivery } from '#libs/contracts';
 import { deliveryIdOf, partitionFor } from '#libs/core';
