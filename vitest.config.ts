@@ -19,7 +19,7 @@ export default defineConfig({
           ...node,
           name: 'unit',
           include: ['{apps,libs,examples,bench,scripts,test}/**/*.spec.ts'],
-          testTimeout: 10_000,
+          testTimeout: 30_000,
         },
       },
       {
