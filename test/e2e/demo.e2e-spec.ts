@@ -97,10 +97,7 @@ describe('npm run demo', () => {
         expect(text).not.toContain('masterKeys');
         continue;
       }
-      const { operatorKey, masterKeys } = JSON.parse(readFileSync(join(folder, home), 'utf8')) as Record<
-        string,
-        string
-      >;
+      const { operatorKey, masterKeys } = JSON.parse(text) as Record<string, string>;
       useSecret('operator key of a demo', operatorKey ?? '');
       useMasterKeys(masterKeys ?? '');
     }
