@@ -1,4 +1,4 @@
-import type { PostResult } from '#libs/core';
+import { isTestStream, type PostResult } from '#libs/core';
 import { signedPost, type Post } from './attempt.js';
 import { isBatchable } from './batch-record.js';
 import type { Batching } from './batching.js';
@@ -40,6 +40,8 @@ const poisonous = 3;
 
 const notMade: PostResult = { kind: 'error', error: { kind: 'aborted', message: 'it was not made' }, durationMs: 0 };
 
+const unusable = 'the configuration of its endpoint cannot be used';
+
 /** So long a worker waits for the configuration that a delivery was made with, before it says that there is none. */
 const unreadMs = 60_000;
 
@@ -72,7 +74,8 @@ export class Posting {
         outcomes.drop(entry);
         return 'diverted';
       case 'waiting':
-        copies.putOff(entry);
+        if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
+        else copies.putOff(entry);
         return 'diverted';
       case 'ready':
         return this.#post(entry, lane, found.endpoint, now);
@@ -161,6 +164,7 @@ export class Posting {
       return;
     }
     if (found.kind === 'gone') outcomes.drop(entry);
+    else if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
     else copies.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }
