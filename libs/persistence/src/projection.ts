@@ -128,7 +128,9 @@ export class Projection {
 
   /** Empties the projection: it is rebuilt from the log when a projector starts. Run it while none does. */
   async drop(): Promise<void> {
-    await this.database.session.query('TRUNCATE deliveries, attempts, dead_letters, delivery_stats, projection_positions');
+    await this.database.session.query(
+      'TRUNCATE deliveries, attempts, dead_letters, delivery_stats, projection_positions',
+    );
   }
 }
 
