@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
+  noCredentials,
   plainContent,
   topicNames,
   topicSpecs,
@@ -153,6 +154,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     resolutions: [],
     backfill: null,
     ...plainContent,
+    ...noCredentials,
     revision: 1,
     updatedAt: Date.now(),
   };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   topicNames,
+  noCredentials,
   plainContent,
   type Attempt,
   type DeadLetter,
@@ -219,6 +220,7 @@ export class WorkerWorld {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
