@@ -114,6 +114,7 @@ function worker(workerId: string): DeliverConsumer {
         lanes: () => undefined,
         partitionLost: () => undefined,
         partitionStopped: () => undefined,
+        tokenFetched: () => undefined,
       },
       log: {
         info: () => undefined,
