@@ -82,7 +82,8 @@ const writeAttempts = (attempts: readonly Attempt[], from = 0) =>
 async function dump(): Promise<string[]> {
   const rows: { row: string }[] = await database.session.query(`
     SELECT d::text AS row FROM deliveries AS d UNION ALL SELECT a::text FROM attempts AS a
-    UNION ALL SELECT l::text FROM dead_letters AS l UNION ALL SELECT p::text FROM projection_positions AS p ORDER BY 1`);
+    UNION ALL SELECT l::text FROM dead_letters AS l UNION ALL SELECT s::text FROM delivery_stats AS s
+    UNION ALL SELECT p::text FROM projection_positions AS p ORDER BY 1`);
   return rows.map(({ row }) => row);
 }
 

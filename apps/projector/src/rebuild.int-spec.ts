@@ -241,7 +241,13 @@ describe('RebuildStore', () => {
     await first.begin();
     await first.keepOlder(starts);
     await second.begin();
-    const work = { partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 1_000 };
+    const work = {
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 1_000,
+    };
     await expect(first.seed([])).rejects.toThrow(RebuildSuperseded);
     await expect(first.swap(work)).rejects.toThrow(RebuildSuperseded);
     await second.swap(work);
@@ -259,7 +265,13 @@ describe('RebuildStore', () => {
     });
     await pause(100);
     const began = performance.now();
-    const swap = store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    const swap = store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
     const outcome = swap.then(
       () => 'swapped',
       (error: unknown) => error,
@@ -271,14 +283,26 @@ describe('RebuildStore', () => {
     held.resolve();
     await reading;
     await other.close();
-    await store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    await store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
   });
 
   it('refuses tables that were made before a migration', async () => {
     const store = new RebuildStore(world.database);
     await store.begin();
     await world.database.session.query(`INSERT INTO migrations (number, name) VALUES (9999, 'later')`);
-    const swap = store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    const swap = store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
     await expect(swap).rejects.toThrow(/migrated/);
   });
 });

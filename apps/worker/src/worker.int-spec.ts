@@ -2,7 +2,14 @@
 // and the api's records are written by the test. Facts: what the receiver got, what stands in the topics.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { plainContent, topicNames, topicSpecs, type Attempt, type EndpointConfig } from '#libs/contracts';
+import {
+  noCredentials,
+  plainContent,
+  topicNames,
+  topicSpecs,
+  type Attempt,
+  type EndpointConfig,
+} from '#libs/contracts';
 import {
   defaultPorts,
   firstCommitMetadata,
@@ -106,6 +113,7 @@ function worker(workerId: string): DeliverConsumer {
         lanes: () => undefined,
         partitionLost: () => undefined,
         partitionStopped: () => undefined,
+        tokenFetched: () => undefined,
       },
       log: {
         info: () => undefined,
@@ -146,6 +154,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     resolutions: [],
     backfill: null,
     ...plainContent,
+    ...noCredentials,
     revision: 1,
     updatedAt: Date.now(),
   };

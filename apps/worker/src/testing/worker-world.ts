@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   topicNames,
+  noCredentials,
   plainContent,
   type Attempt,
   type DeadLetter,
@@ -35,7 +36,7 @@ import {
   type PlatformCodecs,
   type RecordCodec,
 } from '#libs/schema-codec';
-import type { Post } from '../attempt.js';
+import type { HttpPost } from '#libs/http-delivery';
 import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
 import { aDelivery } from '#libs/testing';
 import { VirtualTime } from './virtual-time.js';
@@ -51,7 +52,7 @@ export interface Posted {
   readonly worker: string;
   readonly endpointId: string;
   readonly webhookId: string;
-  readonly post: Post;
+  readonly post: HttpPost;
 }
 
 export interface TestWorker {
@@ -220,6 +221,7 @@ export class WorkerWorld {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
@@ -333,7 +335,7 @@ export class WorkerWorld {
     return this.log.recordsOf(topic).map((record: LogRecord) => codec.decode(record.value ?? Buffer.alloc(0)));
   }
 
-  #post(worker: string, post: Post): Promise<PostResult> {
+  #post(worker: string, post: HttpPost): Promise<PostResult> {
     const endpointId = post.path.slice(1);
     const webhookId = post.headers['webhook-id'] ?? '';
     this.posts.push({ at: this.time.now(), worker, endpointId, webhookId, post });
@@ -374,4 +376,5 @@ const noMetrics: ConstructorParameters<typeof DeliverConsumer>[2]['metrics'] = {
   lanes: nothing,
   partitionLost: nothing,
   partitionStopped: nothing,
+  tokenFetched: nothing,
 };
