@@ -55,7 +55,7 @@ describe('conventions', () => {
 
   it.each([
     ['GET', '/v1/nothing?x=1', undefined, {}, 404, 'unknown-route'],
-    ['PUT', '/v1/tenants', {}, {}, 404, 'unknown-route'],
+    ['PUT', '/v1/tenants', {}, {}, 405, 'method-not-allowed'],
     ['GET', '/nothing', undefined, {}, 404, 'unknown-route'],
     ['POST', '/v1/tenants', '{"id":', {}, 400, 'malformed-json'],
     [
@@ -68,6 +68,10 @@ describe('conventions', () => {
     ],
     ['POST', '/v1/tenants', 'x', { 'content-type': 'text/plain' }, 415, 'unsupported-content-type'],
     ['POST', '/v1/tenants', undefined, {}, 422, 'invalid-body'],
+    // A body that may be missing is not null.
+    ['POST', '/v1/endpoints/none/secrets/rotate', 'null', {}, 422, 'invalid-body'],
+    ['POST', '/v1/deliveries/none/resend', 'null', {}, 422, 'invalid-body'],
+    ['POST', '/v1/dead-letters/none/replay', 'null', {}, 422, 'invalid-body'],
     ['POST', '/v1/tenants', { id: 'x', name: 'y'.repeat(300_000) }, {}, 413, 'too-large'],
     ['GET', '/v1/tenants/%00', undefined, {}, 404, 'not-found'],
     ['GET', '/v1/endpoints?limit=0', undefined, {}, 400, 'invalid-parameter'],
@@ -87,6 +91,20 @@ describe('conventions', () => {
       instance: path.split('?')[0],
       code,
     });
+  });
+
+  it.each([
+    ['PUT', '/v1/tenants/acme', 'DELETE, GET'],
+    ['HEAD', '/v1/tenants', 'GET, POST'],
+    ['OPTIONS', '/v1/tenants/%61cme?x=1', 'DELETE, GET'],
+    ['QUERY', '/v1/events', 'POST'],
+    ['POST', '/healthz', 'GET'],
+  ])('%s %s is told which methods there are', async (method, path, allow) => {
+    const { status, headers, body } = await api.call(method, path);
+    expect([status, headers['allow']]).toEqual([405, allow]);
+    if (method !== 'HEAD') expect(body).toMatchObject({ status, code: 'method-not-allowed' });
+    if (path.startsWith('/v1'))
+      expect((await api.call(method, path, undefined, { authorization: '' })).status).toBe(401);
   });
 
   it('answers health without a key', async () => {

@@ -1,4 +1,4 @@
-import { plainContent } from '#libs/contracts';
+import { noCredentials, plainContent } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import type { Endpoint } from '#libs/persistence';
 
@@ -20,6 +20,10 @@ export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
   rateLimit: null,
   circuit: null,
   ...plainContent,
+  ...noCredentials,
+  authentication: null,
+  clientCertificate: null,
+  caCertificates: null,
   secrets: [],
   backfill: null,
   revision: 1,

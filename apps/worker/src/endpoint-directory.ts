@@ -10,6 +10,7 @@ import { isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } fr
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
+import { credentialsOf, type EndpointCredentials } from './endpoint-credentials.js';
 import { laneSettingsOf, unknownLaneSettings, type LaneSettings } from './lane-settings.js';
 import { ReplayDirectory } from './replay-directory.js';
 
@@ -21,6 +22,7 @@ export interface ReadyEndpoint {
   readonly origin: string;
   /** Path and query of its URL. */
   readonly path: string;
+  readonly credentials: EndpointCredentials;
 }
 
 /**
@@ -185,7 +187,8 @@ export class EndpointDirectory {
       const url = new URL(config.url);
       const secrets = config.secrets.map((secret) => this.#opened(endpointId, secret));
       if (secrets.length === 0) throw new RangeError('it has no secret');
-      const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search };
+      const credentials = credentialsOf(config, this.#masterKeys);
+      const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search, credentials };
       return { endpoint, lane: laneSettingsOf(config), secrets };
     } catch (err) {
       this.#unusable.set(endpointId, { version, err });

@@ -48,7 +48,7 @@ export class Lane<T extends Waiting> {
   inTurn = false;
   /** … and has fresh work. */
   freshInTurn = false;
-  /** Its head was made with a configuration that was not read yet. */
+  /** Its head was made with a configuration that was not read yet, or waits for a token. */
   held = false;
   /** When its timer wakes it; Infinity without one. */
   wakesAt = Infinity;

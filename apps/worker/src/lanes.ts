@@ -187,6 +187,13 @@ export class Lanes {
     }
   }
 
+  /** What a held lane has waited for is here. */
+  resume(lane: Lane<Entry>): void {
+    if (!this.#held.delete(lane)) return;
+    lane.held = false;
+    this.#giveTurn(lane);
+  }
+
   /** Forgets what belongs to a lost partition. Its POSTs in flight still count until they land. */
   drop(partition: OwnedPartition): void {
     this.#crowding.drop(partition.number);

@@ -9,6 +9,7 @@ export * from './delivery-id.js';
 export * from './delivery-ledger.js';
 export * from './due-queue.js';
 export * from './lane-queue.js';
+export * from './latency-histogram.js';
 export * from './offset-tracker.js';
 export * from './ordering-window.js';
 export * from './post-result.js';
