@@ -30,7 +30,7 @@ export class AccessWorld {
   ) {}
 
   static async open(): Promise<AccessWorld> {
-    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300' });
+    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300', POSTHORN_TEST_TIMEOUT_MS: '100' });
     const database = await connectDatabase(api.databaseUrl);
     for (const id of ['acme', 'other']) await api.call('POST', '/v1/tenants', { id, name: id });
     const owned = await furnish(api, database, 'acme');
