@@ -120,8 +120,8 @@ describe('a replay of events', () => {
     expect(faults((await world.api.call('PATCH', `/v1/replays/${id}`, { rateLimit: { limit: 0 } })).body)).toEqual([
       ['/rateLimit/limit', 'invalid'],
     ]);
-    const seen = { 'if-match': '"3"' };
-    const late = await world.api.call('PATCH', `/v1/replays/${id}`, { rateLimit: { limit: 9 } }, seen);
+    const stale = { 'if-match': '"3"' };
+    const late = await world.api.call('PATCH', `/v1/replays/${id}`, { rateLimit: { limit: 9 } }, stale);
     expect([late.status, late.body['code'], late.headers['etag']]).toEqual([412, 'precondition-failed', '"4"']);
     const { headers } = await world.api.call('GET', `/v1/replays/${id}`);
     const same = { 'if-match': String(headers['etag']) };
