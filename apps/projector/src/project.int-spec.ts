@@ -13,9 +13,9 @@ import {
   TenantRepository,
   type Database,
 } from '#libs/persistence';
-import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
+import { aDeadLetter, anAttempt, createTestDatabase, type TestDatabase, uniquePrefix } from '#libs/testing';
 import avsc from 'avsc';
-import { aDeadLetter, anAttempt, someAttempts } from './attempts.fixture.js';
+import { someAttempts } from './attempts.fixture.js';
 import { ProjectConsumer } from './project.consumer.js';
 import { project, type ProjectCodecs } from './project.js';
 import type { Slice } from './record-queue.js';
@@ -250,8 +250,10 @@ describe('the projection', () => {
   });
 
   it('keeps the first dead letter of a delivery; it counts only with the final attempt', async () => {
-    const letter = deadLetterType.toBuffer(aDeadLetter('d1'));
-    await write([slice('dead-letters', [letter, letter, deadLetterType.toBuffer(aDeadLetter('d2'))], 0)]);
+    const letter = deadLetterType.toBuffer(aDeadLetter({ deliveryId: 'd1' }));
+    await write([
+      slice('dead-letters', [letter, letter, deadLetterType.toBuffer(aDeadLetter({ deliveryId: 'd2' }))], 0),
+    ]);
     const rows: unknown[] = await database.session.query('SELECT delivery_id, log_offset FROM dead_letters ORDER BY 1');
     expect(rows).toEqual([
       { delivery_id: 'd1', log_offset: '0' },
@@ -368,7 +370,12 @@ describe('ProjectConsumer on real Kafka', () => {
     await pause(500);
     await first.stop();
     await sender.send([
-      { topic: names.deadLetters, partition: 1, key: 'ep_1', value: deadLetterType.toBuffer(aDeadLetter('d1')) },
+      {
+        topic: names.deadLetters,
+        partition: 1,
+        key: 'ep_1',
+        value: deadLetterType.toBuffer(aDeadLetter({ deliveryId: 'd1' })),
+      },
     ]);
     await expect
       .poll(async () => (await rowCount('attempts')) + (await rowCount('dead_letters')), { timeout: 30_000 })

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { topicNames, type Attempt, type DeadLetter } from '#libs/contracts';
 import { connectDatabase, DeliveryLog, RebuildBusy, RebuildStore, RebuildSuperseded } from '#libs/persistence';
-import { aDeadLetter, anAttempt, someAttempts } from './attempts.fixture.js';
+import { aDeadLetter, anAttempt } from '#libs/testing';
+import { someAttempts } from './attempts.fixture.js';
 import { RebuildWorld, rowsOf, shapeOf } from './rebuild.fixture.js';
 
 // Real: Kafka, PostgreSQL, the schema registry, the projectors, the rebuild as a process of its own. Doubled: nothing;
@@ -23,7 +24,7 @@ function history(count: number, seed: number): (Attempt | DeadLetter)[] {
     attempts.flatMap((drawn): (Attempt | DeadLetter)[] => {
       const deliveryId = `${drawn.deliveryId}.${seed}-${run}`;
       const attempt = { ...drawn, deliveryId, eventId: `e-${seed}-${run}` };
-      const letter = { ...aDeadLetter(deliveryId), at: drawn.startedAt };
+      const letter = aDeadLetter({ deliveryId, at: drawn.startedAt });
       const delivery = { ...letter.delivery, endpointId: drawn.endpointId };
       return attempt.outcome === 'deadLetter' ? [{ ...letter, delivery }, attempt] : [attempt];
     }),

@@ -10,7 +10,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint, StoredSecret } from './endpoint.js';
+export type { Endpoint, ShownAuthentication, StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,

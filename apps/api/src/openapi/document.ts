@@ -67,7 +67,9 @@ const always: readonly ProblemCode[] = [
   'token-expired',
   'token-revoked',
   'forbidden',
+  'request-timeout',
   'rate-limited',
+  'headers-too-large',
   'internal',
   'shutting-down',
 ];

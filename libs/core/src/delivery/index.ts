@@ -19,3 +19,4 @@ export * from './retry-policy.js';
 export * from './seen-positions.js';
 export * from './share-budget.js';
 export * from './stream-queues.js';
+export * from './test-send.js';
