@@ -84,6 +84,7 @@ const {
   EndpointHistory,
   EndpointRepository,
   HaltedKeys,
+  PortalTokenRegister,
   ReplayParts,
   Replays,
   TenantRepository,
@@ -101,12 +102,13 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     find: 'looks up who is calling, before there is a scope',
     noteUse: 'of the caller’s own key',
     get: ['reads', (db) => new ApiKeys(db).get('pht_theirs')],
-    list: ['reads', (db) => new ApiKeys(db).list(page)],
+    list: ['reads', (db) => new ApiKeys(db).list(page, later)],
     revoke: ['changes', (db) => new ApiKeys(db).revoke('pht_theirs', later)],
   },
   AuditLog: {
     list: ['reads', (db) => new AuditLog(db).list({}, page)],
     chains: ['reads', (db) => new AuditLog(db).chains()],
+    hashes: 'for operators, by the command line',
     verify: 'for operators, by the command line',
   },
   CursorRelocation: {
@@ -180,6 +182,19 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
   },
   IdempotencyKeys: { '*': 'by caller, whose tenant is part of it' },
   Outbox: { '*': 'publishes for everybody' },
+  PortalTokenRegister: {
+    states: 'looks up whether a caller’s token works, before there is a scope',
+    generationOf: [
+      'reads',
+      async (db) => ((await new PortalTokenRegister(db).generationOf('theirs')) === 0 ? '' : 'theirs'),
+    ],
+    revoke: [
+      'changes',
+      (db) => new PortalTokenRegister(db).revoke({ tenantId: 'theirs', tokenId: 'ptk_theirs' }, later),
+    ],
+    revokeAll: ['changes', (db) => new PortalTokenRegister(db).revokeAll('theirs', later)],
+    forgetRevoked: 'for the api’s own round',
+  },
   Projection: {
     open: 'for projectors',
     apply: 'for projectors',
@@ -323,7 +338,7 @@ describe('a confined scope', () => {
     const only2 = async <T>(work: () => Promise<T>): Promise<T> => as('mine', work, ['ep_2']);
     expect(await only2(() => new DeliveryLog(database).list({}, page))).toMatchObject({ data: [] });
     expect(await only2(() => new Replays(database).get('replay:mine', now))).toBeNull();
-    expect(await only2(() => new ApiKeys(database).list(page))).toMatchObject({ data: [] });
+    expect(await only2(() => new ApiKeys(database).list(page, now))).toMatchObject({ data: [] });
     expect(await only2(() => new AuditLog(database).list({}, page))).toMatchObject({ data: [] });
     expect(await only2(() => new EndpointRepository(database).update('ep_mine', {}, { now }))).toEqual({
       outcome: 'not-found',
@@ -346,9 +361,9 @@ describe('a confined scope', () => {
   });
 
   it('finds a key by its digest, whoever calls: that is how it is known who does', async () => {
-    expect(await as('mine', () => new ApiKeys(database).find(digestOf('theirs')))).toMatchObject({
-      tenantId: 'theirs',
-    });
+    const digest = digestOf('theirs').toString('hex');
+    const found = await as('mine', () => new ApiKeys(database).find([digest]));
+    expect(found.get(digest)).toMatchObject({ tenantId: 'theirs' });
   });
 });
 

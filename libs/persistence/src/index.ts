@@ -38,6 +38,7 @@ export { migrate } from './migrate.js';
 export { noteAudit, type AuditNote } from './note-audit.js';
 export { Outbox, type ConfigurationChange } from './outbox.js';
 export type { Page, PageRequest } from './page.js';
+export { PortalTokenRegister, type PortalTokenState } from './portal-tokens.js';
 export {
   PositionConflict,
   Projection,

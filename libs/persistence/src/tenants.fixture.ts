@@ -6,6 +6,8 @@ import { EndpointFaultLog } from './endpoint-faults.js';
 import { EndpointHistory } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { HaltedKeys } from './halted-keys.js';
+import { noteAudit } from './note-audit.js';
+import { PortalTokenRegister } from './portal-tokens.js';
 import { Projection } from './projection.js';
 import { aDelivery, aReplay, now } from './replays.fixture.js';
 import { Replays } from './replays.js';
@@ -66,6 +68,9 @@ export async function createTenant(database: Database, tenantId: string): Promis
     },
     now,
   );
+  const minted = { tenantId, at: now, resource: `portal-token/ptk_${tenantId}`, before: null, after: null };
+  await database.transaction((session) => noteAudit(session, { ...minted, action: 'portal-token.minted' }));
+  await new PortalTokenRegister(database).revokeAll(tenantId, now);
   const transformation = { transformationId: `tr_${tenantId}`, tenantId, name: tenantId, code: `code of ${tenantId}` };
   await new TransformationRepository(database).create(transformation, now);
   await project(database, tenantId, endpointId);
