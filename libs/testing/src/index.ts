@@ -4,5 +4,6 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
+export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { uniquePrefix } from './unique-prefix.js';
