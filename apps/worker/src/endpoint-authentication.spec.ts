@@ -210,6 +210,48 @@ describe('OAuth 2.0: a token', () => {
   });
 });
 
+describe('OAuth 2.0: a POST that is announced, since its endpoint may have ended workers', () => {
+  /** Two workers end in the midst of a POST, one after the other: the next is careful. */
+  async function endTwoWorkers(): Promise<string> {
+    const event = await world.deliver('ep_1', await endpoint('ep_1', oauth, { timeoutMs: 3_600_000 }));
+    for (let nth = 1; nth <= 2; nth += 1) {
+      world.reactions.set('ep_1', () => 'hang');
+      const one = await worker();
+      for (let i = 0; i < 100 && world.postsTo('ep_1').length < nth; i += 1) await world.time.run(10);
+      await one.kill();
+    }
+    world.reactions.set('ep_1', () => ({ status: 200 }));
+    return event;
+  }
+
+  it('bears its token, which its announcement does not show', async () => {
+    issueTokens();
+    const event = await endTwoWorkers();
+    await worker();
+    await world.time.run(60 * second);
+    expect(shown('ep_1').at(-1)).toBe('Bearer token-3');
+    const told = world.attempts().map(({ outcome, requestHeaders }) => [outcome, requestHeaders['authorization']]);
+    expect(told).toEqual([
+      ['started', '***'],
+      ['delivered', '***'],
+    ]);
+    expect(world.outcomes().get(event)).toBe('delivered');
+  });
+
+  it('whose token has ended while it was announced waits for another turn, and for another token', async () => {
+    issueTokens(1);
+    const event = await endTwoWorkers();
+    world.appendDelay = (records) =>
+      records.some(({ topic }) => topic === world.topics.attempts) && world.attempts().length === 0 ? 5 * second : 0;
+    await worker();
+    await world.time.run(30 * second);
+    expect([world.postsTo('ep_1').length, world.attempts().map(({ outcome }) => outcome)]).toEqual([2, ['started']]);
+    await world.time.run(900 * second);
+    expect(world.outcomes().get(event)).toBe('delivered');
+    expect(world.postsTo('ep_1')).toHaveLength(3);
+  });
+});
+
 describe('OAuth 2.0: no token', () => {
   it('is the attempt’s outcome, of its own kind, and is tried again; 1,000 deliveries do not ask 1,000 times', async () => {
     world.reactions.set('token', (nth) =>
