@@ -12,7 +12,7 @@ import { Halts } from './halts.js';
 import { HeldPartitions } from './held-partitions.js';
 import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
-import { workKindOf } from './lane-work.js';
+import { workKindOf } from './work-source.js';
 import type { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';

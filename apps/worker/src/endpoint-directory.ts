@@ -6,7 +6,7 @@ import {
   type EndpointSecret,
   type HaltAction,
 } from '#libs/contracts';
-import { openSecret, signingKey, type MasterKeys } from '#libs/core';
+import { isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
@@ -97,6 +97,8 @@ export class EndpointDirectory {
     const replay = this.replays.get(stream)?.state;
     if (known === undefined || replay === 'cancelled') return gone;
     const { endpoint } = known;
+    // A test asks whether an endpoint would be sent to, whatever its state.
+    if (endpoint !== null && isTestStream(stream)) return { kind: 'ready', endpoint };
     return endpoint !== null && this.isSentTo(endpointId) && replay !== 'paused'
       ? { kind: 'ready', endpoint }
       : waiting;
@@ -207,10 +209,11 @@ export class EndpointDirectory {
   }
 }
 
-/** When the policy's total time is over for a delivery, Unix milliseconds; null: never. */
+/** When the policy's total time is over for a delivery, or nobody waits for a test any more, Unix milliseconds; null: never. */
 export function expiryOf(
-  { scheduledSince, dispatchedAt }: Pick<Delivery, 'scheduledSince' | 'dispatchedAt'>,
+  { scheduledSince, dispatchedAt, stream }: Pick<Delivery, 'scheduledSince' | 'dispatchedAt' | 'stream'>,
   { retry: { maxTotalMs } }: Pick<EndpointConfig, 'retry'>,
 ): number | null {
+  if (isTestStream(stream)) return dispatchedAt + testLastsMs;
   return maxTotalMs === null ? null : (scheduledSince ?? dispatchedAt) + maxTotalMs;
 }

@@ -1,4 +1,4 @@
-import { withoutCredential, type Credential, type PostResult } from '#libs/core';
+import { isTestStream, withoutCredential, type Credential, type PostResult } from '#libs/core';
 import type { HttpPost } from '#libs/http-delivery';
 import { signedPost, type Post, type Trial } from './attempt.js';
 import { isBatchable } from './batch-record.js';
@@ -55,6 +55,8 @@ const unauthorized = 401;
 
 const notMade: PostResult = { kind: 'error', error: { kind: 'aborted', message: 'it was not made' }, durationMs: 0 };
 
+const unusable = 'the configuration of its endpoint cannot be used';
+
 /** So long a worker waits for the configuration that a delivery was made with, before it says that there is none. */
 const unreadMs = 60_000;
 
@@ -87,7 +89,8 @@ export class Posting {
         outcomes.drop(entry);
         return 'diverted';
       case 'waiting':
-        copies.putOff(entry);
+        if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
+        else copies.putOff(entry);
         return 'diverted';
       case 'ready':
         return this.#post(entry, lane, found.endpoint, now);
@@ -204,6 +207,7 @@ export class Posting {
       }
     }
     if (found.kind === 'gone') outcomes.drop(entry);
+    else if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
     else copies.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }

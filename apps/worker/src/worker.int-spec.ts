@@ -8,7 +8,6 @@ import {
   topicNames,
   topicSpecs,
   type Attempt,
-  type Delivery,
   type EndpointConfig,
 } from '#libs/contracts';
 import {
@@ -26,7 +25,7 @@ import {
 import { createHttpSender, type HttpSender } from '#libs/http-delivery';
 import { connectKafka, type KafkaLog, type LogReader, type RecordSender } from '#libs/kafka';
 import { applySchemas, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
-import { RecordingReceiver, uniquePrefix } from '#libs/testing';
+import { aDelivery, RecordingReceiver, uniquePrefix } from '#libs/testing';
 import { DeliverConsumer } from './deliver.consumer.js';
 
 const layout = {
@@ -168,39 +167,17 @@ let sourceOffset = 0;
 async function deliver(endpointId: string, configVersion: number, count: number): Promise<void> {
   const records = Array.from({ length: count }, () => {
     const eventId = `event-${sourceOffset}`;
-    const delivery: Delivery = {
-      tenantId: 'acme',
+    const delivery = aDelivery({
       endpointId,
       webhookId: webhookIdOf(endpointId, '/test', eventId),
-      stream: 'live',
-      incarnation: 0,
-      sourcePartition: 0,
       sourceOffset: sourceOffset++,
-      floor: 0,
       configVersion,
-      ordering: 'none',
-      orderingKey: null,
       eventId,
       eventSource: '/test',
-      eventType: 'task.updated',
       acceptedAt: Date.now(),
       dispatchedAt: Date.now(),
-      contentType: 'application/cloudevents+json',
-      headers: {},
       body: Buffer.from(JSON.stringify({ id: eventId, data: 'x'.repeat(500) })),
-      renderError: null,
-      attempt: 0,
-      hop: 0,
-      pos: null,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
-      space: '',
-      renderKind: null,
-      members: null,
-    };
+    });
     const partition = partitionFor(endpointId, layout.deliveryPartitions);
     return { topic: topics.deliveries, partition, key: endpointId, value: codecs.delivery.encode(delivery) };
   });

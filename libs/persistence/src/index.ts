@@ -69,6 +69,7 @@ export type {
   ReplayWindow,
 } from './replay.js';
 export { Replays } from './replays.js';
+export { DeliveryStats, type Stats, type StatsQuery } from './stats.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
 export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {

@@ -38,6 +38,7 @@ import {
 } from '#libs/schema-codec';
 import type { HttpPost } from '#libs/http-delivery';
 import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
+import { aDelivery } from '#libs/testing';
 import { VirtualTime } from './virtual-time.js';
 
 /** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
@@ -255,40 +256,19 @@ export class WorkerWorld {
   async deliver(endpointId: string, configVersion: number, changes: Partial<Delivery> = {}): Promise<string> {
     const offset = this.#offset++;
     const eventId = `event-${offset}`;
-    const delivery: Delivery = {
-      tenantId: 'acme',
+    const delivery = aDelivery({
       endpointId,
       webhookId: webhookIdOf(endpointId, '/test', eventId),
-      stream: 'live',
-      incarnation: 0,
-      sourcePartition: 0,
       sourceOffset: offset,
-      floor: 0,
       configVersion,
-      ordering: 'none',
-      orderingKey: null,
       eventId,
       eventSource: '/test',
-      eventType: 'task.updated',
       acceptedAt: this.time.now(),
       dispatchedAt: this.time.now(),
       contentType: 'application/cloudevents+json',
-      headers: {},
       body: Buffer.from(`{"id":"${eventId}"}`),
-      renderError: null,
-      attempt: 0,
-      hop: 0,
-      pos: null,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
-      space: '',
-      renderKind: null,
-      members: null,
       ...changes,
-    };
+    });
     const partition = partitionFor(endpointId, partitions);
     await this.append(this.topics.deliveries, partition, endpointId, this.codecs.delivery.encode(delivery));
     return eventId;

@@ -10,7 +10,7 @@
  * - `aborted`: given up by ourselves while on its way
  *
  * Attempts without a POST have others: `transformation`, `version`, `too-large` (why there was no body), `expired`,
- * `skipped`, `poison`.
+ * `skipped`, `poison`, and of tests alone `overloaded` (too many of them wait).
  */
 export type AttemptErrorKind =
   | 'connect-timeout'
