@@ -84,8 +84,13 @@ export class RebuildStore {
       this.#migrations = await migrationsOf(session, this.#live);
       await session.query(sql.clearShadow);
       for (const table of [...sql.swapped, 'projection_positions'] as const) {
-        await session.query(sql.createShadow(this.#live, table));
-        for (const select of [sql.selectKeys, sql.selectGrants]) await this.#runEach(session, select, table);
+        const [partitioning]: { sql: string }[] = await session.query(sql.selectPartitioning, [
+          unquoted(this.#live),
+          table,
+        ]);
+        await session.query(`${sql.createShadow(this.#live, table)} ${partitioning?.sql ?? ''}`);
+        for (const select of [sql.selectParts, sql.selectKeys, sql.selectGrants])
+          await this.#runEach(session, select, table);
         if (table === 'projection_positions') continue;
         const names: { name: string }[] = await session.query(sql.selectColumns, [unquoted(this.#live), table]);
         this.#columns[table] = names.map(({ name }) => name).join(', ');
@@ -199,6 +204,8 @@ export class RebuildStore {
         await session.query(`LOCK TABLE ${inUse} IN ACCESS EXCLUSIVE MODE`);
         await session.query(sql.handOverPositions(this.#live));
         await session.query(`DROP TABLE ${inUse}, ${sql.shadowSchema}.projection_positions`);
+        const parts: { sql: string }[] = await session.query(sql.movePartsIntoUse, [[...sql.swapped]]);
+        for (const one of parts) await session.query(one.sql);
         for (const table of sql.swapped)
           await session.query(`ALTER TABLE ${sql.shadowSchema}.${table} SET SCHEMA ${this.#live}`);
         for (const one of policies) await session.query(one.sql);
