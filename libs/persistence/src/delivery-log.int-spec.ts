@@ -29,9 +29,6 @@ beforeAll(async () => {
     await session.query(`SET LOCAL maintenance_work_mem = '256MB'`);
     await fillLongLog((sql, parameters) => session.query(sql, parameters), { rows, until, days: 30 });
   });
-  await database.session.query(`
-    INSERT INTO endpoint_versions (endpoint_id, revision, tenant_id, change, changed_at, config)
-    SELECT DISTINCT endpoint_id, 1, tenant_id, 'created', now(), '{}'::jsonb FROM deliveries`);
 });
 afterAll(async () => {
   await database?.close();

@@ -102,5 +102,7 @@ export async function fillLongLog(query: Query, { rows, until, days }: LongLog):
     await query(
       key === null ? sql.replace(' ON ONLY ', ' ON ') : `ALTER TABLE deliveries ADD CONSTRAINT ${key} ${definition}`,
     );
-  await query('VACUUM ANALYZE deliveries');
+  await query(`INSERT INTO endpoint_versions (endpoint_id, revision, tenant_id, change, changed_at, config)
+    SELECT DISTINCT endpoint_id, 1, tenant_id, 'created', now(), '{}'::jsonb FROM deliveries ON CONFLICT DO NOTHING`);
+  await query('ANALYZE deliveries');
 }
