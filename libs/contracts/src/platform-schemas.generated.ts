@@ -1383,6 +1383,33 @@ export const endpointConfigSchema = {
       ],
       "doc": "Code that each event passes before it is sent (TransformationConfig).",
       "default": null
+    },
+    {
+      "name": "sealedAuthentication",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "How it is shown who sends, beside the signatures: sealed as secrets are, all of it. Null: not at all.",
+      "default": null
+    },
+    {
+      "name": "sealedClientCertificate",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "For mutual TLS: certificates and private key, sealed as secrets are. Null: none.",
+      "default": null
+    },
+    {
+      "name": "caPem",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones.",
+      "default": null
     }
   ]
 } as const;

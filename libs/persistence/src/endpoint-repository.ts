@@ -5,14 +5,21 @@ import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
-import type { Endpoint } from './endpoint.js';
+import { noEndpointCredentials, type Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
 import { noteVersion } from './endpoint-version.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 
-export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill'>;
+type Credentials = typeof noEndpointCredentials;
+
+/** Without credentials unless they are named. */
+export type NewEndpoint = Omit<
+  Endpoint,
+  'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill' | keyof Credentials
+> &
+  Partial<Credentials>;
 
 /** Where an endpoint begins that is to have history: in every source partition. */
 export interface NewBackfill {
@@ -58,7 +65,12 @@ export class EndpointRepository {
       });
       if (tenant === null) return null;
       const begun = { disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
-      const created: Endpoint = { ...endpoint, ...begun, backfill: backfill?.run ?? null };
+      const created: Endpoint = {
+        ...noEndpointCredentials,
+        ...endpoint,
+        ...begun,
+        backfill: backfill?.run ?? null,
+      };
       await session.insert(endpointEntity, rowOf(created));
       if (backfill !== undefined) {
         const cells = columns(backfill.cursors, [(c) => c.partition, (c) => c.incarnation, (c) => c.position]);

@@ -9,7 +9,10 @@ export const shadowSchema = 'posthorn_rebuild';
 /** Where the parts of the tables in use are. */
 export const partSchema = 'posthorn_partitions';
 
-export const clearShadow = [...swapped, 'projection_positions']
+/** What else a projection writes. */
+export const beside = ['projection_positions', 'delivery_stats'] as const;
+
+export const clearShadow = [...swapped, ...beside]
   .map((table) => `DROP TABLE IF EXISTS ${shadowSchema}.${table}`)
   .join(';\n');
 

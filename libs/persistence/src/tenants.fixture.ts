@@ -108,6 +108,11 @@ async function project(database: Database, tenantId: string, endpointId: string)
      VALUES ($1, 1, now(), $2, 1, 7, now(), 5, $3, '{}', 'delivered', true, 'w')`,
     [partition, `delivered_${tenantId}`, `https://${tenantId}.example/`],
   );
+  await database.session.query(
+    `INSERT INTO delivery_stats (tenant_id, endpoint_id, event_type, hour, attempts, failed, delivered, dead_lettered, dropped)
+     VALUES ($1, $2, 'task.updated', to_timestamp(3600), 1, 0, 1, 0, 0)`,
+    [tenantId, endpointId],
+  );
 }
 
 /** Empties all but the audit log, which cannot be emptied. */
@@ -115,7 +120,7 @@ export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
     `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
        cursors, source_partitions, halt_resolutions, dead_letter_resolutions, replays,
-       replay_partitions, outbox, idempotency_keys`,
+       replay_partitions, outbox, idempotency_keys, portal_generations, revoked_portal_tokens`,
   );
   await new Projection(database).drop();
 }

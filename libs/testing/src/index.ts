@@ -5,5 +5,6 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
+export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { uniquePrefix } from './unique-prefix.js';
