@@ -77,10 +77,8 @@ interface OneDelivery {
 
 /** @returns what can be looked for of one that is twelve days old */
 async function fill(platform: Platform, rows: number, until: number): Promise<OneDelivery> {
-  const client = new pg.Client({ connectionString: platform.databaseUrl });
-  await client.connect();
+  const client = new pg.Pool({ connectionString: platform.databaseUrl, max: 2 });
   try {
-    await client.query(`SET maintenance_work_mem = '256MB'`);
     await fillLongLog(async (sql, parameters) => (await client.query(sql, parameters)).rows, { rows, until, days });
     const { rows: found } = await client.query<OneDelivery>(
       `SELECT event_id, webhook_id, ordering_key FROM deliveries WHERE tenant_id = $1 AND ordering_key IS NOT NULL

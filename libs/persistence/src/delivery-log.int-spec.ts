@@ -25,10 +25,7 @@ beforeAll(async () => {
   test = await createTestDatabase();
   await migrate(test.url);
   database = await connectDatabase(test.url, { poolSize: 2, statementTimeoutMs: 0 });
-  await database.transaction(async (session) => {
-    await session.query(`SET LOCAL maintenance_work_mem = '256MB'`);
-    await fillLongLog((sql, parameters) => session.query(sql, parameters), { rows, until, days: 30 });
-  });
+  await fillLongLog((sql, parameters) => database.session.query(sql, parameters), { rows, until, days: 30 });
 });
 afterAll(async () => {
   await database?.close();
