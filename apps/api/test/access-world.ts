@@ -128,9 +128,9 @@ export async function furnish(api: TestApi<KafkaLog>, database: Database, tenant
     );
     if (status !== 'dead-lettered') continue;
     await database.session.query(
-      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at)
-       VALUES ($1, $2, $3, 'exhausted', now(), 0, 0, now())`,
-      [id, tenantId, endpointId],
+      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at, accepted_at)
+       SELECT delivery_id, tenant_id, endpoint_id, 'exhausted', now(), 0, 0, now(), accepted_at FROM deliveries WHERE delivery_id = $1`,
+      [id],
     );
   }
   const of = (name: string): string => deliveries.find((one) => one.name === name)?.id ?? '';

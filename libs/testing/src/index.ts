@@ -1,3 +1,4 @@
+export { fillLongLog, longLog, type LongLog } from './long-log.js';
 export {
   RecordingReceiver,
   type AnswerProgram,
