@@ -1,5 +1,6 @@
 import {
   plainContent,
+  withoutVerification,
   tenantKey,
   topicNames,
   type Attempt,
@@ -182,6 +183,7 @@ export class World {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...withoutVerification,
       ...config,
       ...before,
       ...changes,

@@ -10,6 +10,7 @@ import {
   type EndpointStatus,
   type ReplayState,
   plainContent,
+  withoutVerification,
   transformationPrefix,
   type TransformationConfig,
 } from '#libs/contracts';
@@ -175,6 +176,7 @@ export class Harness {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...withoutVerification,
       ...change,
     });
     this.cursors.endpoints.add(endpointId);

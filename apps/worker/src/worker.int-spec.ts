@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   plainContent,
+  withoutVerification,
   topicNames,
   topicSpecs,
   type Attempt,
@@ -153,6 +154,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     resolutions: [],
     backfill: null,
     ...plainContent,
+    ...withoutVerification,
     revision: 1,
     updatedAt: Date.now(),
   };

@@ -1383,6 +1383,21 @@ export const endpointConfigSchema = {
       ],
       "doc": "Code that each event passes before it is sent (TransformationConfig).",
       "default": null
+    },
+    {
+      "name": "awaitsVerification",
+      "type": "boolean",
+      "doc": "Nothing at all may be sent to its URL until it is verified; `state` then is not active either.",
+      "default": false
+    },
+    {
+      "name": "requestOrigin",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked.",
+      "default": null
     }
   ]
 } as const;

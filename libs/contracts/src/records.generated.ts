@@ -282,6 +282,10 @@ export interface EndpointConfig {
   readonly batch: BatchConfig | null;
   /** Code that each event passes before it is sent (TransformationConfig). */
   readonly transformationId: string | null;
+  /** Nothing at all may be sent to its URL until it is verified; `state` then is not active either. */
+  readonly awaitsVerification: boolean;
+  /** What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked. */
+  readonly requestOrigin: string | null;
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';

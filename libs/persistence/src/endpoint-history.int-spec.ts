@@ -246,12 +246,14 @@ it('begins, at the migration, with what is there, as if it had been kept before'
     // The entity has columns of later migrations too.
     const later = ['backfill text', 'filters text', 'versions jsonb', 'latest_by_default boolean', 'format text'];
     later.push('headers jsonb', 'compression text', 'batch jsonb', 'transformation_id text');
+    later.push('verification jsonb');
     await earlier.session.query(`ALTER TABLE endpoints ${later.map((one) => `ADD COLUMN ${one}`).join(', ')}`);
     const insertSecret =
       'INSERT INTO endpoint_secrets (endpoint_id, id, place, ciphertext, expires_at) VALUES ($1, $2, $3, $4, $5)';
     for (const endpoint of given) {
       const row = {
         ...endpoint,
+        verification: null,
         disabledReason: null,
         backfill: null,
         revision: 4,

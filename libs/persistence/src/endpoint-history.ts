@@ -167,4 +167,5 @@ const versionOf = (row: VersionRow, before: VersionRow | undefined): EndpointVer
 });
 
 /** What was kept before endpoints had these settings. */
-const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...plainContent, ...config });
+const older: Partial<EndpointSnapshot> = { ...plainContent, verification: null };
+const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...older, ...config });

@@ -11,7 +11,7 @@ import type {
   RetryJitter,
   RetryKind,
 } from '#libs/contracts';
-import type { SecretKind } from '#libs/core';
+import type { EndpointVerification, SecretKind } from '#libs/core';
 
 export interface TenantRow {
   id: string;
@@ -53,6 +53,7 @@ export interface EndpointRow {
   compression: EndpointCompression;
   batch: BatchConfig | null;
   transformationId: string | null;
+  verification: EndpointVerification | null;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -131,6 +132,7 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     compression: { type: 'text' },
     batch: { type: 'jsonb', nullable: true },
     transformationId: { type: 'text', nullable: true, name: 'transformation_id' },
+    verification: { type: 'jsonb', nullable: true },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

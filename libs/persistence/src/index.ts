@@ -26,6 +26,14 @@ export {
   type NewEndpoint,
   type UpdateResult,
 } from './endpoint-repository.js';
+export {
+  EndpointVerifications,
+  type ClaimedTry,
+  type ClaimResult,
+  type SettledTry,
+  type VerificationExchange,
+  type VerificationRecord,
+} from './endpoint-verifications.js';
 export { HaltedKeys, type HaltedKey } from './halted-keys.js';
 export {
   IdempotencyKeys,

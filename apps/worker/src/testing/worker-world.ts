@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   topicNames,
   plainContent,
+  withoutVerification,
   type Attempt,
   type DeadLetter,
   type Delivery,
@@ -219,6 +220,7 @@ export class WorkerWorld {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...withoutVerification,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,

@@ -11,6 +11,7 @@ import { access } from './0010-access.sql.js';
 import { auditLog } from './0011-audit-log.sql.js';
 import { confinement } from './0012-confinement.sql.js';
 import { endpointSecrets } from './0020-endpoint-secrets.sql.js';
+import { endpointVerification } from './0023-endpoint-verification.sql.js';
 
 export interface Migration {
   readonly number: number;
@@ -33,4 +34,5 @@ export const migrations: readonly Migration[] = [
   { number: 11, name: 'audit-log', sql: auditLog },
   { number: 12, name: 'confinement', sql: confinement },
   { number: 20, name: 'endpoint-secrets', sql: endpointSecrets },
+  { number: 23, name: 'endpoint-verification', sql: endpointVerification },
 ];
