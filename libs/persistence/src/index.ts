@@ -78,7 +78,7 @@ export type {
 } from './replay.js';
 export { Replays } from './replays.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
-export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
+export { asPosthorn, inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {
   NewTransformation,
   Transformation,

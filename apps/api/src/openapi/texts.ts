@@ -36,6 +36,7 @@ export const tags: readonly (readonly [name: string, description: string])[] = [
 export const pathParameters: Readonly<Record<string, string>> = {
   id: 'Its id.',
   deliveryId: 'Id of the delivery.',
+  token: 'Of the request that offered it.',
   secretId: 'Id of the secret.',
   type: 'The event type.',
   version: 'Number of the version.',
