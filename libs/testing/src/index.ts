@@ -5,4 +5,5 @@ export {
   type ReceiverAnswer,
 } from './recording-receiver.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
+export { isVerification, verificationAnswer } from './verification-answer.js';
 export { uniquePrefix } from './unique-prefix.js';
