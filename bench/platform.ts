@@ -32,7 +32,7 @@ export class Platform {
     readonly recordOf: (event: JsonEvent) => OutgoingRecord,
     readonly topics: TopicNames,
     private readonly reader: LogReader,
-    private readonly apps: AppProcesses,
+    readonly apps: AppProcesses,
   ) {
     services.users.add(this.#end);
   }

@@ -1,4 +1,5 @@
 import {
+  noCredentials,
   plainContent,
   withoutVerification,
   tenantKey,
@@ -183,6 +184,7 @@ export class World {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       ...withoutVerification,
       ...config,
       ...before,

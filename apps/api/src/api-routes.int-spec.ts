@@ -55,7 +55,7 @@ describe('conventions', () => {
 
   it.each([
     ['GET', '/v1/nothing?x=1', undefined, {}, 404, 'unknown-route'],
-    ['PUT', '/v1/tenants', {}, {}, 404, 'unknown-route'],
+    ['PUT', '/v1/tenants', {}, {}, 405, 'method-not-allowed'],
     ['GET', '/nothing', undefined, {}, 404, 'unknown-route'],
     ['POST', '/v1/tenants', '{"id":', {}, 400, 'malformed-json'],
     [
@@ -87,6 +87,20 @@ describe('conventions', () => {
       instance: path.split('?')[0],
       code,
     });
+  });
+
+  it.each([
+    ['PUT', '/v1/tenants/acme', 'DELETE, GET'],
+    ['HEAD', '/v1/tenants', 'GET, POST'],
+    ['OPTIONS', '/v1/tenants/%61cme?x=1', 'DELETE, GET'],
+    ['QUERY', '/v1/events', 'POST'],
+    ['POST', '/healthz', 'GET'],
+  ])('%s %s is told which methods there are', async (method, path, allow) => {
+    const { status, headers, body } = await api.call(method, path);
+    expect([status, headers['allow']]).toEqual([405, allow]);
+    if (method !== 'HEAD') expect(body).toMatchObject({ status, code: 'method-not-allowed' });
+    if (path.startsWith('/v1'))
+      expect((await api.call(method, path, undefined, { authorization: '' })).status).toBe(401);
   });
 
   it('answers health without a key', async () => {

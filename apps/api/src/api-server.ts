@@ -10,6 +10,7 @@ import { callerOf } from './access/caller.js';
 import { Callers } from './access/callers.js';
 import { installConventions, isOurs } from './http/conventions.js';
 import { installRateLimits, type Quota } from './http/rate-limits.js';
+import { installMissingRoutes } from './http/missing-routes.js';
 import { installRequestIds } from './http/request-ids.js';
 import { RequestsInFlight } from './http/requests-in-flight.js';
 import { installSecurityHeaders } from './http/security-headers.js';
@@ -39,6 +40,7 @@ export class ApiServer implements OnModuleInit {
     installSecurityHeaders(server);
     installConventions(server, { callers: this.callers, requests: this.requests });
     this.#installRateLimits(server);
+    installMissingRoutes(server);
     installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });
     const { maxEventBytes } = this.config;
     installEventsRoute(server, this.ingest, { maxEventBytes, maxBatchEvents, maxBatchBytes }, this.logger);

@@ -10,6 +10,7 @@ import {
   Cursors,
   DeadLetters,
   DeliveryLog,
+  DeliveryStats,
   EndpointHistory,
   EndpointFaultLog,
   EndpointRepository,
@@ -62,7 +63,9 @@ import { ProblemFilter } from './problem/problem.filter.js';
 import { replayProviders } from './replays/replay-providers.js';
 import { ReplaysController } from './replays/replays.controller.js';
 import { SendAgainController } from './replays/send-again.controller.js';
+import { SettingsController } from './settings/settings.controller.js';
 import { StatsController } from './stats/stats.controller.js';
+import { StatsDesk } from './stats/stats.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
 import { transformationProviders } from './transformations/transformation-providers.js';
@@ -106,6 +109,7 @@ const newId = (): string => v7().replaceAll('-', '');
     SendAgainController,
     FilterTestsController,
     StatsController,
+    SettingsController,
     TransformationsController,
     DocsController,
   ],
@@ -297,6 +301,11 @@ const newId = (): string => v7().replaceAll('-', '');
       provide: Deliveries,
       inject: [DATABASE, EndpointHistory],
       useFactory: (database: Database, history: EndpointHistory) => new Deliveries(new DeliveryLog(database), history),
+    },
+    {
+      provide: StatsDesk,
+      inject: [DATABASE],
+      useFactory: (database: Database) => new StatsDesk(new DeliveryStats(database), Date.now),
     },
     {
       provide: DeadLetterDesk,

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { AppDefinition } from '#libs/platform';
 import { ApiModule } from './api.module.js';
-import { answerUnroutable } from './http/unroutable.js';
+import { answerUnreadable, answerUnroutable } from './http/unroutable.js';
 import { documentedRoutes } from './openapi/documented-routes.js';
 import { openApiDocument, type OpenApiDocument } from './openapi/document.js';
 import type { SchemaOptions } from './openapi/json-schema.js';
@@ -12,6 +12,7 @@ export const apiApp: AppDefinition = {
   modules: [ApiModule],
   port: (config) => config.apiPort,
   refuse: answerUnroutable,
+  refuseUnread: answerUnreadable,
   required: ['databaseUrl', 'operatorKey', 'masterKeys'],
 };
 

@@ -1,7 +1,7 @@
 // Real: the passes, sealing, the codec. Doubled: the tables, the log (in memory), the registry.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { plainContent, type EndpointConfig, withoutVerification } from '#libs/contracts';
+import { noCredentials, plainContent, type EndpointConfig, withoutVerification } from '#libs/contracts';
 import { openSecret, parseMasterKeys, scheduleOf, sealEnvelope, sealSecret } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { ResealPass } from '#libs/persistence';
@@ -170,6 +170,7 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
       timeoutMs: 1,
       retry: scheduleOf([]),
       ...plainContent,
+      ...noCredentials,
       ...withoutVerification,
       backfill: null,
       resolutions: [],

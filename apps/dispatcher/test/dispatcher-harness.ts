@@ -9,6 +9,7 @@ import {
   type EndpointConfig,
   type EndpointStatus,
   type ReplayState,
+  noCredentials,
   plainContent,
   withoutVerification,
   transformationPrefix,
@@ -176,6 +177,7 @@ export class Harness {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       ...withoutVerification,
       ...change,
     });

@@ -19,6 +19,7 @@ const standaloneApp: AppDefinition = {
   modules: parts.flatMap((part) => part.modules),
   port: (config) => config.apiPort,
   ...(apiApp.refuse === undefined ? {} : { refuse: apiApp.refuse }),
+  ...(apiApp.refuseUnread === undefined ? {} : { refuseUnread: apiApp.refuseUnread }),
   async configure(app, config) {
     for (const part of parts) await part.configure?.(app, config);
   },

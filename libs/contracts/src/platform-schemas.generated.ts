@@ -1385,6 +1385,33 @@ export const endpointConfigSchema = {
       "default": null
     },
     {
+      "name": "sealedAuthentication",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "How it is shown who sends, beside the signatures: sealed as secrets are, all of it. Null: not at all.",
+      "default": null
+    },
+    {
+      "name": "sealedClientCertificate",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "For mutual TLS: certificates and private key, sealed as secrets are. Null: none.",
+      "default": null
+    },
+    {
+      "name": "caPem",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones.",
+      "default": null
+    },
+    {
       "name": "awaitsVerification",
       "type": "boolean",
       "doc": "Nothing at all may be sent to its URL until it is verified; `state` then is not active either.",

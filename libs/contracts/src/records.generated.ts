@@ -282,6 +282,12 @@ export interface EndpointConfig {
   readonly batch: BatchConfig | null;
   /** Code that each event passes before it is sent (TransformationConfig). */
   readonly transformationId: string | null;
+  /** How it is shown who sends, beside the signatures: sealed as secrets are, all of it. Null: not at all. */
+  readonly sealedAuthentication: string | null;
+  /** For mutual TLS: certificates and private key, sealed as secrets are. Null: none. */
+  readonly sealedClientCertificate: string | null;
+  /** Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones. */
+  readonly caPem: string | null;
   /** Nothing at all may be sent to its URL until it is verified; `state` then is not active either. */
   readonly awaitsVerification: boolean;
   /** What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked. */

@@ -123,6 +123,9 @@ export class Metrics {
   batch(events: number): void {
     this.#batch.observe(events);
   }
+  tokenFetched(result: string): void {
+    this.#counters.tokenFetches.inc({ result });
+  }
   projected(count: number): void {
     this.#counters.projected.inc(count);
   }
@@ -197,6 +200,12 @@ const counters = (registers: Registry[]) => ({
   transformationSeconds: new Counter({
     name: 'posthorn_transformation_cpu_seconds_total',
     help: 'CPU time that transformations took',
+    registers,
+  }),
+  tokenFetches: new Counter({
+    name: 'posthorn_token_fetches_total',
+    help: 'Requests to authorization servers of endpoints: token, or why there was none (guard, dns, timeout, connection, refused, unavailable, malformed)',
+    labelNames: ['result'],
     registers,
   }),
   frozen: new Counter({

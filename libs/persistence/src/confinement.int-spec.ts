@@ -4,12 +4,13 @@ import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
 import * as persistence from './index.js';
 import { migrate } from './migrate.js';
+import { statsAndAccessTables } from './migrations/0025-stats-and-access.sql.js';
 import { verificationTables } from './migrations/0023-endpoint-verification.sql.js';
 import { confinedTables as firstTables, unconfinedTables } from './migrations/confined-tables.js';
 import { aReplay, now } from './replays.fixture.js';
 import { aSettledTry, createTenant, digestOf, endpointOf, forgetTenants } from './tenants.fixture.js';
 
-const confinedTables = [...firstTables, ...verificationTables];
+const confinedTables = [...firstTables, ...statsAndAccessTables, ...verificationTables];
 
 // Real: PostgreSQL, which everybody is let into as a superuser, as in the embedded runtime.
 let test: TestDatabase;
@@ -80,6 +81,7 @@ const {
   DeadLetterExtents,
   DeadLetters,
   DeliveryLog,
+  DeliveryStats,
   EndpointFaultLog,
   EndpointHistory,
   EndpointRepository,
@@ -146,6 +148,9 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     list: ['reads', (db) => new DeliveryLog(db).list({}, page)],
     get: ['reads', (db) => new DeliveryLog(db).get('delivered_theirs')],
     endpointStats: ['reads', (db) => new DeliveryLog(db).endpointStats({})],
+  },
+  DeliveryStats: {
+    list: ['reads', (db) => new DeliveryStats(db).list({ from: 0, to: later * 2, bucket: 'hour', by: 'tenant' }, page)],
   },
   EndpointFaultLog: {
     addFaults: 'for dispatchers',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeCursor, encodeCursor, InvalidCursor, toPage } from './cursor.js';
+import { decodeCursor, decodeNumber, encodeCursor, InvalidCursor, toPage } from './cursor.js';
 
 describe('cursor', () => {
   it('comes back as it was, for any time and id', () => {
@@ -23,6 +23,13 @@ describe('cursor', () => {
     `${encodeCursor({ at: 1, id: 'a' })}=`,
   ])('refuses what it has not made: %j', (text) => {
     expect(() => decodeCursor(text)).toThrow(InvalidCursor);
+  });
+
+  it('holds no number that its column does not: one of another list is none', () => {
+    const at = (number: number) => encodeCursor({ at: number, id: 'tr_1' });
+    expect(decodeNumber(at(2_147_483_647))).toBe(2_147_483_647);
+    for (const number of [2_147_483_648, 1_763_926_200_000])
+      expect(() => decodeNumber(at(number))).toThrow(InvalidCursor);
   });
 
   it('ends with the last page, also when that is full', () => {

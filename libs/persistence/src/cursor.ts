@@ -13,6 +13,8 @@ export class InvalidCursor extends Error {
 }
 
 const longestId = 1_000;
+/** Of PostgreSQL's `integer`. */
+const largestInteger = 2_147_483_647;
 
 /** Opaque to callers, safe in a URL. */
 export function encodeCursor({ at, id }: Cursor): string {
@@ -29,6 +31,16 @@ export function decodeCursor(text: string): Cursor {
   const cursor = { at: Number(at), id };
   if (encodeCursor(cursor) !== text) throw new InvalidCursor(text);
   return cursor;
+}
+
+/**
+ * The cursor of a list that is ordered by a number which `integer` columns hold, in `at`.
+ * @throws InvalidCursor also where the number is beyond them: the database would refuse it
+ */
+export function decodeNumber(text: string): number {
+  const { at } = decodeCursor(text);
+  if (at > largestInteger) throw new InvalidCursor(text);
+  return at;
 }
 
 /** Makes a page of `limit` rows out of up to `limit + 1`, which tells whether there are more. */

@@ -5,7 +5,7 @@ import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
-import type { Endpoint } from './endpoint.js';
+import { noEndpointCredentials, type Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
 import { noteVersion } from './endpoint-version.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
@@ -13,12 +13,15 @@ import { noteChange } from './note-change.js';
 import { keepRound } from './verification-rounds.js';
 import type { Page, PageRequest } from './page.js';
 
+type Credentials = typeof noEndpointCredentials;
 type Begun = 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill' | 'verification';
 
-export interface NewEndpoint extends Omit<Endpoint, Begun> {
-  /** How it is to show that it wants what is sent to it. Null or left out: it need not. */
-  readonly verification?: VerificationMethod | null;
-}
+/** Without credentials unless they are named. */
+export type NewEndpoint = Omit<Endpoint, Begun | keyof Credentials> &
+  Partial<Credentials> & {
+    /** How it is to show that it wants what is sent to it. Null or left out: it need not. */
+    readonly verification?: VerificationMethod | null;
+  };
 
 /** Where an endpoint begins that is to have history: in every source partition. */
 export interface NewBackfill {
@@ -66,6 +69,7 @@ export class EndpointRepository {
       const begun = { disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
       const { verification: method = null } = endpoint;
       const created: Endpoint = {
+        ...noEndpointCredentials,
         ...endpoint,
         ...begun,
         backfill: backfill?.run ?? null,

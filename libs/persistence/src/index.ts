@@ -10,7 +10,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint, StoredSecret } from './endpoint.js';
+export type { Endpoint, ShownAuthentication, StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,
@@ -77,6 +77,7 @@ export type {
   ReplayWindow,
 } from './replay.js';
 export { Replays } from './replays.js';
+export { DeliveryStats, type Stats, type StatsQuery } from './stats.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
 export { asPosthorn, inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {

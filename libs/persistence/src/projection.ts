@@ -7,6 +7,7 @@ import { insertDeadLetters } from './dead-letters.sql.js';
 import { upsertDeliveries } from './deliveries.sql.js';
 import type { DeliveryRecord } from './delivery-record.js';
 import { disableEndpoint } from './endpoint-repository.js';
+import { storeStats } from './stats.js';
 
 /** A record of the attempts topic. */
 export interface LoggedAttempt {
@@ -48,6 +49,8 @@ export interface ProjectionBatch {
   readonly deliveries: readonly DeliveryRecord[];
   readonly deadLetters: readonly LoggedDeadLetter[];
   readonly disables: readonly DisableWish[];
+  /** Its attempts are in the figures already. */
+  readonly uncounted?: boolean;
 }
 
 export interface StoredPosition {
@@ -103,6 +106,7 @@ export class Projection {
       if (batch.disables.length === 0) await session.query('SET LOCAL synchronous_commit = off');
       await advance(session, batch.advances);
       await storeAttempts(session, batch.attempts);
+      if (batch.uncounted !== true) await storeStats(session, batch.attempts);
       await storeDeliveries(session, batch.deliveries);
       await storeDeadLetters(session, batch.deadLetters);
       let disabled = 0;
@@ -124,7 +128,9 @@ export class Projection {
 
   /** Empties the projection: it is rebuilt from the log when a projector starts. Run it while none does. */
   async drop(): Promise<void> {
-    await this.database.session.query('TRUNCATE deliveries, attempts, dead_letters, projection_positions');
+    await this.database.session.query(
+      'TRUNCATE deliveries, attempts, dead_letters, delivery_stats, projection_positions',
+    );
   }
 }
 

@@ -8,7 +8,8 @@ import type { Endpoint } from './endpoint.js';
  * verification too.
  */
 export function publishedEndpoint(endpoint: Endpoint, resolutions: readonly HaltResolution[]): EndpointConfig {
-  const { description: _d, disabledReason: _r, createdAt: _c, secrets, verification, ...config } = endpoint;
+  const { description: _d, disabledReason: _r, createdAt: _c, secrets, verification, ...rest } = endpoint;
+  const { authentication: _a, clientCertificate: _t, caCertificates: _n, ...config } = rest;
   const awaits = awaitsVerification(verification);
   return {
     ...config,

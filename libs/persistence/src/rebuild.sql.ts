@@ -7,7 +7,10 @@
 export const swapped = ['deliveries', 'attempts', 'dead_letters'] as const;
 export const shadowSchema = 'posthorn_rebuild';
 
-export const clearShadow = [...swapped, 'projection_positions']
+/** What else a projection writes. */
+export const beside = ['projection_positions', 'delivery_stats'] as const;
+
+export const clearShadow = [...swapped, ...beside]
   .map((table) => `DROP TABLE IF EXISTS ${shadowSchema}.${table}`)
   .join(';\n');
 

@@ -119,6 +119,11 @@ async function project(database: Database, tenantId: string, endpointId: string)
      VALUES ($1, 1, now(), $2, 1, 7, now(), 5, $3, '{}', 'delivered', true, 'w')`,
     [partition, `delivered_${tenantId}`, `https://${tenantId}.example/`],
   );
+  await database.session.query(
+    `INSERT INTO delivery_stats (tenant_id, endpoint_id, event_type, hour, attempts, failed, delivered, dead_lettered, dropped)
+     VALUES ($1, $2, 'task.updated', to_timestamp(3600), 1, 0, 1, 0, 0)`,
+    [tenantId, endpointId],
+  );
 }
 
 /** Empties all but the audit log, which cannot be emptied. */
@@ -126,6 +131,6 @@ export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
     `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults, endpoint_verifications,
        cursors, source_partitions, halt_resolutions, deliveries, attempts, dead_letters, dead_letter_resolutions, replays,
-       replay_partitions, outbox, idempotency_keys`,
+       replay_partitions, outbox, idempotency_keys, delivery_stats, portal_generations, revoked_portal_tokens`,
   );
 }

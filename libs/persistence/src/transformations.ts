@@ -1,6 +1,6 @@
 import { transformationPrefix, type TransformationConfig } from '#libs/contracts';
 import { Conditions } from './conditions.js';
-import { decodeCursor, toPage } from './cursor.js';
+import { decodeCursor, decodeNumber, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import { endpointEntity, tenantEntity } from './entities.js';
 import { noteAudit } from './note-audit.js';
@@ -133,7 +133,7 @@ export class TransformationRepository {
   async versions(transformationId: string, { limit, cursor }: PageRequest): Promise<Page<VersionSummary> | null> {
     const conditions = new Conditions();
     conditions.equal('transformation_id', transformationId);
-    if (cursor !== undefined) conditions.add((place) => `version < ${place}`, decodeCursor(cursor).at);
+    if (cursor !== undefined) conditions.add((place) => `version < ${place}`, decodeNumber(cursor));
     const query = selectVersions(conditions.where(), conditions.value(limit + 1));
     const rows: VersionRow[] = await this.database.session.query(query, conditions.parameters);
     // Each has one at least.

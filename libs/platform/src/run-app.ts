@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Socket } from 'node:net';
 import { type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -17,6 +18,8 @@ export interface AppDefinition {
   readonly required?: readonly (keyof Config)[];
   /** Answers what the router refuses before any hook: a path that cannot be decoded, or with a part that is too long. */
   readonly refuse?: (error: Error, request: FastifyRequest, reply: FastifyReply) => void;
+  /** Answers what Node refuses before there is a request: its headers are too long, it is too slow, or no HTTP. */
+  readonly refuseUnread?: (error: Error & { readonly code?: string }, socket: Socket) => void;
   /** Sets up the HTTP side (parsers, limits) before it listens. */
   readonly configure?: (app: NestFastifyApplication, config: Config) => void | Promise<void>;
 }
@@ -51,14 +54,24 @@ export async function startApp(definition: AppDefinition, config: Config, logger
 /** Ids and event types stand in paths: longer than Fastify's 100 characters. */
 const longestPathPart = 1_000;
 
-/** The HTTP side of an app, as it is before anything is set up on it. */
-export const httpAdapter = ({ refuse }: Pick<AppDefinition, 'refuse'>): FastifyAdapter =>
+/** How long a request may take to arrive: who sends a byte now and then holds a connection for no longer. */
+const arrival = { headersMs: 15_000, wholeMs: 60_000, lookEveryMs: 5_000 };
+
+/** The HTTP side of an app, as it is before anything is set up on it. @param within other times, for tests */
+export const httpAdapter = (
+  { refuse, refuseUnread }: Pick<AppDefinition, 'refuse' | 'refuseUnread'>,
+  within = arrival,
+): FastifyAdapter =>
   new FastifyAdapter({
     bodyLimit: 8 * 1024 * 1024,
+    // URL and headers together.
+    http: { maxHeaderSize: 16_384, headersTimeout: within.headersMs, connectionsCheckingInterval: within.lookEveryMs },
+    requestTimeout: within.wholeMs,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: longestPathPart },
     ...(refuse === undefined ? {} : { frameworkErrors: refuse }),
+    ...(refuseUnread === undefined ? {} : { clientErrorHandler: refuseUnread }),
   });
 
 /**

@@ -4,6 +4,7 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
+export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { isVerification, verificationAnswer } from './verification-answer.js';
 export { uniquePrefix } from './unique-prefix.js';

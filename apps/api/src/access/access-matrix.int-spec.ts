@@ -83,6 +83,8 @@ const rows: readonly Row[] = [
   },
 
   { route: 'GET /v1/audit', owner: 200, stranger: 200 },
+  { route: 'GET /v1/settings', owner: 200, stranger: 403 },
+  { route: 'GET /v1/stats', owner: 200, stranger: 200 },
   { route: 'GET /v1/stats/endpoints', owner: 200, stranger: 200 },
 
   { route: 'GET /v1/event-types', owner: 200, stranger: 200 },

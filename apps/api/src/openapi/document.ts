@@ -66,7 +66,9 @@ const always: readonly ProblemCode[] = [
   'key-expired',
   'token-expired',
   'forbidden',
+  'request-timeout',
   'rate-limited',
+  'headers-too-large',
   'internal',
   'shutting-down',
 ];

@@ -29,6 +29,7 @@ export const tags: readonly (readonly [name: string, description: string])[] = [
   ['dead-letters', 'What was given up.'],
   ['replays', 'Sending history again.'],
   ['stats', 'Numbers.'],
+  ['settings', 'What is in force.'],
   ['service', 'The process itself; without a key.'],
 ];
 
