@@ -1,6 +1,6 @@
-import { noCredentials, plainContent } from '#libs/contracts';
+import { plainContent, withoutVerification } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
-import type { Endpoint } from '#libs/persistence';
+import { noEndpointCredentials, type Endpoint } from '#libs/persistence';
 
 /** An endpoint as its repository gives it. */
 export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
@@ -20,10 +20,9 @@ export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
   rateLimit: null,
   circuit: null,
   ...plainContent,
-  ...noCredentials,
-  authentication: null,
-  clientCertificate: null,
-  caCertificates: null,
+  ...noEndpointCredentials,
+  ...withoutVerification,
+  verification: null,
   secrets: [],
   backfill: null,
   revision: 1,

@@ -99,6 +99,9 @@ export class Metrics {
   endpointFault(kind: string): void {
     this.#counters.endpointFaults.inc({ kind });
   }
+  endpointVerification(method: string, result: string): void {
+    this.#counters.verifications.inc({ method, result });
+  }
   transformationRan(outcome: string, cpuMs: number): void {
     this.#counters.transformations.inc({ outcome });
     this.#counters.transformationSeconds.inc(cpuMs / 1000);
@@ -125,6 +128,15 @@ export class Metrics {
   }
   projected(count: number): void {
     this.#counters.projected.inc(count);
+  }
+  logPartDropped(table: string): void {
+    this.#counters.logParts.inc({ table });
+  }
+  logRowsExpired(table: string, count: number): void {
+    this.#counters.logRows.inc({ table }, count);
+  }
+  logRetentionPutOff(table: string): void {
+    this.#counters.logPutOff.inc({ table });
   }
   inFlight(count: number): void {
     this.#inFlight.set(count);
@@ -180,6 +192,12 @@ const counters = (registers: Registry[]) => ({
     name: 'posthorn_endpoint_faults_total',
     help: 'By kind: filters that failed on an event, transformations that failed, and deliveries that they cancelled',
     labelNames: ['kind'],
+    registers,
+  }),
+  verifications: new Counter({
+    name: 'posthorn_endpoint_verifications_total',
+    help: 'Tries to verify endpoints by method and result: verified, why not, or void (for a URL that was replaced)',
+    labelNames: ['method', 'result'],
     registers,
   }),
   transformations: new Counter({
@@ -245,6 +263,24 @@ const counters = (registers: Registry[]) => ({
   projected: new Counter({
     name: 'posthorn_records_projected_total',
     help: 'Records that the projector has stored',
+    registers,
+  }),
+  logParts: new Counter({
+    name: 'posthorn_log_parts_dropped_total',
+    help: 'Parts of the delivery log in PostgreSQL that were dropped by their age',
+    labelNames: ['table'],
+    registers,
+  }),
+  logRows: new Counter({
+    name: 'posthorn_log_rows_expired_total',
+    help: 'Rows of the delivery log that were deleted by their age, having no part of their own',
+    labelNames: ['table'],
+    registers,
+  }),
+  logPutOff: new Counter({
+    name: 'posthorn_log_retention_put_off_total',
+    help: 'Times that parts of the delivery log could not be made or dropped, mostly because somebody read for long',
+    labelNames: ['table'],
     registers,
   }),
 });

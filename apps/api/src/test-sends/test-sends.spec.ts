@@ -1,7 +1,7 @@
 // Real: all of a test but what is doubled: Kafka (InMemoryLog), the schema registry, PostgreSQL, the worker, the sandbox, timers.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, Delivery } from '#libs/contracts';
-import { batchIdOf, partitionFor, webhookIdOf } from '#libs/core';
+import { batchIdOf, partitionFor, unverified, webhookIdOf } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { Endpoint } from '#libs/persistence';
 import type { SandboxJob, SandboxResult } from '#libs/sandbox';
@@ -368,6 +368,9 @@ describe('before a test is sent', () => {
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     unpublished = new Error('no broker answers');
     expect(await refusal({})).toMatchObject({ code: 'broker-unavailable' });
+    unpublished = null;
+    endpoint = anEndpoint({ verification: unverified('challenge', 1, 0) });
+    expect(await refusal({})).toMatchObject({ code: 'not-verified' });
     endpoint = null;
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     expect(deliveries()).toEqual([]);

@@ -45,6 +45,8 @@ beforeAll(async () => {
     POSTHORN_TOPIC_PREFIX: `${uniquePrefix()}fuzz`,
     POSTHORN_API_RATE_LIMIT: '10000000',
     POSTHORN_LOG_LEVEL: 'error',
+    // No worker is there to send any.
+    POSTHORN_TEST_TIMEOUT_MS: '100',
   };
   const codec = await connectSchemaCodec({ registryUrl });
   api = await startApiOn(kafka, settings, (topics) => administration.ensure(topics), codec);
