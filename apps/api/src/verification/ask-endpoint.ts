@@ -23,6 +23,7 @@ import {
 } from '#libs/core';
 import type { ClientTls, HttpSender } from '#libs/http-delivery';
 import type { Endpoint, VerificationExchange } from '#libs/persistence';
+import { callbackPath } from './callback-path.js';
 import { shownCredentials } from './shown-credentials.js';
 
 export interface AskingPorts {
@@ -51,8 +52,6 @@ export interface Asked {
 /** Below the time that a process has to stop, and the one after which a claim on a try ends. */
 const longestMs = 10_000;
 const userAgent = 'Posthorn/0.1';
-/** Path of the callbacks, on the api. */
-export const callbackPath = 'verifications';
 
 /** Asks an endpoint whether it wants what would be sent to it, by the guard's rules, once, without following anything. */
 export class EndpointAsking {
