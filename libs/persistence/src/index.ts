@@ -10,7 +10,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint, ShownAuthentication, StoredSecret } from './endpoint.js';
+export { noEndpointCredentials, type Endpoint, type ShownAuthentication, type StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,
@@ -42,10 +42,12 @@ export {
   type KeptAnswer,
   type KeyedRequest,
 } from './idempotency-keys.js';
+export { daysOfPart, horizonOf, LogInUse, LogParts, logTables, type DroppedPart, type LogTable } from './log-parts.js';
 export { migrate } from './migrate.js';
 export { noteAudit, type AuditNote } from './note-audit.js';
 export { Outbox, type ConfigurationChange } from './outbox.js';
 export type { Page, PageRequest } from './page.js';
+export { PortalTokenRegister, type PortalTokenState } from './portal-tokens.js';
 export {
   PositionConflict,
   Projection,

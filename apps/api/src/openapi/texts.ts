@@ -39,6 +39,7 @@ export const pathParameters: Readonly<Record<string, string>> = {
   deliveryId: 'Id of the delivery.',
   token: 'Of the request that offered it.',
   secretId: 'Id of the secret.',
+  tokenId: 'Id of the token.',
   type: 'The event type.',
   version: 'Number of the version.',
 };
