@@ -28,6 +28,7 @@ export const problems = {
   'nothing-to-replay': [409, 'There is nothing to send'],
   'not-replayable': [409, 'It cannot be sent again'],
   'replay-ended': [409, 'The replay has ended'],
+  'not-verified': [409, 'The endpoint has not shown that it wants what is sent to it'],
   'no-verification': [409, 'The endpoint need not be verified'],
   'verification-under-way': [409, 'The endpoint is being verified, or was a moment ago'],
   conflict: [409, 'It was changed at the same time'],

@@ -1,7 +1,7 @@
 // Real: all of a test but what is doubled: Kafka (InMemoryLog), the schema registry, PostgreSQL, the worker, the sandbox, timers.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, Delivery } from '#libs/contracts';
-import { batchIdOf, partitionFor, webhookIdOf } from '#libs/core';
+import { batchIdOf, partitionFor, unverified, webhookIdOf } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { Endpoint } from '#libs/persistence';
 import type { SandboxJob, SandboxResult } from '#libs/sandbox';
@@ -378,4 +378,10 @@ describe('before a test is sent', () => {
     const data = { text: 'x'.repeat(2_000_000) };
     expect(await refusal({ type: 'note.added', data })).toMatchObject({ code: 'too-large' });
   });
+});
+
+it('is not sent before the endpoint has shown that it wants anything', async () => {
+  endpoint = anEndpoint({ verification: unverified('challenge', 1, at) });
+  expect(await refusal({})).toMatchObject({ code: 'not-verified' });
+  expect([deliveries(), noted]).toEqual([[], []]);
 });

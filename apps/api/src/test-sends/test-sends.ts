@@ -6,7 +6,7 @@
  * Tests: test-sends.spec.ts, ../../../../test/e2e/content.e2e-spec.ts.
  */
 import type { Attempt, Delivery } from '#libs/contracts';
-import { deliveryIdOf, partitionFor } from '#libs/core';
+import { awaitsVerification, deliveryIdOf, partitionFor } from '#libs/core';
 import { SendError, type LogBounds, type RecordSender, type TopicPartition } from '#libs/kafka';
 import type { Endpoint, EndpointRepository, TransformationRepository } from '#libs/persistence';
 import type { Sandbox } from '#libs/sandbox';
@@ -60,6 +60,9 @@ export class TestSends {
   async send(id: string, body: SendTestBody): Promise<TestAnswer> {
     const endpoint = await this.ports.endpoints.get(checkId('endpoint', id));
     if (endpoint === null) throw notFound('endpoint', id);
+    // A worker would hold it, too.
+    if (awaitsVerification(endpoint.verification))
+      throw new AppError('not-verified', 'Verify it first: POST …/verify.');
     const leave = this.#enter(endpoint.endpointId);
     try {
       return await this.#send(endpoint, body);

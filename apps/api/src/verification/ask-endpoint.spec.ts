@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { plainContent } from '#libs/contracts';
-import { formatSecret, scheduleOf, sealEnvelope, unverified, type Authentication, type PostResult } from '#libs/core';
+import { formatSecret, sealEnvelope, unverified, type Authentication, type PostResult } from '#libs/core';
 import type { HttpPost } from '#libs/http-delivery';
 import type { Endpoint } from '#libs/persistence';
+import { anEndpoint as anyEndpoint } from '../../test/an-endpoint.js';
 import { EndpointAsking } from './ask-endpoint.js';
 
 // Doubled: HTTP, the clock. What goes out and what is kept of it.
@@ -42,46 +42,22 @@ beforeEach(() => {
 });
 
 const seal = (text: string): string => sealEnvelope(masterKeys, text, 'ep_1', randomBytes);
-const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
-  endpointId: 'ep_1',
-  tenantId: 'acme',
-  url: 'https://acme.example/in?x=1',
-  eventTypes: ['*'],
-  description: '',
-  state: 'active',
-  disabledReason: null,
-  ordering: 'none',
-  onExhausted: 'skip',
-  maxInFlight: 1,
-  adaptiveConcurrency: true,
-  rateLimit: null,
-  circuit: null,
-  timeoutMs: 60_000,
-  retry: scheduleOf([5_000]),
-  ...plainContent,
-  backfill: null,
-  revision: 1,
-  createdAt: now,
-  updatedAt: now,
-  secrets: [
-    {
-      secretId: 's',
-      kind: 'hmac',
-      ciphertext: seal(formatSecret(randomBytes(32))),
-      publicKey: null,
-      createdAt: now,
-      expiresAt: null,
-    },
-  ],
-  sealedAuthentication: null,
-  authentication: null,
-  sealedClientCertificate: null,
-  clientCertificate: null,
-  caPem: null,
-  caCertificates: null,
-  verification: null,
-  ...changes,
-});
+const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint =>
+  anyEndpoint({
+    url: 'https://acme.example/in?x=1',
+    timeoutMs: 60_000,
+    secrets: [
+      {
+        secretId: 's',
+        kind: 'hmac',
+        ciphertext: seal(formatSecret(randomBytes(32))),
+        publicKey: null,
+        createdAt: now,
+        expiresAt: null,
+      },
+    ],
+    ...changes,
+  });
 const shown = (authentication: Authentication) => ({ sealedAuthentication: seal(JSON.stringify(authentication)) });
 const challenge = unverified('challenge', 1, now);
 
