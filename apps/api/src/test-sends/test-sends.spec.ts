@@ -382,3 +382,9 @@ describe('before a test is sent', () => {
     expect(await refusal({ type: 'note.added', data })).toMatchObject({ code: 'too-large' });
   });
 });
+
+it('is not sent before the endpoint has shown that it wants anything', async () => {
+  endpoint = anEndpoint({ verification: unverified('challenge', 1, at) });
+  expect(await refusal({})).toMatchObject({ code: 'not-verified' });
+  expect([deliveries(), noted]).toEqual([[], []]);
+});
