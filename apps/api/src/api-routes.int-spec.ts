@@ -107,6 +107,14 @@ describe('conventions', () => {
       expect((await api.call(method, path, undefined, { authorization: '' })).status).toBe(401);
   });
 
+  it('takes no event of which readers would make different things, and says where', async () => {
+    const text = JSON.stringify([event(), event()]).replace('"text":"hello"}}]', '"text":"hello","text":"bye"}}]');
+    const batch = { 'content-type': 'application/cloudevents-batch+json' };
+    const { status, body } = await api.call('POST', '/v1/events', text, batch);
+    expect([status, body['code']]).toEqual([400, 'malformed']);
+    expect(body['errors']).toMatchObject([{ index: 1, pointer: '/1/data/text', code: 'duplicate-name' }]);
+  });
+
   it('answers health without a key', async () => {
     const { authorization } = { authorization: '' };
     expect((await api.call('GET', '/healthz', undefined, { authorization })).status).toBe(200);
