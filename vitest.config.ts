@@ -3,11 +3,15 @@ import { defineConfig } from 'vitest/config';
 const resolve = { conditions: ['source'] };
 // `__vitest__` is where the global setup runs.
 const shared = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
+/** What end-to-end tests share, and the search for their secrets at the end. */
+const services = ['libs/testing/src/global-setup.ts', 'test/e2e/secrecy/search-at-the-end.ts'];
 const node = { environment: 'node' as const, pool: 'forks' as const };
 
 /** One project per tier; the tier is in the file's name (CONTRIBUTING.md, "Tests"). */
 export default defineConfig({
   test: {
+    // Before the services of the tiers end, what they have on disk is searched.
+    teardownTimeout: 60_000,
     projects: [
       {
         ...shared,
@@ -15,7 +19,7 @@ export default defineConfig({
           ...node,
           name: 'unit',
           include: ['{apps,libs,examples,bench,scripts,test}/**/*.spec.ts'],
-          testTimeout: 10_000,
+          testTimeout: 30_000,
         },
       },
       {
@@ -47,7 +51,7 @@ export default defineConfig({
           ...node,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e-spec.ts'],
-          globalSetup: ['libs/testing/src/global-setup.ts'],
+          globalSetup: services,
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
@@ -76,7 +80,7 @@ export default defineConfig({
           ...node,
           name: 'chaos',
           include: ['test/chaos/**/*.chaos-spec.ts'],
-          globalSetup: ['libs/testing/src/global-setup.ts'],
+          globalSetup: services,
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 180_000,

@@ -32,7 +32,8 @@ export class Platform {
     readonly recordOf: (event: JsonEvent) => OutgoingRecord,
     readonly topics: TopicNames,
     private readonly reader: LogReader,
-    private readonly apps: AppProcesses,
+    readonly apps: AppProcesses,
+    readonly databaseUrl: string,
   ) {
     services.users.add(this.#end);
   }
@@ -69,6 +70,7 @@ export class Platform {
         topicNames(name),
         kafka.reader(),
         apps,
+        databaseUrl,
       );
     } catch (error) {
       await apps.stop();

@@ -6,40 +6,62 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from './build.mjs';
 import { runChecks } from './check.mjs';
-import { fromBin, root, run, stopped } from './process.mjs';
+import { capture, fromBin, root, run, stopped } from './process.mjs';
 import { formOf } from './test-form.mjs';
 import { closingLines, sum } from './test-sum.mjs';
 
-/** Tiers that share a Vitest process also share the embedded runtime, which takes seconds to start. */
-const RUNS = [['unit'], ['simulation'], ['int', 'fuzz', 'e2e', 'chaos']];
+/**
+ * Tiers that share a Vitest process also share the embedded runtime, which takes seconds to start. The integration tests
+ * mostly wait for services, the static checks, unit tests and simulation for the processor: they run side by side. What
+ * starts whole deployments comes after, alone, since it keeps to times.
+ */
+const BESIDE = ['int', 'fuzz'];
+const FIRST = [['unit'], ['simulation']];
+const LAST = ['e2e', 'chaos'];
 
 /**
  * `test`: static checks, then all tiers. `test <tier> [arguments for Vitest]`: that tier; with `--full`, `chaos` takes
  * minutes instead of seconds; with `--examples N` and `--seed S`, `fuzz` plays more, and others. Resolves to the exit code.
  */
 export async function test([tier, ...given]) {
-  const results = [];
   const { args, env, wrong } = formOf(given);
   if (wrong !== undefined) {
     console.error(wrong);
     return 2;
   }
-  if (tier === undefined) results.push(await runChecks());
-  // Unit, simulation and integration tests run from the sources. The others start dist/: when it cannot be built the run has
-  // failed already, and what they say is about the build before.
-  const needsBuild = tier === undefined || !['unit', 'simulation', 'int', 'fuzz'].includes(tier);
-  if (needsBuild && (await build()) !== 0) results.push({ passed: 0, failed: 1, skipped: [] });
-  for (const tiers of tier === undefined ? RUNS : [[tier]]) {
-    if (!stopped()) results.push(await runVitest(tiers, args, env));
-  }
+  const results = tier === undefined ? await allTiers(args, env) : await oneTier(tier, args, env);
   if (stopped()) results.push({ passed: 0, failed: 1, skipped: [] });
   const total = sum(results);
   for (const line of closingLines(total)) console.log(line);
   return total.failed === 0 ? 0 : 1;
 }
 
-async function runVitest(tiers, args, form) {
-  console.log(`\nTests: ${tiers.join(', ')}`);
+async function allTiers(args, form) {
+  const beside = runVitest(BESIDE, args, form, capture);
+  const results = [await runChecks()];
+  for (const tiers of FIRST) if (!stopped()) results.push(await runVitest(tiers, args, form));
+  const { output, ...counts } = await beside;
+  process.stdout.write(output);
+  results.push(counts, ...(await built()));
+  if (!stopped()) results.push(await runVitest(LAST, args, form));
+  return results;
+}
+
+async function oneTier(tier, args, form) {
+  const fromSources = [...BESIDE, ...FIRST.flat()].includes(tier);
+  const results = fromSources ? [] : await built();
+  if (!stopped()) results.push(await runVitest([tier], args, form));
+  return results;
+}
+
+/** Nothing, or one failure: the tiers that start dist/ then speak of the build before. */
+async function built() {
+  return (await build()) === 0 ? [] : [{ passed: 0, failed: 1, skipped: [] }];
+}
+
+/** The counts of a run, and with `capture` what it printed, as `output`, which then is to be printed. */
+async function runVitest(tiers, args, form, how = run) {
+  console.log(`\nTests: ${tiers.join(', ')}${how === capture ? ' (beside what follows, which comes out first)' : ''}`);
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-results-'));
   const file = join(folder, 'counts.json');
   try {
@@ -47,10 +69,12 @@ async function runVitest(tiers, args, form) {
     const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'count-reporter.mjs')}`];
     const vitest = ['run', '--passWithNoTests', ...projects, ...reporters, ...args];
     const env = { ...form, TEST_COUNTS_FILE: file, TMPDIR: folder };
-    const code = await run(fromBin('vitest'), vitest, { env });
+    const ended = await how(fromBin('vitest'), vitest, { env });
+    const { code, output } = how === capture ? ended : { code: ended, output: '' };
     const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
     // A crash, an error between tests, a process that hangs at the end: no test failed, yet the run did.
-    return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+    const failed = code !== 0 && counts.failed === 0 ? 1 : counts.failed;
+    return { ...counts, failed, output };
   } finally {
     await removeFolder(folder);
   }

@@ -17,6 +17,7 @@ import { restore } from '../../bench/restore.js';
 import { fanout, fanoutWide, throughput, throughputRest } from '../../bench/scenarios.js';
 import type { Services } from '../../bench/services.js';
 import { Stage } from '../../bench/stage.js';
+import { leftBehind, refuseSightings } from './secrecy/left-behind.js';
 
 /**
  * The bench at a hundredth of its size, all scenarios on one platform: that they measure what they say, not how fast it
@@ -48,9 +49,11 @@ describe('the bench, in small', () => {
     stage = new Stage(services, 0.01, platform);
   });
   afterAll(async () => {
+    const found = platform && (await leftBehind(platform.apps));
     await platform?.stop();
     await receiver?.stop();
     rmSync(folder, { recursive: true, force: true });
+    if (found) refuseSightings(found);
   });
 
   it('throughput: everything that is appended comes', async () => {

@@ -14,8 +14,11 @@ import { parseSecret, verifyWebhook } from '#libs/core';
 import type { Arrival } from '../oracle/arrival.js';
 import { judge, type SubscribedEndpoint, type Verdict } from '../oracle/delivery-oracle.js';
 import type { PlacedEvent } from '../oracle/order-oracle.js';
+import type { Search } from '../oracle/secrecy-oracle.js';
 import { readEvents, readEvidence, type Logged, type LogEvidence } from './read-evidence.js';
 import { UpstreamService } from './sample-events.js';
+import { leftBehind, refuseSightings, usePlatformSecrets } from './secrecy/left-behind.js';
+import { noteSecrets } from './secrecy/secrets-in-use.js';
 
 /** An endpoint that the test registered, with its receiver. */
 export interface EndpointUnderTest extends SubscribedEndpoint {
@@ -28,6 +31,8 @@ export interface EndpointUnderTest extends SubscribedEndpoint {
 /** The real apps as processes, a tenant, and receivers that record: what every end-to-end test stands on. */
 export class PlatformUnderTest {
   readonly endpoints: EndpointUnderTest[] = [];
+  #found: Promise<Search> | undefined;
+
   private constructor(
     readonly platform: AppProcesses,
     readonly prefix: string,
@@ -50,9 +55,10 @@ export class PlatformUnderTest {
       databaseUrl: database.url,
     };
     const platform = await AppProcesses.start(
-      { services, topicPrefix: prefix, logDir: folder, settings: options.settings ?? {} },
+      { services, topicPrefix: prefix, logDir: folder, settings: options.settings ?? {}, onExchange: noteBoth },
       options.apps,
     );
+    usePlatformSecrets(platform);
     const tenantId = `tenant-${prefix}`;
     const created = await platform.request('POST', '/v1/tenants', { id: tenantId, name: 'Under test' });
     if (created.status !== 201) throw new Error(`no tenant: ${created.status} ${JSON.stringify(created.body)}`);
@@ -165,12 +171,27 @@ export class PlatformUnderTest {
     }
   }
 
-  async stop(): Promise<void> {
-    await this.platform.stop();
-    await Promise.all(this.endpoints.map(({ receiver }) => receiver.close()));
-    await this.database.drop();
-    rmSync(this.folder, { recursive: true, force: true });
+  /** Invariant 8: where secrets can be read now. Once: `stop` takes what was found then. */
+  secretsLeftBehind(): Promise<Search> {
+    return (this.#found ??= leftBehind(this.platform));
   }
+
+  /** @throws Error when a secret that was used can be read in what the platform leaves behind */
+  async stop(): Promise<void> {
+    try {
+      refuseSightings(await this.secretsLeftBehind());
+    } finally {
+      await this.platform.stop();
+      await Promise.all(this.endpoints.map(({ receiver }) => receiver.close()));
+      await this.database.drop();
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function noteBoth(sent: unknown, answered: unknown): void {
+  noteSecrets(sent);
+  noteSecrets(answered);
 }
 
 /** The CloudEvent that a body holds; of another body, nothing. */

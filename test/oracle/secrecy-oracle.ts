@@ -1,64 +1,54 @@
-/** Something that others may read: a log file, a record, a row, an answer. */
+import { NeedleSearch } from './needle-search.js';
+import { formsOf } from './secret-forms.js';
+
+/** Something that others may read: a log file, a topic, a table, an answer. A piece may end anywhere, also within a secret. */
 export interface Readable {
   readonly place: string;
-  readonly bytes: Buffer;
+  readonly pieces: AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-export interface Sighting {
+interface Sighting {
   readonly place: string;
   /** Name of the secret, never the secret. */
   readonly secret: string;
   readonly form: string;
 }
 
-/** Shorter ones would be found by chance. */
-const shortest = 12;
+export interface Search {
+  readonly sightings: readonly Sighting[];
+  /** What was looked at, with its size: what was not there, or was empty, has shown nothing. */
+  readonly places: ReadonlyMap<string, number>;
+}
 
 /**
- * Where secrets can be read (invariant 8): as they are, and their bytes, each also as hex, and as base64 inside of something
- * else that was encoded as a whole.
- * @param secrets by name; `whsec_…`, `whsk_…` and `<version>:<base64>` are looked for without what stands before the base64
+ * Where secrets can be read (invariant 8), in whatever form (secret-forms.ts). Holds one piece at a time.
+ * @param secrets by name
+ * @throws RangeError for a secret that would be found by chance
  */
-export function sightingsOf(secrets: ReadonlyMap<string, string>, readables: Iterable<Readable>): readonly Sighting[] {
+export async function searchFor(
+  secrets: ReadonlyMap<string, string>,
+  readables: Iterable<Readable> | AsyncIterable<Readable>,
+): Promise<Search> {
   const forms = [...secrets].flatMap(([secret, text]) => formsOf(text).map((one) => ({ secret, ...one })));
-  const found: Sighting[] = [];
-  for (const { place, bytes } of readables) {
-    const text = bytes.toString('latin1');
-    const lower = text.toLowerCase();
-    for (const { secret, form, needle } of forms) {
-      if ((form.startsWith('hex') ? lower : text).includes(needle)) found.push({ place, secret, form });
+  const search = new NeedleSearch(forms.map(({ needle }) => needle));
+  const sightings = new Map<string, Sighting>();
+  const places = new Map<string, number>();
+  for await (const { place, pieces } of readables) {
+    const onFound = (index: number): void => {
+      const { secret, form } = forms[index]!;
+      sightings.set(`${place} ${secret} ${form}`, { place, secret, form });
+    };
+    let size = places.get(place) ?? 0;
+    let before: Buffer = nothing;
+    for await (const piece of pieces) {
+      size += piece.length;
+      const joined = before.length === 0 ? piece : Buffer.concat([before, piece]);
+      search.in(joined, onFound);
+      before = joined.subarray(Math.max(0, joined.length - search.longest + 1));
     }
+    places.set(place, size);
   }
-  return found;
+  return { sightings: [...sightings.values()], places };
 }
 
-interface Form {
-  readonly form: string;
-  readonly needle: string;
-}
-
-function formsOf(secret: string): Form[] {
-  const text = secret.replace(/^(whsec_|whsk_|\d+:)/, '').replace(/=+$/, '');
-  const decoded = Buffer.from(text, 'base64');
-  const isBase64 = decoded.toString('base64').replace(/=+$/, '') === text;
-  const forms = [{ form: 'text', needle: text }, ...encodedForms('text', Buffer.from(text, 'utf8'))];
-  if (isBase64) {
-    forms.push({ form: 'bytes', needle: decoded.toString('latin1') }, ...encodedForms('bytes', decoded));
-  }
-  if (forms.some(({ needle }) => needle.length < shortest)) throw new RangeError('a secret is too short to look for');
-  return forms;
-}
-
-function encodedForms(of: string, bytes: Buffer): Form[] {
-  const inBase64 = [0, 1, 2].flatMap((place): Form[] => {
-    const whole = Buffer.concat([Buffer.alloc(place), bytes]).toString('base64');
-    // What stands before and after it changes the letters at its ends.
-    const needle = whole.slice(Math.ceil((place * 4) / 3), Math.floor(((place + bytes.length) * 4) / 3));
-    const form = `base64 of ${of}`;
-    return [
-      { form, needle },
-      { form, needle: needle.replaceAll('+', '-').replaceAll('/', '_') },
-    ];
-  });
-  return [{ form: `hex of ${of}`, needle: bytes.toString('hex') }, ...inBase64];
-}
+const nothing = Buffer.alloc(0);

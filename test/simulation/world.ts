@@ -1,4 +1,5 @@
 import {
+  noCredentials,
   plainContent,
   tenantKey,
   topicNames,
@@ -182,6 +183,7 @@ export class World {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       ...config,
       ...before,
       ...changes,

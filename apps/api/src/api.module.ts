@@ -10,6 +10,7 @@ import {
   Cursors,
   DeadLetters,
   DeliveryLog,
+  DeliveryStats,
   EndpointHistory,
   EndpointFaultLog,
   EndpointRepository,
@@ -62,7 +63,11 @@ import { ProblemFilter } from './problem/problem.filter.js';
 import { replayProviders } from './replays/replay-providers.js';
 import { ReplaysController } from './replays/replays.controller.js';
 import { SendAgainController } from './replays/send-again.controller.js';
+import { SettingsController } from './settings/settings.controller.js';
 import { StatsController } from './stats/stats.controller.js';
+import { StatsDesk } from './stats/stats.js';
+import { TestSendsController } from './test-sends/test-sends.controller.js';
+import { testSendProviders } from './test-sends/test-send-providers.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
 import { transformationProviders } from './transformations/transformation-providers.js';
@@ -94,12 +99,14 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
+    TestSendsController,
     DeliveriesController,
     DeadLettersController,
     ReplaysController,
     SendAgainController,
     FilterTestsController,
     StatsController,
+    SettingsController,
     TransformationsController,
     DocsController,
   ],
@@ -288,6 +295,11 @@ const newId = (): string => v7().replaceAll('-', '');
       useFactory: (database: Database, history: EndpointHistory) => new Deliveries(new DeliveryLog(database), history),
     },
     {
+      provide: StatsDesk,
+      inject: [DATABASE],
+      useFactory: (database: Database) => new StatsDesk(new DeliveryStats(database), Date.now),
+    },
+    {
       provide: DeadLetterDesk,
       inject: [DATABASE, Deliveries, TOPICS],
       useFactory: (database: Database, deliveries: Deliveries, topics: Topics) =>
@@ -303,6 +315,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...filterProviders,
     ...eventTypeProviders,
     ...transformationProviders,
+    ...testSendProviders,
   ],
 })
 export class ApiModule {}

@@ -2,6 +2,7 @@ import { topicNames, type Attempt, type Delivery } from '#libs/contracts';
 import { InMemoryLog, type Committed } from '#libs/kafka';
 import type { CursorRecord } from '#libs/persistence';
 import { InMemoryRegistry, openSchemaCodec, platformSchemas, type SchemaCodec } from '#libs/schema-codec';
+import { aDelivery as aFirstCopy, anAttempt } from '#libs/testing';
 import { applyOffsetsIn } from './apply-offsets.js';
 import { createTopicsIn } from './create-topics.js';
 import type { CursorMoves } from './cursor-moves.js';
@@ -79,7 +80,7 @@ export class Cluster {
   }
 
   appendAttempt(attempt: Partial<Attempt>): number {
-    return this.append(topics.attempts, this.codec.platform.attempt.encode(anAttempt(attempt)));
+    return this.append(topics.attempts, this.codec.platform.attempt.encode(anAttempt({ ...refused, ...attempt })));
   }
 
   appendEvents(partition: number, times: readonly number[]): void {
@@ -112,72 +113,8 @@ export const planOf = (group: GroupName, partitions: OffsetsPlan['partitions']):
 export const workerPlan = (offset: number, mark: { readonly above?: number } = {}): OffsetsPlan =>
   planOf('worker', [{ topic: topics.deliveries, partition: 0, at: null, offset, start: 0, end: 0, ...mark }]);
 
-/** A first copy, with what a test wants to be otherwise. */
-export function aDelivery(changes: Partial<Delivery>): Delivery {
-  return {
-    tenantId: 'acme',
-    endpointId: 'ep_1',
-    webhookId: 'msg_1',
-    stream: 'live',
-    incarnation: 0,
-    sourcePartition: 0,
-    sourceOffset: 1,
-    floor: 0,
-    configVersion: 900,
-    ordering: 'key',
-    orderingKey: null,
-    eventId: 'e1',
-    eventSource: '/s',
-    eventType: 'task.updated',
-    acceptedAt: 0,
-    dispatchedAt: 0,
-    contentType: 'application/json',
-    headers: {},
-    body: Buffer.from('{}'),
-    renderError: null,
-    attempt: 0,
-    hop: 0,
-    pos: null,
-    writer: null,
-    dueAt: null,
-    scheduleFrom: 0,
-    scheduledSince: null,
-    haltedAt: null,
-    space: '',
-    renderKind: null,
-    members: null,
-    ...changes,
-  };
-}
+const refused = { response: null, outcome: 'retry', final: false } as const;
 
-function anAttempt(changes: Partial<Attempt>): Attempt {
-  return {
-    deliveryId: 'ep_1.live.0.0.1',
-    webhookId: 'msg_1',
-    tenantId: 'acme',
-    endpointId: 'ep_1',
-    stream: 'live',
-    pos: 1,
-    eventId: 'e-1',
-    eventSource: '/source',
-    eventType: 'task.updated',
-    configVersion: 7,
-    acceptedAt: 0,
-    dispatchedAt: 0,
-    number: 1,
-    startedAt: 0,
-    durationMs: 20,
-    url: 'http://127.0.0.1/hook',
-    requestHeaders: {},
-    response: null,
-    error: null,
-    outcome: 'retry',
-    final: false,
-    deadLetterReason: null,
-    dueAt: null,
-    workerId: 'worker-1',
-    orderingKey: null,
-    batch: null,
-    ...changes,
-  };
-}
+/** A first copy whose configuration is among the mirrored ones, in order of its key. */
+export const aDelivery = (changes: Partial<Delivery>): Delivery =>
+  aFirstCopy({ configVersion: 900, ordering: 'key', ...changes });

@@ -38,8 +38,9 @@ export async function publishedSeals(
 
 async function sealsOf(codecs: Codecs, value: Buffer): Promise<readonly string[]> {
   if (!codecs.isPrepared(value)) await codecs.prepare([value]);
-  const { secrets } = codecs.endpointConfig.decode(value);
-  return [...new Set(secrets.map(({ ciphertext }) => ciphertext.split('.', 1)[0] ?? ''))];
+  const { secrets, sealedAuthentication, sealedClientCertificate } = codecs.endpointConfig.decode(value);
+  const sealed = [...secrets.map(({ ciphertext }) => ciphertext), sealedAuthentication, sealedClientCertificate];
+  return [...new Set(sealed.flatMap((text) => (text === null ? [] : [text.split('.', 1)[0] ?? ''])))];
 }
 
 function count(counts: Map<string, number>, seals: readonly string[]): void {

@@ -9,6 +9,7 @@ import {
   type EndpointConfig,
   type EndpointStatus,
   type ReplayState,
+  noCredentials,
   plainContent,
   transformationPrefix,
   type TransformationConfig,
@@ -175,6 +176,7 @@ export class Harness {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       ...change,
     });
     this.cursors.endpoints.add(endpointId);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '#libs/persistence';
-import { anAttempt, someAttempts } from './attempts.fixture.js';
+import { anAttempt } from '#libs/testing';
+import { someAttempts } from './attempts.fixture.js';
 import { foldAttempts, merge } from './fold.js';
 
 const only = (attempts: Parameters<typeof foldAttempts>[0]): DeliveryRecord => {

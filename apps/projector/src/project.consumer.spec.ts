@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InMemoryLog, type InMemoryMembership } from '#libs/kafka';
 import { PositionConflict, UnstorableRows, type Advance, type ProjectionBatch } from '#libs/persistence';
-import { anAttempt } from './attempts.fixture.js';
+import { anAttempt } from '#libs/testing';
 import { ProjectConsumer } from './project.consumer.js';
 import type { ProjectionStore } from './slice-writer.js';
 

@@ -202,6 +202,7 @@ export async function rowsOf(database: Database): Promise<string[]> {
   const rows: { row: string }[] = await database.session.query(`
     SELECT 'delivery ' || d::text AS row FROM deliveries AS d UNION ALL SELECT 'attempt ' || a::text FROM attempts AS a
     UNION ALL SELECT 'dead letter ' || l::text FROM dead_letters AS l
+    UNION ALL SELECT 'stats ' || s::text FROM delivery_stats AS s
     UNION ALL SELECT 'position ' || p.partition || ' ' || p.position FROM projection_positions AS p ORDER BY 1`);
   return rows.map(({ row }) => row);
 }

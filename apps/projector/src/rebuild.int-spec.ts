@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { topicNames, type Attempt, type DeadLetter } from '#libs/contracts';
 import { connectDatabase, DeliveryLog, RebuildBusy, RebuildStore, RebuildSuperseded } from '#libs/persistence';
-import { aDeadLetter, anAttempt, someAttempts } from './attempts.fixture.js';
+import { aDeadLetter, anAttempt } from '#libs/testing';
+import { someAttempts } from './attempts.fixture.js';
 import { RebuildWorld, rowsOf, shapeOf } from './rebuild.fixture.js';
 
 // Real: Kafka, PostgreSQL, the schema registry, the projectors, the rebuild as a process of its own. Doubled: nothing;
@@ -23,7 +24,7 @@ function history(count: number, seed: number): (Attempt | DeadLetter)[] {
     attempts.flatMap((drawn): (Attempt | DeadLetter)[] => {
       const deliveryId = `${drawn.deliveryId}.${seed}-${run}`;
       const attempt = { ...drawn, deliveryId, eventId: `e-${seed}-${run}` };
-      const letter = { ...aDeadLetter(deliveryId), at: drawn.startedAt };
+      const letter = aDeadLetter({ deliveryId, at: drawn.startedAt });
       const delivery = { ...letter.delivery, endpointId: drawn.endpointId };
       return attempt.outcome === 'deadLetter' ? [{ ...letter, delivery }, attempt] : [attempt];
     }),
@@ -207,7 +208,7 @@ describe('projection rebuild after a move to another cluster', () => {
     const unplaced = (rows: readonly string[]): string[] =>
       rows
         .map((row) =>
-          row.replace(/^(attempt \(\d+),-?\d+/, '$1').replace(/(dead letter .*),-?\d+,("[^"]*"\))$/, '$1$2'),
+          row.replace(/^(attempt \(\d+),-?\d+/, '$1').replace(/(dead letter .*),-?\d+((?:,"[^"]*"){2}\))$/, '$1$2'),
         )
         .sort();
     expect(unplaced(now.filter(isOf(21)))).toEqual(unplaced(old.filter(isOf(21))));
@@ -240,7 +241,13 @@ describe('RebuildStore', () => {
     await first.begin();
     await first.keepOlder(starts);
     await second.begin();
-    const work = { partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 1_000 };
+    const work = {
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 1_000,
+    };
     await expect(first.seed([])).rejects.toThrow(RebuildSuperseded);
     await expect(first.swap(work)).rejects.toThrow(RebuildSuperseded);
     await second.swap(work);
@@ -258,7 +265,13 @@ describe('RebuildStore', () => {
     });
     await pause(100);
     const began = performance.now();
-    const swap = store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    const swap = store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
     const outcome = swap.then(
       () => 'swapped',
       (error: unknown) => error,
@@ -270,14 +283,26 @@ describe('RebuildStore', () => {
     held.resolve();
     await reading;
     await other.close();
-    await store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    await store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
   });
 
   it('refuses tables that were made before a migration', async () => {
     const store = new RebuildStore(world.database);
     await store.begin();
     await world.database.session.query(`INSERT INTO migrations (number, name) VALUES (9999, 'later')`);
-    const swap = store.swap({ partitions: [], catchUp: () => Promise.resolve(), foreign: false, lockMs: 500 });
+    const swap = store.swap({
+      partitions: [],
+      catchUp: () => Promise.resolve(),
+      foreign: false,
+      statsFrom: -Infinity,
+      lockMs: 500,
+    });
     await expect(swap).rejects.toThrow(/migrated/);
   });
 });

@@ -23,6 +23,7 @@ import { foldAttempts } from './fold.js';
 import { project } from './project.js';
 import { aim, endsOf, left, partsOf, slicesOf, sum, withinLog, type Part } from './rebuild-parts.js';
 import { Progress } from './rebuild-progress.js';
+import { wholeFrom } from './rebuild-stats.js';
 import { ShadowWriter, type ShadowWriterPorts } from './shadow-writer.js';
 
 export interface RebuildOptions {
@@ -82,7 +83,7 @@ export async function rebuild(options: RebuildOptions, ports: RebuildPorts): Pro
   if (!options.dropOlder && options.moveTo === null) await keepOlder(parts, ports);
   aim(parts, await targetsOf(parts, options, ports), report);
   try {
-    await fill(parts, ports);
+    await fill(parts, options.moveTo !== null, ports);
     report('building the indexes');
     await store.index((name) => report(`  ${name}`));
     await swapIn(parts, options, ports);
@@ -148,11 +149,11 @@ const targetsFrom = (live: readonly StoredPosition[]): ReadonlyMap<string, numbe
   new Map(live.map((one) => [partitionName(one), one.position]));
 
 /** Reads all parts up to their targets, some at once. */
-async function fill(parts: readonly Part[], ports: RebuildPorts): Promise<void> {
+async function fill(parts: readonly Part[], isMove: boolean, ports: RebuildPorts): Promise<void> {
   await withinLog(parts, ports.reader, ports.report);
   const actsFrom = new Map(parts.map((part) => [partitionName(part), part.actsFrom]));
   const acts = (advance: Advance): boolean => advance.to > (actsFrom.get(partitionName(advance)) ?? Infinity);
-  const writer = new ShadowWriter(ports.store, ports, acts);
+  const writer = new ShadowWriter(ports.store, ports, { acts, counts: (advance) => !isMove || acts(advance) });
   const progress = new Progress(parts, ports);
   const waiting = parts.filter(({ position, target }) => position < target);
   const next = async (): Promise<void> => {
@@ -170,22 +171,24 @@ async function fill(parts: readonly Part[], ports: RebuildPorts): Promise<void> 
 /** Catches up until little is left, then does that and the swap while projectors wait. */
 async function swapIn(parts: readonly Part[], options: RebuildOptions, ports: RebuildPorts): Promise<void> {
   const { store, report, pause } = ports;
+  const statsFrom = await wholeFrom(parts, options, ports);
   for (let tries = 1; ; tries += 1) {
     for (let round = 0; round < mostRounds; round += 1) {
       aim(parts, await targetsOf(parts, options, ports));
       if (left(parts) <= fewRecords && round > 0) break;
-      await fill(parts, ports);
+      await fill(parts, options.moveTo !== null, ports);
     }
     const before = parts.map(({ position }) => position);
     try {
       await store.swap({
         partitions: parts,
         foreign: options.moveTo !== null,
+        statsFrom,
         lockMs,
         catchUp: async (shadow, live) => {
           aim(parts, options.moveTo === null ? targetsFrom(live) : endsOf(parts));
           await withinLog(parts, ports.reader, ports.report);
-          for (const part of parts) await catchUp(part, shadow, ports);
+          for (const part of parts) await catchUp(part, shadow, options.moveTo !== null, ports);
         },
       });
       return;
@@ -203,10 +206,11 @@ async function swapIn(parts: readonly Part[], options: RebuildOptions, ports: Re
   }
 }
 
-async function catchUp(part: Part, shadow: Projection, ports: RebuildPorts): Promise<void> {
+async function catchUp(part: Part, shadow: Projection, isMove: boolean, ports: RebuildPorts): Promise<void> {
   if (part.position >= part.target) return;
   for await (const slice of slicesOf(part, ports.reader)) {
-    await shadow.apply({ ...(await project([slice], ports)), disables: [] });
+    const uncounted = isMove && slice.from < part.actsFrom;
+    await shadow.apply({ ...(await project([slice], ports)), disables: [], uncounted });
     part.position = slice.to;
   }
 }

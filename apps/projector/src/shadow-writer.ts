@@ -17,11 +17,11 @@ export class ShadowWriter {
   readonly #writer: SliceWriter;
   #ended: Error | null = null;
 
-  /** @param acts whether endpoints are disabled that asked for it in this stretch of the log */
+  /** @param of a stretch of the log: whether endpoints are disabled that asked for it there; whether it is in no figure yet */
   constructor(
     to: Pick<RebuildStore, 'shadow' | 'positions'>,
     ports: ShadowWriterPorts,
-    acts: (advance: Advance) => boolean,
+    of: { acts(advance: Advance): boolean; counts(advance: Advance): boolean },
   ) {
     const { shadow } = to;
     const end = (error: Error): never => {
@@ -31,7 +31,13 @@ export class ShadowWriter {
     const store: SliceWriterOptions['store'] = {
       apply: async (batch) => {
         try {
-          return await shadow.apply(batch.advances.every(acts) ? batch : { ...batch, disables: [] });
+          const { advances, disables } = batch;
+          const uncounted = !advances.every((one) => of.counts(one));
+          return await shadow.apply({
+            ...batch,
+            uncounted,
+            disables: advances.every((one) => of.acts(one)) ? disables : [],
+          });
         } catch (error) {
           if (error instanceof RebuildSuperseded) end(error);
           throw error;

@@ -29,6 +29,7 @@ const trial: Trial = {
     headers: { ...Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`x-${n}`, 'x'.repeat(400)])), ...signed },
     body: Buffer.alloc(0),
     encoding: 'identity',
+    credential: null,
     timeoutMs: 1,
   },
 };

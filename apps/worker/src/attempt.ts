@@ -1,20 +1,23 @@
 import type { KeyObject } from 'node:crypto';
 import type { Attempt, AttemptOutcome } from '#libs/contracts';
-import { signWebhook, textWithin, webhookHeaders, type PostResult } from '#libs/core';
+import {
+  hiddenCredential,
+  signWebhook,
+  textWithin,
+  webhookHeaders,
+  type Credential,
+  type PostResult,
+} from '#libs/core';
+import type { HttpPost } from '#libs/http-delivery';
 import { bodyOf, headersOf } from './batch-record.js';
 import type { ReadyEndpoint } from './endpoint-directory.js';
 import type { Entry } from './owned-partition.js';
 import type { Subject } from './subjects.js';
 
-/** A request, ready to be POSTed. */
-export interface Post {
-  readonly origin: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** As it was signed; over the wire it goes in this encoding. */
-  readonly body: Buffer;
-  readonly encoding: 'identity' | 'gzip';
-  readonly timeoutMs: number;
+/** A request, ready to be POSTed. Its body is as it was signed. */
+export interface Post extends HttpPost {
+  /** Which of the headers nobody may read; null: none. */
+  readonly credential: Credential | null;
 }
 
 /** What was tried, for the Attempt that tells of it; `post` null when there was none. */
@@ -36,6 +39,7 @@ export interface AttemptFacts {
 
 const userAgent = 'Posthorn/0.1';
 const noHeaders = {};
+const noTls = {};
 const gzipHeaders = { 'content-encoding': 'gzip' };
 /** Smaller bodies gain nothing. */
 const gzipsFromBytes = 1_024;
@@ -54,7 +58,13 @@ const keptErrorBytes = 4_096;
  * mean something to Posthorn.
  * @param now Unix milliseconds
  */
-export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly KeyObject[], now: number): Post {
+export function signedPost(
+  entry: Entry,
+  endpoint: ReadyEndpoint,
+  keys: readonly KeyObject[],
+  credential: Credential | null,
+  now: number,
+): Post {
   const { delivery } = entry;
   const body = bodyOf(delivery);
   const timestamp = Math.floor(now / 1_000);
@@ -66,6 +76,7 @@ export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly
     headers: {
       ...headers,
       ...headersOf(delivery),
+      ...(credential === null ? noHeaders : { [credential.name]: credential.value }),
       'content-type': delivery.contentType,
       ...(isGzipped ? gzipHeaders : noHeaders),
       'user-agent': userAgent,
@@ -76,6 +87,8 @@ export function signedPost(entry: Entry, endpoint: ReadyEndpoint, keys: readonly
     body,
     encoding: isGzipped ? 'gzip' : 'identity',
     timeoutMs,
+    credential,
+    ...(endpoint.credentials.tls === null ? noTls : { tls: endpoint.credentials.tls }),
   };
 }
 
@@ -92,7 +105,7 @@ export function attemptOf(
 ): Attempt {
   const parts = batch === null || batch.place === 0 ? 1 : batch.size;
   const bodyBytes = Math.floor(keptBodyBytes / parts);
-  const requestHeaders = trial.post?.headers ?? noHeaders;
+  const requestHeaders = trial.post === null ? noHeaders : readableHeaders(trial.post);
   const error = result?.kind === 'error' ? result.error : (facts.error ?? null);
   return {
     deliveryId: entry.id,
@@ -130,6 +143,10 @@ export function attemptOf(
     orderingKey: delivery.orderingKey,
     batch,
   };
+}
+
+function readableHeaders({ headers, credential }: Post): Readonly<Record<string, string>> {
+  return credential === null ? headers : { ...headers, [credential.name]: hiddenCredential };
 }
 
 /** What tells a request from others. */

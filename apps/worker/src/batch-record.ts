@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import { batchBodyType, batchIdOf, deliveryIdOf, type WriterEpoch } from '#libs/core';
+import { batchBodyType, batchIdOf, deliveryIdOf, hasAttributeHeaders, isTestStream, type WriterEpoch } from '#libs/core';
 
 /**
  * A batch as it stands in a retry topic (docs/delivery-state.md, Batches): a Delivery with `members` in place of a body. A
@@ -27,13 +27,8 @@ export const isBatchable = (delivery: Single, stream: string): boolean =>
   delivery.renderError === null &&
   delivery.haltedAt === null &&
   batchBodyType(delivery.contentType) !== null &&
-  !hasAttributes(delivery.headers) &&
-  !stream.startsWith('test:');
-
-function hasAttributes(headers: Delivery['headers']): boolean {
-  for (const name in headers) if (name.slice(0, 3).toLowerCase() === 'ce-') return true;
-  return false;
-}
+  !hasAttributeHeaders(delivery.headers) &&
+  !isTestStream(stream);
 
 /** Whether one request has room for both: it has one media type, and each header once. */
 export function haveEqualHeaders(one: Single, other: Single): boolean {

@@ -1,5 +1,5 @@
 import type { TopicNames } from '#libs/contracts';
-import type { MasterKeys } from '#libs/core';
+import type { MasterKeys, TokenFailureReason } from '#libs/core';
 import type { GroupMembership, LogFeed, LogReader, RecordSender, TopicAdministration } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { BacklogBounds } from './backlog.js';
@@ -13,6 +13,8 @@ import type { Without } from './rules.js';
 interface DeliverMetrics extends OutcomeMetrics, PartitionMetrics {
   inFlight(count: number): void;
   lanes(counts: ReturnType<Lanes['stats']>): void;
+  /** An authorization server was asked for a token: it gave one, or why there is none. */
+  tokenFetched(result: 'token' | TokenFailureReason): void;
 }
 
 interface DeliverLog {

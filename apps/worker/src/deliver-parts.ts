@@ -12,7 +12,8 @@ import { Halts } from './halts.js';
 import { HeldPartitions } from './held-partitions.js';
 import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
-import { workKindOf } from './lane-work.js';
+import { workKindOf } from './work-source.js';
+import type { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';
 import { Posting } from './posting.js';
@@ -20,6 +21,7 @@ import { RetryTimers } from './retry-timers.js';
 import type { Without } from './rules.js';
 import { Securing } from './securing.js';
 import { StatusReports } from './status-reports.js';
+import { TokenCache } from './token-cache.js';
 import { Trimming } from './trimming.js';
 
 /** What the parts ask of the worker that holds them. */
@@ -49,6 +51,7 @@ export class DeliverParts {
   readonly halts: Halts;
   readonly farCopies: FarCopies;
   readonly intake: Intake;
+  readonly tokens: TokenCache<Lane<Entry>>;
   readonly posting: Posting;
   readonly partitions: HeldPartitions;
   readonly commits: Commits;
@@ -143,8 +146,18 @@ export class DeliverParts {
         this.commits.settled(batch.partition);
       },
     });
+    this.tokens = new TokenCache({
+      post: (request) => ports.http.post(request),
+      monotonic: () => clock.monotonic(),
+      fetched: (result) => ports.metrics.tokenFetched(result),
+      arrived: (lane) => {
+        this.lanes.resume(lane);
+        hooks.pump();
+      },
+    });
     this.posting = new Posting({
       http: ports.http,
+      tokens: this.tokens,
       clock,
       directory: this.directory,
       outcomes: this.outcomes,

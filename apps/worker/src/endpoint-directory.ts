@@ -6,10 +6,11 @@ import {
   type EndpointSecret,
   type HaltAction,
 } from '#libs/contracts';
-import { openSecret, signingKey, type MasterKeys } from '#libs/core';
+import { isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
+import { credentialsOf, type EndpointCredentials } from './endpoint-credentials.js';
 import { laneSettingsOf, unknownLaneSettings, type LaneSettings } from './lane-settings.js';
 import { ReplayDirectory } from './replay-directory.js';
 
@@ -21,6 +22,7 @@ export interface ReadyEndpoint {
   readonly origin: string;
   /** Path and query of its URL. */
   readonly path: string;
+  readonly credentials: EndpointCredentials;
 }
 
 /**
@@ -95,6 +97,8 @@ export class EndpointDirectory {
     const replay = this.replays.get(stream)?.state;
     if (known === undefined || replay === 'cancelled') return gone;
     const { endpoint } = known;
+    // A test asks whether an endpoint would be sent to, whatever its state.
+    if (endpoint !== null && isTestStream(stream)) return { kind: 'ready', endpoint };
     return endpoint !== null && this.isSentTo(endpointId) && replay !== 'paused'
       ? { kind: 'ready', endpoint }
       : waiting;
@@ -183,7 +187,8 @@ export class EndpointDirectory {
       const url = new URL(config.url);
       const secrets = config.secrets.map((secret) => this.#opened(endpointId, secret));
       if (secrets.length === 0) throw new RangeError('it has no secret');
-      const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search };
+      const credentials = credentialsOf(config, this.#masterKeys);
+      const endpoint = { config, version, origin: url.origin, path: url.pathname + url.search, credentials };
       return { endpoint, lane: laneSettingsOf(config), secrets };
     } catch (err) {
       this.#unusable.set(endpointId, { version, err });
@@ -204,10 +209,11 @@ export class EndpointDirectory {
   }
 }
 
-/** When the policy's total time is over for a delivery, Unix milliseconds; null: never. */
+/** When the policy's total time is over for a delivery, or nobody waits for a test any more, Unix milliseconds; null: never. */
 export function expiryOf(
-  { scheduledSince, dispatchedAt }: Pick<Delivery, 'scheduledSince' | 'dispatchedAt'>,
+  { scheduledSince, dispatchedAt, stream }: Pick<Delivery, 'scheduledSince' | 'dispatchedAt' | 'stream'>,
   { retry: { maxTotalMs } }: Pick<EndpointConfig, 'retry'>,
 ): number | null {
+  if (isTestStream(stream)) return dispatchedAt + testLastsMs;
   return maxTotalMs === null ? null : (scheduledSince ?? dispatchedAt) + maxTotalMs;
 }

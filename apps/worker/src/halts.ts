@@ -39,6 +39,8 @@ export class Halts {
       for (const entry of partition.halted) {
         const { held } = entry;
         if (held === null || held.delivery === null || entry.place !== 'held' || held.hop !== entry.hop) continue;
+        // Closed before it was read in the log, its first copy would be a stranger there. It comes round in minutes.
+        if (entry.lastPos >= partition.deliveries.next) continue;
         if (this.#resolutionOf(held.delivery) !== null) this.#ports.takeUp(held);
       }
     }

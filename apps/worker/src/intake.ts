@@ -1,5 +1,5 @@
 import type { Delivery } from '#libs/contracts';
-import { deliveryIdOf, placementOf } from '#libs/core';
+import { deliveryIdOf, isTestStream, placementOf } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
@@ -146,7 +146,10 @@ export class Intake {
       return;
     }
     const offered = lanes.offer(entry);
-    if (offered !== 'taken') this.turnAway(entry, offered);
+    if (offered === 'taken') return;
+    // Later it would tell whoever has sent it nothing.
+    if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'overloaded', 'too many tests wait for the endpoint');
+    else this.turnAway(entry, offered);
   }
 
   /** There is no room for it in its lane. */

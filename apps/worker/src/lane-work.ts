@@ -1,7 +1,8 @@
 import type { BatchConfig } from '#libs/contracts';
-import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds, type WorkKind } from '#libs/core';
+import { LaneQueue, liveStream, ShareBudget, StreamQueues, type LaneQueueBounds } from '#libs/core';
 import type { Single } from './batch-record.js';
 import { gatheredAt, merged, type Gathering } from './gathering.js';
+import { sourceOf, type Source } from './work-source.js';
 
 /** What a lane needs to know of a delivery. */
 export interface Waiting {
@@ -17,14 +18,10 @@ export interface Waiting {
   readonly delivery: Single;
 }
 
-/** First attempts of live events, their retries, or anything of another stream: a replay, a test send. */
-type Source = 'fresh' | 'retry' | 'other';
-
-/** A test send goes before everything else, and finds room in a full lane, up to so many. */
-const urgentRank = -1;
-const urgentExtra = 16;
-/** Before what is urgent: it was the head, and stays it. */
-const headRank = -2;
+/** A test goes before everything else, and finds room in a full lane, up to so many. */
+const mostTests = 16;
+/** It was the head, and stays it. */
+const headRank = -1;
 
 const none: readonly never[] = [];
 
@@ -40,6 +37,8 @@ export class LaneWork<T extends Waiting> {
   readonly #retries: LaneQueue<T>;
   /** What may go of other streams. */
   readonly #others: StreamQueues<T>;
+  /** Beside all of this. */
+  readonly #tests: LaneQueue<T>;
   /** Order does not let them go yet. */
   readonly #blocked: LaneQueue<T>;
   readonly #blockedOthers: StreamQueues<T>;
@@ -54,12 +53,18 @@ export class LaneWork<T extends Waiting> {
     this.#fresh = new LaneQueue(bounds);
     this.#retries = new LaneQueue(bounds);
     this.#others = new StreamQueues(bounds);
+    this.#tests = new LaneQueue(bounds);
     this.#blocked = new LaneQueue(bounds);
     this.#blockedOthers = new StreamQueues(bounds);
   }
 
   get ready(): number {
-    return this.readyLive + this.#others.size;
+    return this.readyLive + this.#others.size + this.#tests.size;
+  }
+
+  /** Whether a test is next: nothing but the rate and what is in flight holds it. */
+  get hasTest(): boolean {
+    return this.#tests.size > 0;
   }
 
   get blocked(): number {
@@ -106,7 +111,7 @@ export class LaneWork<T extends Waiting> {
    * @param batch what makes up a batch; null: each goes alone
    */
   nextAt(now: number, at: (stream: string) => number, batch: BatchConfig | null): number {
-    if (this.#retries.size > 0) return now;
+    if (this.hasTest || this.#retries.size > 0) return now;
     const freshAt = this.#gatheredAt(liveStream, batch, now);
     if (freshAt <= now) return now;
     return Math.min(
@@ -137,12 +142,9 @@ export class LaneWork<T extends Waiting> {
    * @param most of its kind, besides the bounds
    * @returns what has no room now: the item itself or, of other streams, one of another that has more than its share
    */
-  offer(item: T, urgent: boolean, most: number): readonly T[] {
-    if (urgent && this.#fresh.size < this.#bounds.maxRecords + urgentExtra) {
-      this.#fresh.force(item, item.bytes, urgentRank);
-      return none;
-    }
+  offer(item: T, most: number): readonly T[] {
     const source = sourceOf(item);
+    if (source === 'test') return this.#tests.size < mostTests && this.#tests.offer(item, item.bytes) ? none : [item];
     if (source === 'other') return this.#others.offer(item.stream, item, item.bytes, item.pos, most);
     const queue = source === 'fresh' ? this.#fresh : this.#retries;
     return queue.size < most && queue.offer(item, item.bytes, item.pos) ? none : [item];
@@ -191,6 +193,10 @@ export class LaneWork<T extends Waiting> {
    * so that no replay's backlog keeps up a retry. Parameters as of `nextAt`.
    */
   take(now: number, at: (stream: string) => number, batch: BatchConfig | null): T | undefined {
+    if (this.hasTest) {
+      this.#source = 'test';
+      return this.#tests.shift();
+    }
     const freshMayGo = this.#gatheredAt(liveStream, batch, now) <= now;
     const hasOld = this.#retries.size > 0 || this.#others.size > 0;
     if (hasOld && this.#budget.mayTakeOld(freshMayGo)) {
@@ -203,6 +209,7 @@ export class LaneWork<T extends Waiting> {
 
   /** What was taken last was sent: only now does it count for its share. */
   sent(): void {
+    if (this.#source === 'test') return;
     this.#budget.took(this.#source === 'fresh' ? 'fresh' : 'old');
     if (this.#source !== 'fresh') this.#sentOld = this.#source;
   }
@@ -219,12 +226,12 @@ export class LaneWork<T extends Waiting> {
 
   /** Takes what would go last; the one that goes next stays, as a probe needs one. */
   takeLast(): T | undefined {
-    if (this.ready + this.blocked <= 1) return undefined;
+    if (this.ready - this.#tests.size + this.blocked <= 1) return undefined;
     return this.#blockedOthers.pop() ?? this.#blocked.pop() ?? this.#others.pop() ?? this.#takeLastLive();
   }
 
   clear(): void {
-    for (const queue of [this.#fresh, this.#retries, this.#blocked]) while (queue.pop() !== undefined);
+    for (const queue of [this.#fresh, this.#retries, this.#blocked, this.#tests]) while (queue.pop() !== undefined);
     this.#others.clear();
     this.#blockedOthers.clear();
   }
@@ -276,18 +283,10 @@ export class LaneWork<T extends Waiting> {
 
   #force(item: T, source: Source, rank: number): void {
     if (source === 'other') this.#others.force(item.stream, item, item.bytes, rank);
+    else if (source === 'test') this.#tests.force(item, item.bytes, rank);
     else (source === 'fresh' ? this.#fresh : this.#retries).force(item, item.bytes, rank);
   }
 }
-
-function sourceOf({ stream, delivery }: Waiting): Source {
-  if (stream !== liveStream) return 'other';
-  return delivery.attempt > 0 ? 'retry' : 'fresh';
-}
-
-/** First attempts of live events come before all else. */
-export const workKindOf = ({ attempt, stream }: { readonly attempt: number; readonly stream: string }): WorkKind =>
-  attempt > 0 || stream !== liveStream ? 'old' : 'fresh';
 
 const fills = (queue: LaneQueue<unknown>, records: number, bytes: number): boolean =>
   queue.size >= records || queue.bytes >= bytes;

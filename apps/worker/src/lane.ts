@@ -1,6 +1,7 @@
 import {
   AdaptiveLimit,
   Circuit,
+  isTestStream,
   lifeSign,
   loadSign,
   RateLimiter,
@@ -47,7 +48,7 @@ export class Lane<T extends Waiting> {
   inTurn = false;
   /** … and has fresh work. */
   freshInTurn = false;
-  /** Its head was made with a configuration that was not read yet. */
+  /** Its head was made with a configuration that was not read yet, or waits for a token. */
   held = false;
   /** When its timer wakes it; Infinity without one. */
   wakesAt = Infinity;
@@ -96,6 +97,8 @@ export class Lane<T extends Waiting> {
     // One that waits for its turn of the rate could have been larger.
     if (this.forming > 0 && settings.rateLimit !== null) return Infinity;
     const limitedAt = this.#limiterOf(settings, now)?.nextAt(now) ?? now;
+    // Also while its circuit is open: whoever mends an endpoint wants to see whether it is mended.
+    if (this.work.hasTest) return limitedAt;
     const workAt = this.work.nextAt(now, (stream) => this.rates.nextAt(stream, now), settings.batch);
     return Math.max(this.#circuit.nextAt(now), limitedAt, workAt);
   }
@@ -110,6 +113,7 @@ export class Lane<T extends Waiting> {
     this.inFlight += 1;
     this.work.sent();
     this.#limiterOf(settings, now)?.take(now);
+    if (isTestStream(item.stream)) return;
     this.rates.take(item.stream, now);
     this.#circuit.posted(item, now);
   }
@@ -120,7 +124,9 @@ export class Lane<T extends Waiting> {
     this.rates.postpone(item.stream, ms);
   }
 
+  /** What a test shows is for whoever sent it: no lane, circuit or limit goes by it. */
   landed(item: T, result: PostResult, settings: LaneSettings, now: number): void {
+    if (isTestStream(item.stream)) return;
     if (isSuccess(result)) {
       this.flow.add(now, item.weight);
       this.#pace.add(now, item.weight);

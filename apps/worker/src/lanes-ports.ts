@@ -15,7 +15,7 @@ export interface LanesOptions {
 /**
  * - `posted`: a POST is on its way; `landed` follows
  * - `diverted`: it goes another way than to the endpoint
- * - `unread`: its configuration was not read yet; it stays the head
+ * - `unread`: its configuration was not read yet, or the token that it needs is being fetched; it stays the head
  */
 export type Start = 'posted' | 'diverted' | 'unread';
 

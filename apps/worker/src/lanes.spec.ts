@@ -98,16 +98,16 @@ describe('Lanes', () => {
     expect(world.postsTo('a').map((post) => post.pos)).toEqual([0, 1, 2]);
   });
 
-  it('takes what is urgent first, also into a full lane, and within the rate', () => {
+  it('takes a test first, also into a full lane, and within the rate', () => {
     const world = new LaneWorld(bounds(5));
     world.configure('a', { maxInFlight: 1, rateLimit: { limit: 1, per: 'second', burst: 1 } });
     for (let nth = 0; nth < 6; nth += 1) expect(world.offer('a')).toBe('taken');
     expect(world.offer('a')).not.toBe('taken');
-    expect(world.offer('a', { stream: 'test:1', pos: 100, urgent: true })).toBe('taken');
+    expect(world.offer('a', { stream: 'test:1', pos: 100 })).toBe('taken');
     world.run(3 * second);
     expect(world.posts.map((post) => post.pos)).toEqual([0, 100, 1, 2]);
     expect(mostWithin(world.posts, second - 1)).toBe(1);
-    expect(count(world.offerMany(100, 'a', { stream: 'test:1', urgent: true }), 'taken')).toBeLessThan(30);
+    expect(count(world.offerMany(100, 'a', { stream: 'test:1' }), 'taken')).toBeLessThan(30);
   });
 
   describe('fresh before old', () => {

@@ -1,4 +1,4 @@
-import type { PostResult } from '#libs/core';
+import { isTestStream, type PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
 import { Crowding } from './crowding.js';
 import { Flow } from './flow.js';
@@ -82,16 +82,13 @@ export class Lanes {
     return { ...laneStats(this.#lanes.values(), (lane) => this.#settingsOf(lane), now), circuitsOpen: this.#open.size };
   }
 
-  /**
-   * Queues an entry in its endpoint's lane, or says how long it is to wait elsewhere.
-   * @param urgent it goes before everything else of its endpoint
-   */
-  offer(entry: Entry, urgent = false): Offered {
+  /** Queues an entry in its endpoint's lane, or says how long it is to wait elsewhere. */
+  offer(entry: Entry): Offered {
     const lane = this.#laneOf(entry);
     lane.offered(entry.pos, this.#ports.monotonic());
     const most = this.#backlog.isHigh ? this.#mostWhenHigh(lane) : Infinity;
     if (this.#ports.mayGo(entry)) {
-      if (!this.#hasPlace(lane, entry, lane.work.offer(entry, urgent, most))) return this.#wait(lane, entry);
+      if (!this.#hasPlace(lane, entry, lane.work.offer(entry, most))) return this.#wait(lane, entry);
       this.#giveTurn(lane);
     } else {
       const isIn = this.#hasPlace(lane, entry, lane.work.offerBlocked(entry, most));
@@ -130,7 +127,7 @@ export class Lanes {
   /** The answer of a POST is there. */
   landed(lane: Lane<Entry>, entry: Entry, result: PostResult): void {
     const now = this.#ports.monotonic();
-    if (isSuccess(result)) this.#flow.add(now, entry.weight);
+    if (isSuccess(result) && !isTestStream(entry.stream)) this.#flow.add(now, entry.weight);
     lane.inFlight -= 1;
     this.#inFlight -= 1;
     if (this.#lanes.get(lane.endpointId) !== lane) return;
@@ -188,6 +185,13 @@ export class Lanes {
       this.#dropCancelled(lane);
       this.#giveTurn(lane);
     }
+  }
+
+  /** What a held lane has waited for is here. */
+  resume(lane: Lane<Entry>): void {
+    if (!this.#held.delete(lane)) return;
+    lane.held = false;
+    this.#giveTurn(lane);
   }
 
   /** Forgets what belongs to a lost partition. Its POSTs in flight still count until they land. */

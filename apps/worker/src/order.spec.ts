@@ -224,6 +224,31 @@ describe('an endpoint that halts', () => {
     expect(received('ep_1')).toEqual([next]);
   });
 
+  it('2. skips nothing before it was read in the log: its first copy would be sent as if it were new', async () => {
+    const [halting, ...slow] = [0, 1, 2, 3].map((nth) => world.idIn(1, nth)) as [string, ...string[]];
+    const rateLimit = { limit: 1, per: 'hour', burst: 1 } as const;
+    for (const one of slow) await world.endpoint(one, { rateLimit });
+    const version = await world.endpoint(halting, halts);
+    world.reactions.set(halting, () => ({ status: 500 }));
+    const first = await world.worker({ commitEveryMs: 60 * minute });
+    for (let i = 0; i < 16 * slow.length; i += 1) await world.deliver(slow[i % slow.length] ?? '', version);
+    await deliver(halting, version, 'a');
+    await world.time.run(5 * second);
+    const deliveryId = world.attempts().find((one) => one.outcome === 'halted')?.deliveryId ?? '';
+    await first.kill();
+    // What stands before it fills the memory of the next owner, who knows it by its copy in a retry topic.
+    await world.worker({ backlog: { maxRecords: 16, maxBytes: 1_000_000 } });
+    await world.time.run(second);
+    const resolution = { deliveryId, action: 'skip', at: world.time.now() } as const;
+    await world.endpoint(halting, { ...halts, revision: 2, resolutions: [resolution] });
+    await world.time.run(10 * second);
+    expect(world.deadLetters()).toEqual([]);
+    for (const one of slow) await world.endpoint(one, { rateLimit: null, revision: 2 });
+    await world.time.run(10 * minute);
+    expect(world.postsTo(halting)).toHaveLength(2);
+    expect(world.deadLetters()).toMatchObject([{ deliveryId, reason: 'skipped' }]);
+  });
+
   it('halts also what has expired while it waited', async () => {
     const halting = { ...halts, retry: scheduleOf([6 * second, 20 * second], { maxTotalMs: 2 * minute }) };
     const version = await world.endpoint('ep_1', halting);

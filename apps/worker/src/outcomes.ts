@@ -1,5 +1,5 @@
 import type { AttemptOutcome, DeadLetter, EndpointConfig, TopicNames } from '#libs/contracts';
-import { decide, textWithin, waitsInMemory, type PostResult } from '#libs/core';
+import { decide, isTestStream, textWithin, waitsInMemory, type PostResult } from '#libs/core';
 import type { OutgoingRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Appender } from './appender.js';
@@ -7,6 +7,7 @@ import { attemptOf, type AttemptFacts, type Trial } from './attempt.js';
 import type { Clock } from './clock.js';
 import { waitingDelayMs, type Changes, type Copies } from './copies.js';
 import { expiryOf, type ReadyEndpoint } from './endpoint-directory.js';
+import { isSuccess } from './lane.js';
 import type { Entry } from './owned-partition.js';
 import { subjectsOf, type Subject } from './subjects.js';
 
@@ -20,7 +21,7 @@ export interface OutcomeMetrics {
 }
 
 /** Why a delivery is given up without another POST. */
-export type GivenUp = 'undeliverable' | 'expired' | 'skipped' | 'poison';
+export type GivenUp = 'undeliverable' | 'expired' | 'skipped' | 'poison' | 'overloaded';
 
 export interface OutcomesPorts {
   readonly appender: Appender;
@@ -72,6 +73,10 @@ export class Outcomes {
     const { clock, metrics, random } = this.#ports;
     const { delivery } = entry;
     const { config } = trial.endpoint;
+    if (isTestStream(entry.stream)) {
+      this.#endTest(entry, trial, result);
+      return;
+    }
     const now = clock.now();
     const number = delivery.attempt + 1 - delivery.scheduleFrom;
     const decision = decide(result, number, config.retry, now, random(), expiryOf(delivery, config));
@@ -122,7 +127,8 @@ export class Outcomes {
 
   /** The total time of its policy is over: it is exhausted like one whose attempts are. */
   expire(entry: Entry, config: EndpointConfig | undefined): void {
-    const message = 'the total time of its retry policy is over';
+    const isTest = isTestStream(entry.stream);
+    const message = isTest ? 'nobody waits for the test any more' : 'the total time of its retry policy is over';
     if (config?.onExhausted !== 'halt' || !isOrdered(entry)) {
       this.giveUp(entry, 'expired', message);
       return;
@@ -132,6 +138,10 @@ export class Outcomes {
 
   /** Its endpoint was deleted, or its replay cancelled. */
   drop(entry: Entry): void {
+    if (isTestStream(entry.stream)) {
+      this.giveUp(entry, 'undeliverable', 'its endpoint was deleted');
+      return;
+    }
     this.#ports.metrics.attempt('dropped', 0);
     const trial = this.#noTrial(entry);
     for (const subject of subjectsOf(entry))
@@ -178,7 +188,21 @@ export class Outcomes {
     for (const one of others) this.#ports.appender.append(entry.partition, [one], () => undefined);
   }
 
+  /**
+   * A test is over with its first answer, whatever that is: it is neither tried again nor a dead letter, no endpoint is
+   * disabled by it, and nothing counts it.
+   */
+  #endTest(entry: Entry, trial: Trial, result: PostResult | null, error?: AttemptFacts['error']): void {
+    const outcome = result !== null && isSuccess(result) ? 'delivered' : 'dropped';
+    const facts = { outcome, final: true, ...(error && { error }) } as const;
+    for (const subject of subjectsOf(entry)) this.#close(subject, this.#attempt(subject, trial, result, facts));
+  }
+
   #giveUpUntried(entry: Entry, deadLetterReason: string, error: NonNullable<AttemptFacts['error']>): void {
+    if (isTestStream(entry.stream)) {
+      this.#endTest(entry, this.#noTrial(entry), null, error);
+      return;
+    }
     this.#ports.metrics.attempt('deadLetter', 0);
     this.#giveUp(entry, this.#noTrial(entry), null, { outcome: 'deadLetter', deadLetterReason, error });
   }

@@ -1,5 +1,6 @@
-import type { PostResult } from '#libs/core';
-import { signedPost, type Post } from './attempt.js';
+import { isTestStream, withoutCredential, type Credential, type PostResult } from '#libs/core';
+import type { HttpPost } from '#libs/http-delivery';
+import { signedPost, type Post, type Trial } from './attempt.js';
 import { isBatchable } from './batch-record.js';
 import type { Batching } from './batching.js';
 import type { Clock } from './clock.js';
@@ -9,10 +10,11 @@ import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Lane } from './lane.js';
 import type { Start } from './lanes-ports.js';
 import type { Outcomes } from './outcomes.js';
+import type { TokenCache, TokenState } from './token-cache.js';
 
 /** Sends a POST; never rejects. */
 export interface Http {
-  post(request: Post): Promise<PostResult>;
+  post(request: HttpPost): Promise<PostResult>;
 }
 
 export interface PostingPorts {
@@ -22,6 +24,7 @@ export interface PostingPorts {
   readonly outcomes: Outcomes;
   readonly copies: Copies;
   readonly batching: Batching;
+  readonly tokens: Pick<TokenCache<Lane<Entry>>, 'get' | 'refused'>;
   readonly log: { warn(details: object, message: string): void };
   /** The lease. */
   readonly mayStart: () => boolean;
@@ -35,10 +38,24 @@ export interface PostingPorts {
   readonly landed: (lane: Lane<Entry>, entry: Entry, result: PostResult) => void;
 }
 
+/** What a request shows; nothing (null) is as good as anything. */
+type Proof =
+  Exclude<TokenState, { readonly kind: 'held' }> | { readonly kind: 'held'; readonly credential: Credential | null };
+type FailedProof = Extract<TokenState, { readonly kind: 'failed' }>;
+
+interface Made extends Trial {
+  readonly endpoint: ReadyEndpoint;
+  readonly post: Post;
+}
+
 /** A delivery that began so often without an outcome has ended its worker each time. */
 const poisonous = 3;
 
+const unauthorized = 401;
+
 const notMade: PostResult = { kind: 'error', error: { kind: 'aborted', message: 'it was not made' }, durationMs: 0 };
+
+const unusable = 'the configuration of its endpoint cannot be used';
 
 /** So long a worker waits for the configuration that a delivery was made with, before it says that there is none. */
 const unreadMs = 60_000;
@@ -72,7 +89,8 @@ export class Posting {
         outcomes.drop(entry);
         return 'diverted';
       case 'waiting':
-        copies.putOff(entry);
+        if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
+        else copies.putOff(entry);
         return 'diverted';
       case 'ready':
         return this.#post(entry, lane, found.endpoint, now);
@@ -122,17 +140,37 @@ export class Posting {
     const { announced } = partition;
     // It has taken its turn of the endpoint's rate, and is yet to be sent: another one would come too close to it.
     if (announced?.lane === lane && !announced.isPosted) return 'unread';
+    const proof = this.#proofFor(endpoint, lane);
+    switch (proof.kind) {
+      case 'fetching':
+        return 'unread';
+      case 'failed':
+        this.#fail(
+          entry,
+          lane,
+          { endpoint, post: signedPost(entry, endpoint, keys, null, now), startedAt: now },
+          proof,
+        );
+        return 'posted';
+      case 'held':
+    }
+    const post = signedPost(entry, endpoint, keys, proof.credential, now);
     if (partition.isSuspect(entry, clock.monotonic())) {
       // One at a time: else the next owner could not tell which of them it was.
       if (announced !== null) return 'unread';
       partition.announced = { entry, lane, isPosted: false };
-      const trial = { endpoint, post: signedPost(entry, endpoint, keys, now), startedAt: now };
       const since = clock.monotonic();
-      outcomes.announce(entry, trial, () => this.#afterAnnouncement(entry, lane, since));
+      outcomes.announce(entry, { endpoint, post, startedAt: now }, () => this.#afterAnnouncement(entry, lane, since));
       return 'posted';
     }
-    this.#send(entry, lane, endpoint, signedPost(entry, endpoint, keys, now), now);
+    this.#send(entry, lane, { endpoint, post, startedAt: now });
     return 'posted';
+  }
+
+  /** What its requests show beside the signatures: a token may have to be fetched first, for which only this lane waits. */
+  #proofFor({ credentials }: ReadyEndpoint, lane: Lane<Entry>): Proof {
+    const { grant, credential } = credentials;
+    return grant === null ? { kind: 'held', credential } : this.#ports.tokens.get(grant, lane);
   }
 
   /** A partition is lost: a POST of it that was announced is not made any more, and gives back what it has taken. */
@@ -156,21 +194,47 @@ export class Posting {
     const found = directory.lookup(entry.delivery);
     const keys = directory.signingKeysOf(entry.endpointId, now);
     if (found.kind === 'ready' && keys.length > 0) {
-      this.#ports.late(lane, entry, clock.monotonic() - since);
-      this.#send(entry, lane, found.endpoint, signedPost(entry, found.endpoint, keys, now), now);
-      return;
+      const { endpoint } = found;
+      const proof = this.#proofFor(endpoint, lane);
+      // A token that has ended meanwhile is not waited for here: its turn comes again.
+      if (proof.kind !== 'fetching') {
+        const credential = proof.kind === 'held' ? proof.credential : null;
+        const trial = { endpoint, post: signedPost(entry, endpoint, keys, credential, now), startedAt: now };
+        this.#ports.late(lane, entry, clock.monotonic() - since);
+        if (proof.kind === 'held') this.#send(entry, lane, trial);
+        else this.#fail(entry, lane, trial, proof);
+        return;
+      }
     }
     if (found.kind === 'gone') outcomes.drop(entry);
+    else if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
     else copies.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }
 
-  #send(entry: Entry, lane: Lane<Entry>, endpoint: ReadyEndpoint, post: Post, startedAt: number): void {
-    const { outcomes, http, landed } = this.#ports;
-    void http.post(post).then((result) => {
-      // The answer to a POST for a partition that was lost meanwhile is the next owner's affair.
-      if (entry.partition.alive) outcomes.answered(entry, { endpoint, post, startedAt }, result);
-      landed(lane, entry, result);
+  #send(entry: Entry, lane: Lane<Entry>, trial: Made): void {
+    const { endpoint, post } = trial;
+    void this.#ports.http.post(post).then((result) => {
+      const { credential } = post;
+      const { grant } = endpoint.credentials;
+      if (grant !== null && credential !== null && isUnauthorized(result))
+        this.#ports.tokens.refused(grant, credential);
+      this.#landed(entry, lane, trial, credential === null ? result : withoutCredential(result, credential.hidden));
     });
   }
+
+  /** There is no token, so nothing is sent: it fails as if the endpoint had, and is tried again like that. */
+  #fail(entry: Entry, lane: Lane<Entry>, trial: Made, { result }: FailedProof): void {
+    // Not before the lane knows that it has begun.
+    queueMicrotask(() => this.#landed(entry, lane, trial, result));
+  }
+
+  #landed(entry: Entry, lane: Lane<Entry>, trial: Made, result: PostResult): void {
+    const { outcomes, landed } = this.#ports;
+    // The answer to a POST for a partition that was lost meanwhile is the next owner's affair.
+    if (entry.partition.alive) outcomes.answered(entry, trial, result);
+    landed(lane, entry, result);
+  }
 }
+
+const isUnauthorized = (result: PostResult): boolean => result.kind === 'response' && result.status === unauthorized;

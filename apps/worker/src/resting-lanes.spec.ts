@@ -98,7 +98,7 @@ describe('Lanes, memory', () => {
   it('loses nothing, sends nothing twice and forgets all, whatever happens when (model: the set of what was offered)', () => {
     const id = fc.constantFrom('a', 'b', 'c', 'd');
     const step = fc.oneof(
-      fc.record({ offer: id, old: fc.boolean(), blocked: fc.boolean(), urgent: fc.boolean() }),
+      fc.record({ offer: id, old: fc.boolean(), blocked: fc.boolean(), test: fc.boolean() }),
       fc.record({ run: fc.nat(3_000) }),
       fc.record({ unblock: fc.nat(20) }),
       fc.record({ settings: id, limit: fc.integer({ min: 1, max: 9 }), isLimited: fc.boolean() }),
@@ -117,8 +117,9 @@ describe('Lanes, memory', () => {
         const taken = new Set<Entry>();
         for (const one of steps) {
           if ('offer' in one) {
-            const entry = world.entry(one.offer, { attempt: one.old ? 1 : 0, blocked: one.blocked });
-            if (world.lanes.offer(entry, one.urgent) === 'taken') taken.add(entry);
+            const stream = one.test ? 'test:1' : 'live';
+            const entry = world.entry(one.offer, { attempt: one.old ? 1 : 0, blocked: one.blocked, stream });
+            if (world.lanes.offer(entry) === 'taken') taken.add(entry);
             world.lanes.pump();
           } else if ('run' in one) world.run(one.run);
           else if ('unblock' in one) world.unblock(...[...world.blocked].slice(0, one.unblock));

@@ -48,7 +48,7 @@ describe('what a worker tells of endpoints', () => {
     await world.worker();
     await world.deliver(id, version);
     await world.time.run(second);
-    for (let i = 0; i < 3; i += 1) await world.deliver(id, version, { stream: `test:${i}` });
+    for (let i = 0; i < 3; i += 1) await world.deliver(id, version, { stream: `replay-${i + 2}` });
     await world.deliver(id, version, { stream: 'replay-1' });
     nth = 0;
     await world.time.run(3 * second);
@@ -65,6 +65,8 @@ describe('what a worker tells of endpoints', () => {
     world.reactions.set(replayed, () => 'hang');
     for (let i = 0; i < 12; i += 1) await world.deliver(down, version);
     await world.deliver(replayed, also, { stream: 'replay-1' });
+    // A test is nothing to dispatchers.
+    await world.deliver(replayed, also, { stream: 'test:1' });
     await world.time.run(3 * second);
     const openUntil = told().findLast(({ key }) => key === down)?.status?.circuitOpenUntil ?? 0;
     expect(openUntil).toBeGreaterThan(world.time.now());

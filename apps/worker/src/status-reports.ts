@@ -1,5 +1,5 @@
 import type { EndpointStatus } from '#libs/contracts';
-import { liveStream } from '#libs/core';
+import { isTestStream, liveStream } from '#libs/core';
 import type { LogReader, OutgoingRecord, RecordSender } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import type { Clock } from './clock.js';
@@ -154,7 +154,9 @@ export class StatusReports {
 
   #statusOf(partition: OwnedPartition, share: EndpointShare, now: number): EndpointStatus | null {
     const { endpointId, outstanding, windows } = share;
-    const streams = [...windows].map(([stream, { size }]) => ({ stream, outstanding: size }));
+    const streams = [...windows]
+      .filter(([stream]) => !isTestStream(stream))
+      .map(([stream, { size }]) => ({ stream, outstanding: size }));
     const isLiveOnly = streams.every(({ stream }) => stream === liveStream);
     const status = this.#withCircuit(this.#base(partition, endpointId, now), now);
     const isLittle = outstanding < noteworthy && outstanding <= this.#options.maxOutstanding;

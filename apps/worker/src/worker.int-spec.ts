@@ -3,11 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
+  noCredentials,
   plainContent,
   topicNames,
   topicSpecs,
   type Attempt,
-  type Delivery,
   type EndpointConfig,
 } from '#libs/contracts';
 import {
@@ -25,7 +25,7 @@ import {
 import { createHttpSender, type HttpSender } from '#libs/http-delivery';
 import { connectKafka, type KafkaLog, type LogReader, type RecordSender } from '#libs/kafka';
 import { applySchemas, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
-import { RecordingReceiver, uniquePrefix } from '#libs/testing';
+import { aDelivery, RecordingReceiver, uniquePrefix } from '#libs/testing';
 import { DeliverConsumer } from './deliver.consumer.js';
 
 const layout = {
@@ -113,6 +113,7 @@ function worker(workerId: string): DeliverConsumer {
         lanes: () => undefined,
         partitionLost: () => undefined,
         partitionStopped: () => undefined,
+        tokenFetched: () => undefined,
       },
       log: {
         info: () => undefined,
@@ -153,6 +154,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     resolutions: [],
     backfill: null,
     ...plainContent,
+    ...noCredentials,
     revision: 1,
     updatedAt: Date.now(),
   };
@@ -165,39 +167,17 @@ let sourceOffset = 0;
 async function deliver(endpointId: string, configVersion: number, count: number): Promise<void> {
   const records = Array.from({ length: count }, () => {
     const eventId = `event-${sourceOffset}`;
-    const delivery: Delivery = {
-      tenantId: 'acme',
+    const delivery = aDelivery({
       endpointId,
       webhookId: webhookIdOf(endpointId, '/test', eventId),
-      stream: 'live',
-      incarnation: 0,
-      sourcePartition: 0,
       sourceOffset: sourceOffset++,
-      floor: 0,
       configVersion,
-      ordering: 'none',
-      orderingKey: null,
       eventId,
       eventSource: '/test',
-      eventType: 'task.updated',
       acceptedAt: Date.now(),
       dispatchedAt: Date.now(),
-      contentType: 'application/cloudevents+json',
-      headers: {},
       body: Buffer.from(JSON.stringify({ id: eventId, data: 'x'.repeat(500) })),
-      renderError: null,
-      attempt: 0,
-      hop: 0,
-      pos: null,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
-      space: '',
-      renderKind: null,
-      members: null,
-    };
+    });
     const partition = partitionFor(endpointId, layout.deliveryPartitions);
     return { topic: topics.deliveries, partition, key: endpointId, value: codecs.delivery.encode(delivery) };
   });

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment, newMasterKeys, newOperatorKey, projectRoot } from '#libs/config';
 
@@ -16,10 +16,12 @@ export interface PlatformServices {
 export interface AppProcessesOptions {
   readonly services: PlatformServices;
   readonly topicPrefix: string;
-  /** Where each process writes its log: `<app>-<n>.log`. */
+  /** Where each process writes its log, `<app>-<n>.log`, and what commands say, `cli.log`. */
   readonly logDir: string;
   /** Further settings, by their names in docs/configuration.md. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Told what `request` sent and what was answered: bodies, parsed. */
+  readonly onExchange?: (sent: unknown, answered: unknown) => void;
 }
 
 export interface AppProcess {
@@ -38,11 +40,9 @@ export class AppProcesses {
   /** As in POSTHORN_MASTER_KEYS. */
   readonly masterKeys: string;
   readonly #env: Record<string, string | undefined>;
-  readonly #options: AppProcessesOptions;
   #count = 0;
 
-  private constructor(options: AppProcessesOptions) {
-    this.#options = options;
+  private constructor(readonly options: AppProcessesOptions) {
     this.operatorKey = newOperatorKey();
     this.masterKeys = newMasterKeys();
     const { services } = options;
@@ -97,6 +97,7 @@ export class AppProcesses {
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number | null];
+    appendFileSync(join(this.options.logDir, 'cli.log'), output);
     if (code !== 0) throw new Error(`posthorn ${args.join(' ')} ended with ${code}:\n${output}`);
     return output;
   }
@@ -104,7 +105,7 @@ export class AppProcesses {
   /** Starts one more process of an app, and waits until `/readyz` answers 200. */
   async launch(name: AppName): Promise<AppProcess> {
     this.#count += 1;
-    const logFile = join(this.#options.logDir, `${name}-${this.#count}.log`);
+    const logFile = join(this.options.logDir, `${name}-${this.#count}.log`);
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [distFile(`apps/${name}/main.js`)], {
       env: this.#env,
@@ -177,7 +178,9 @@ export class AppProcesses {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
-    return { status: answer.status, headers: answer.headers, body: (text === '' ? {} : JSON.parse(text)) as T };
+    const answered = (text === '' ? {} : JSON.parse(text)) as T;
+    this.options.onExchange?.(body, answered);
+    return { status: answer.status, headers: answer.headers, body: answered };
   }
 }
 

@@ -1,4 +1,5 @@
 export * from './endpoint-content.js';
+export * from './endpoint-credentials.js';
 export * from './headers.js';
 export * from './platform-schemas.generated.js';
 export type * from './records.generated.js';

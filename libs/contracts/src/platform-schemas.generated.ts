@@ -171,7 +171,7 @@ export const attemptSchema = {
       "type": {
         "type": "enum",
         "name": "AttemptOutcome",
-        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
+        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted, the replay cancelled, or it was a test that failed. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
         "symbols": [
           "delivered",
           "retry",
@@ -1382,6 +1382,33 @@ export const endpointConfigSchema = {
         "string"
       ],
       "doc": "Code that each event passes before it is sent (TransformationConfig).",
+      "default": null
+    },
+    {
+      "name": "sealedAuthentication",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "How it is shown who sends, beside the signatures: sealed as secrets are, all of it. Null: not at all.",
+      "default": null
+    },
+    {
+      "name": "sealedClientCertificate",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "For mutual TLS: certificates and private key, sealed as secrets are. Null: none.",
+      "default": null
+    },
+    {
+      "name": "caPem",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones.",
       "default": null
     }
   ]

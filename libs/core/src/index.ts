@@ -1,5 +1,6 @@
 export * from './access/index.js';
 export * from './audit/index.js';
+export * from './authentication/index.js';
 export * from './delivery/index.js';
 export * from './dispatch/index.js';
 export * from './event/index.js';

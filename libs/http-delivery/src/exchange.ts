@@ -24,6 +24,7 @@ const nothing = Buffer.alloc(0);
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: HttpPost;
   readonly #bounds: ExchangeBounds;
+  readonly #keptBytes: number;
   readonly #pools: OriginPools;
   readonly #done: (result: PostResult) => void;
   readonly #startedAt = performance.now();
@@ -39,6 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(request: HttpPost, bounds: ExchangeBounds, pools: OriginPools, done: (result: PostResult) => void) {
     this.#request = request;
     this.#bounds = bounds;
+    this.#keptBytes = request.keptAnswerBytes ?? bounds.keptBytes;
     this.#pools = pools;
     this.#done = done;
   }
@@ -104,13 +106,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
-    const room = this.#bounds.keptBytes - this.#body.length;
+    const room = this.#keptBytes - this.#body.length;
     this.#received += chunk.length;
     if (room > 0) {
       // A copy: the chunk is a part of a much larger buffer, which must not be kept alive by a few bytes.
       this.#body = Buffer.concat([this.#body, chunk.subarray(0, room)]);
     }
-    if (this.#received > this.#bounds.keptBytes + this.#bounds.drainedBytes) {
+    if (this.#received > this.#keptBytes + this.#bounds.drainedBytes) {
       this.#answer();
       controller.abort(cut);
     }

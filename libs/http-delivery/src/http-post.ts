@@ -12,6 +12,8 @@ export interface HttpPost {
   readonly encoding: 'identity' | 'gzip';
   /** For the whole of it, from the call on, in milliseconds. */
   readonly timeoutMs: number;
+  /** Bytes of the answer that are kept; default: as many as of any. */
+  readonly keptAnswerBytes?: number;
   /** Keep the object with the endpoint: connections are shared by what is equal, which is worked out once per object. */
   readonly tls?: ClientTls;
 }

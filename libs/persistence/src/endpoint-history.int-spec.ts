@@ -3,6 +3,7 @@ import { plainContent } from '#libs/contracts';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
+import { noEndpointCredentials } from './endpoint.js';
 import { EndpointHistory, type EndpointVersion } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { rowOf } from './endpoint-rows.js';
@@ -246,11 +247,14 @@ it('begins, at the migration, with what is there, as if it had been kept before'
     // The entity has columns of later migrations too.
     const later = ['backfill text', 'filters text', 'versions jsonb', 'latest_by_default boolean', 'format text'];
     later.push('headers jsonb', 'compression text', 'batch jsonb', 'transformation_id text');
+    later.push('sealed_authentication text', 'authentication jsonb', 'sealed_client_certificate text');
+    later.push('client_certificate jsonb', 'ca_pem text', 'ca_certificates jsonb');
     await earlier.session.query(`ALTER TABLE endpoints ${later.map((one) => `ADD COLUMN ${one}`).join(', ')}`);
     const insertSecret =
       'INSERT INTO endpoint_secrets (endpoint_id, id, place, ciphertext, expires_at) VALUES ($1, $2, $3, $4, $5)';
     for (const endpoint of given) {
       const row = {
+        ...noEndpointCredentials,
         ...endpoint,
         disabledReason: null,
         backfill: null,

@@ -167,4 +167,5 @@ const versionOf = (row: VersionRow, before: VersionRow | undefined): EndpointVer
 });
 
 /** What was kept before endpoints had these settings. */
-const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...plainContent, ...config });
+const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...plainContent, ...unauthenticated, ...config });
+const unauthenticated = { authentication: null, clientCertificate: null, caCertificates: null };

@@ -5,14 +5,23 @@ import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
-import type { Endpoint } from './endpoint.js';
+import { narrowEndpoints, type EndpointFilter } from './endpoint-filter.js';
+import { noEndpointCredentials, type Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
 import { noteVersion } from './endpoint-version.js';
+import { noteAudit } from './note-audit.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
 
-export type NewEndpoint = Omit<Endpoint, 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill'>;
+type Credentials = typeof noEndpointCredentials;
+
+/** Without credentials unless they are named. */
+export type NewEndpoint = Omit<
+  Endpoint,
+  'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill' | keyof Credentials
+> &
+  Partial<Credentials>;
 
 /** Where an endpoint begins that is to have history: in every source partition. */
 export interface NewBackfill {
@@ -58,7 +67,12 @@ export class EndpointRepository {
       });
       if (tenant === null) return null;
       const begun = { disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
-      const created: Endpoint = { ...endpoint, ...begun, backfill: backfill?.run ?? null };
+      const created: Endpoint = {
+        ...noEndpointCredentials,
+        ...endpoint,
+        ...begun,
+        backfill: backfill?.run ?? null,
+      };
       await session.insert(endpointEntity, rowOf(created));
       if (backfill !== undefined) {
         const cells = columns(backfill.cursors, [(c) => c.partition, (c) => c.incarnation, (c) => c.position]);
@@ -76,17 +90,13 @@ export class EndpointRepository {
   }
 
   /** Oldest first. @throws InvalidCursor */
-  async list({
-    tenantId,
-    limit,
-    cursor,
-  }: PageRequest & { readonly tenantId?: string | undefined }): Promise<Page<Endpoint>> {
+  async list({ limit, cursor, ...filter }: PageRequest & EndpointFilter): Promise<Page<Endpoint>> {
     const query = this.database.session
       .createQueryBuilder(endpointEntity, 'e')
       .orderBy('e.createdAt')
       .addOrderBy('e.id')
       .limit(limit + 1);
-    if (tenantId !== undefined) query.andWhere('e.tenant_id = :tenantId', { tenantId });
+    narrowEndpoints(query, filter);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       query.andWhere('(e.created_at, e.id) > (:at, :id)', { at: new Date(at), id });
@@ -128,6 +138,24 @@ export class EndpointRepository {
       const endpoint = { ...before, revision: before.revision + 1 };
       await noteVersion(session, { before, endpoint, change: 'deleted', at: Math.max(now, before.updatedAt) });
       return { outcome: 'deleted' };
+    });
+  }
+
+  /**
+   * Says in the audit log who sends a test, before it is sent. It changes nothing.
+   * @returns false when there is no such endpoint.
+   */
+  noteTest(
+    endpointId: string,
+    test: { readonly deliveryId: string; readonly webhookId: string; readonly eventType: string },
+    now: number,
+  ): Promise<boolean> {
+    return this.database.transaction(async (session) => {
+      const row = await session.findOneBy(endpointEntity, { id: endpointId });
+      if (row === null) return false;
+      const [action, resource] = ['endpoint.tested', `endpoint/${endpointId}`];
+      await noteAudit(session, { tenantId: row.tenantId, at: now, action, resource, before: null, after: test });
+      return true;
     });
   }
 

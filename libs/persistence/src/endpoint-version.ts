@@ -7,16 +7,18 @@ import type { Endpoint } from './endpoint.js';
 export type EndpointChange = 'created' | 'updated' | 'disabled' | 'resolved' | 'deleted' | 'found';
 
 type Identity = 'endpointId' | 'tenantId' | 'revision' | 'createdAt' | 'updatedAt' | 'backfill';
+/** What is shown of them stands beside them. */
+type Sealed = 'sealedAuthentication' | 'sealedClientCertificate' | 'caPem';
 
 /** An endpoint's configuration at one revision. Of secrets only what is not secret: no ciphertext either. */
-export interface EndpointSnapshot extends Omit<Endpoint, Identity | 'secrets'> {
+export interface EndpointSnapshot extends Omit<Endpoint, Identity | Sealed | 'secrets'> {
   readonly secrets: readonly { readonly secretId: string; readonly expiresAt: number | null }[];
 }
 
 /** A setting that is added to endpoints later is in the snapshots by itself: whatever is secret must be left out here. */
 export function snapshotOf(endpoint: Endpoint): EndpointSnapshot {
   const { endpointId: _e, tenantId: _t, revision: _r, createdAt: _c, updatedAt: _u, backfill: _b, ...rest } = endpoint;
-  const { secrets, ...settings } = rest;
+  const { secrets, sealedAuthentication: _a, sealedClientCertificate: _s, caPem: _p, ...settings } = rest;
   return { ...settings, secrets: secrets.map(({ secretId, expiresAt }) => ({ secretId, expiresAt })) };
 }
 

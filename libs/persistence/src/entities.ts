@@ -12,6 +12,7 @@ import type {
   RetryKind,
 } from '#libs/contracts';
 import type { SecretKind } from '#libs/core';
+import type { ShownCredentials } from './endpoint.js';
 
 export interface TenantRow {
   id: string;
@@ -53,6 +54,12 @@ export interface EndpointRow {
   compression: EndpointCompression;
   batch: BatchConfig | null;
   transformationId: string | null;
+  sealedAuthentication: string | null;
+  authentication: ShownCredentials['authentication'];
+  sealedClientCertificate: string | null;
+  clientCertificate: ShownCredentials['clientCertificate'];
+  caPem: string | null;
+  caCertificates: ShownCredentials['caCertificates'];
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -131,6 +138,12 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     compression: { type: 'text' },
     batch: { type: 'jsonb', nullable: true },
     transformationId: { type: 'text', nullable: true, name: 'transformation_id' },
+    sealedAuthentication: { type: 'text', nullable: true, name: 'sealed_authentication' },
+    authentication: { type: 'jsonb', nullable: true },
+    sealedClientCertificate: { type: 'text', nullable: true, name: 'sealed_client_certificate' },
+    clientCertificate: { type: 'jsonb', nullable: true, name: 'client_certificate' },
+    caPem: { type: 'text', nullable: true, name: 'ca_pem' },
+    caCertificates: { type: 'jsonb', nullable: true, name: 'ca_certificates' },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

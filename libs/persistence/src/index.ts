@@ -10,7 +10,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint, StoredSecret } from './endpoint.js';
+export type { Endpoint, ShownAuthentication, StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,
@@ -34,10 +34,12 @@ export {
   type KeptAnswer,
   type KeyedRequest,
 } from './idempotency-keys.js';
+export { daysOfPart, horizonOf, LogInUse, LogParts, logTables, type DroppedPart, type LogTable } from './log-parts.js';
 export { migrate } from './migrate.js';
 export { noteAudit, type AuditNote } from './note-audit.js';
 export { Outbox, type ConfigurationChange } from './outbox.js';
 export type { Page, PageRequest } from './page.js';
+export { PortalTokenRegister, type PortalTokenState } from './portal-tokens.js';
 export {
   PositionConflict,
   Projection,
@@ -69,6 +71,7 @@ export type {
   ReplayWindow,
 } from './replay.js';
 export { Replays } from './replays.js';
+export { DeliveryStats, type Stats, type StatsQuery } from './stats.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
 export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {

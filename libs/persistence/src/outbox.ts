@@ -148,7 +148,8 @@ async function newestState(session: Session, key: string, now: number): Promise<
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };
   // Without what is for people only.
-  const { description: _d, disabledReason: _r, createdAt: _c, secrets: stored, ...config } = endpoint;
+  const { description: _d, disabledReason: _r, createdAt: _c, secrets: stored, ...rest } = endpoint;
+  const { authentication: _a, clientCertificate: _t, caCertificates: _n, ...config } = rest;
   const secrets = stored.map(({ secretId, ciphertext, expiresAt }) => ({ secretId, ciphertext, expiresAt }));
   return { kind: 'endpoint', key, config: { ...config, secrets, resolutions: await resolutionsOf(session, key, now) } };
 }

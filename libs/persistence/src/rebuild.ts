@@ -6,6 +6,7 @@ import type { AttemptRecord, DeliveryRecord } from './delivery-record.js';
 import { attemptOf, deliveryOf, type AttemptRow, type DeliveryRow } from './delivery-rows.js';
 import { Projection, type ProjectionBatch, type StoredPosition } from './projection.js';
 import * as sql from './rebuild.sql.js';
+import { takeStats } from './rebuild-stats.js';
 
 /** Another run has begun since: the tables beside the projection are its own now. */
 export class RebuildSuperseded extends Error {
@@ -49,6 +50,12 @@ export interface SwapWork {
   readonly catchUp: (shadow: Projection, live: readonly StoredPosition[]) => Promise<void>;
   /** The rows in use come from another cluster's log: what this log does not know is kept, out of its way. */
   readonly foreign: boolean;
+  /**
+   * Figures of the hours that began at this time or later are those of this log; older ones stay. Unix ms, or ±Infinity;
+   * null: all.
+   * Those of a foreign log are added to what there is: only what nobody had projected was counted.
+   */
+  readonly statsFrom: number | null;
   /** For how long readers may be made to wait. */
   readonly lockMs: number;
 }
@@ -83,10 +90,15 @@ export class RebuildStore {
       this.#live = schema?.name ?? 'public';
       this.#migrations = await migrationsOf(session, this.#live);
       await session.query(sql.clearShadow);
-      for (const table of [...sql.swapped, 'projection_positions'] as const) {
-        await session.query(sql.createShadow(this.#live, table));
-        for (const select of [sql.selectKeys, sql.selectGrants]) await this.#runEach(session, select, table);
-        if (table === 'projection_positions') continue;
+      for (const table of [...sql.swapped, ...sql.beside] as const) {
+        const [partitioning]: { sql: string }[] = await session.query(sql.selectPartitioning, [
+          unquoted(this.#live),
+          table,
+        ]);
+        await session.query(`${sql.createShadow(this.#live, table)} ${partitioning?.sql ?? ''}`);
+        for (const select of [sql.selectParts, sql.selectKeys, sql.selectGrants])
+          await this.#runEach(session, select, table);
+        if (table === 'projection_positions' || table === 'delivery_stats') continue;
         const names: { name: string }[] = await session.query(sql.selectColumns, [unquoted(this.#live), table]);
         this.#columns[table] = names.map(({ name }) => name).join(', ');
       }
@@ -179,7 +191,7 @@ export class RebuildStore {
    * locked, and would stand against us for ever.
    * @throws RebuildBusy, RebuildSuperseded
    */
-  async swap({ partitions, catchUp, foreign, lockMs }: SwapWork): Promise<void> {
+  async swap({ partitions, catchUp, foreign, statsFrom, lockMs }: SwapWork): Promise<void> {
     try {
       await this.#database.transaction(async (session) => {
         await session.query(`SET LOCAL lock_timeout = ${Math.floor(lockMs)}`);
@@ -191,6 +203,8 @@ export class RebuildStore {
         if ((await migrationsOf(session, this.#live)) !== this.#migrations)
           throw new Error('the tables were migrated while the projection was rebuilt: run it again');
         if (foreign) for (const one of sql.keepForeign(this.#live, this.#columns)) await session.query(one);
+        // Before others have to wait for us: nobody does for these rows.
+        await takeStats(session, this.#live, sql.shadowSchema, foreign ? 'added' : statsFrom);
         const inUse = sql.swapped.map((table) => `${this.#live}.${table}`).join(', ');
         const policies: { sql: string }[] = await session.query(sql.selectPolicies, [
           unquoted(this.#live),
@@ -198,7 +212,11 @@ export class RebuildStore {
         ]);
         await session.query(`LOCK TABLE ${inUse} IN ACCESS EXCLUSIVE MODE`);
         await session.query(sql.handOverPositions(this.#live));
-        await session.query(`DROP TABLE ${inUse}, ${sql.shadowSchema}.projection_positions`);
+        await session.query(
+          `DROP TABLE ${[inUse, ...sql.beside.map((table) => `${sql.shadowSchema}.${table}`)].join(', ')}`,
+        );
+        const parts: { sql: string }[] = await session.query(sql.movePartsIntoUse, [[...sql.swapped]]);
+        for (const one of parts) await session.query(one.sql);
         for (const table of sql.swapped)
           await session.query(`ALTER TABLE ${sql.shadowSchema}.${table} SET SCHEMA ${this.#live}`);
         for (const one of policies) await session.query(one.sql);

@@ -6,7 +6,7 @@ import { noteChange } from './note-change.js';
 export interface ResealPass {
   /** The endpoint that was looked at last; null: there are no more. */
   readonly next: string | null;
-  /** Secrets that were sealed anew, and their endpoints. */
+  /** Secrets that were sealed anew, credentials among them, and their endpoints. */
   readonly secrets: number;
   readonly endpoints: number;
   /** Endpoints that somebody is changing just now: their turn comes in the next pass. */
@@ -18,9 +18,16 @@ export interface ResealPass {
 /** @returns the same secret, sealed anew. Throws when it cannot be. */
 export type Reseal = (ciphertext: string, endpointId: string) => string;
 
+// Each part in the order of its index, so that a pass reads no row twice.
 const selectOther = /* sql */ `
-SELECT DISTINCT endpoint_id AS id FROM endpoint_secrets
-WHERE endpoint_id > $1 AND NOT starts_with(ciphertext, $2) ORDER BY endpoint_id LIMIT $3
+SELECT id FROM (
+  (SELECT DISTINCT endpoint_id AS id FROM endpoint_secrets
+    WHERE endpoint_id > $1 AND NOT starts_with(ciphertext, $2) ORDER BY endpoint_id LIMIT $3)
+  UNION
+  (SELECT id FROM endpoints
+    WHERE id > $1 AND (NOT starts_with(sealed_authentication, $2) OR NOT starts_with(sealed_client_certificate, $2))
+    ORDER BY id LIMIT $3)
+) AS other ORDER BY id LIMIT $3
 `;
 
 // Nobody is waited for, so it deadlocks with nobody.
@@ -28,19 +35,38 @@ const lockEndpoints = /* sql */ `
 SELECT id FROM endpoints WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE SKIP LOCKED
 `;
 
-const selectSecrets = /* sql */ `
-SELECT endpoint_id AS "endpointId", id AS "secretId", ciphertext FROM endpoint_secrets
-WHERE endpoint_id = ANY($1::text[]) AND NOT starts_with(ciphertext, $2) ORDER BY endpoint_id, place
+/** Everything that is sealed; ids of secrets begin with `sec_`, so credentials need none but their names. */
+const sealed = /* sql */ `
+  SELECT endpoint_id, id, ciphertext, place FROM endpoint_secrets
+  UNION ALL
+  SELECT id, 'authentication', sealed_authentication, 0 FROM endpoints WHERE sealed_authentication IS NOT NULL
+  UNION ALL
+  SELECT id, 'client-certificate', sealed_client_certificate, 0 FROM endpoints WHERE sealed_client_certificate IS NOT NULL
 `;
 
-const updateSecrets = /* sql */ `
-UPDATE endpoint_secrets s SET ciphertext = anew.ciphertext
-FROM unnest($1::text[], $2::text[], $3::text[]) AS anew (endpoint_id, id, ciphertext)
-WHERE s.endpoint_id = anew.endpoint_id AND s.id = anew.id
+const selectSecrets = /* sql */ `
+SELECT endpoint_id AS "endpointId", id AS "secretId", ciphertext FROM (${sealed}) AS sealed
+WHERE endpoint_id = ANY($1::text[]) AND NOT starts_with(ciphertext, $2) ORDER BY endpoint_id, place, id
 `;
+
+const anew = /* sql */ `unnest($1::text[], $2::text[], $3::text[]) AS anew (endpoint_id, id, ciphertext)`;
+const updates = [
+  /* sql */ `
+  UPDATE endpoint_secrets s SET ciphertext = anew.ciphertext FROM ${anew}
+  WHERE s.endpoint_id = anew.endpoint_id AND s.id = anew.id
+  `,
+  /* sql */ `
+  UPDATE endpoints e SET sealed_authentication = anew.ciphertext FROM ${anew}
+  WHERE e.id = anew.endpoint_id AND anew.id = 'authentication'
+  `,
+  /* sql */ `
+  UPDATE endpoints e SET sealed_client_certificate = anew.ciphertext FROM ${anew}
+  WHERE e.id = anew.endpoint_id AND anew.id = 'client-certificate'
+  `,
+];
 
 const countSeals = /* sql */ `
-SELECT split_part(ciphertext, '.', 1) AS seal, count(*)::integer AS count FROM endpoint_secrets GROUP BY 1 ORDER BY 1
+SELECT split_part(ciphertext, '.', 1) AS seal, count(*)::integer AS count FROM (${sealed}) AS sealed GROUP BY 1 ORDER BY 1
 `;
 
 interface SecretRow {
@@ -50,7 +76,7 @@ interface SecretRow {
 }
 
 /**
- * What the secrets of all endpoints are sealed with. Sealing anew is no change of an endpoint: its revision stays, and so does
+ * What the secrets and credentials of all endpoints are sealed with. Sealing anew is no change of an endpoint: its revision stays, and so does
  * the time of its last change. Its record is published once more.
  */
 export class SecretSeals {
@@ -94,7 +120,7 @@ export class SecretSeals {
         (row: SecretRow) => row.secretId,
         (row: SecretRow) => row.ciphertext,
       ];
-      await session.query(updateSecrets, columns(done, cells));
+      for (const update of updates) await session.query(update, columns(done, cells));
       const endpoints = new Set(done.map(({ endpointId }) => endpointId));
       for (const endpointId of endpoints) await noteChange(session, endpointId, now);
       return {

@@ -6,6 +6,8 @@ import { EndpointFaultLog } from './endpoint-faults.js';
 import { EndpointHistory } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { HaltedKeys } from './halted-keys.js';
+import { noteAudit } from './note-audit.js';
+import { PortalTokenRegister } from './portal-tokens.js';
 import { Projection } from './projection.js';
 import { aDelivery, aReplay, now } from './replays.fixture.js';
 import { Replays } from './replays.js';
@@ -66,6 +68,9 @@ export async function createTenant(database: Database, tenantId: string): Promis
     },
     now,
   );
+  const minted = { tenantId, at: now, resource: `portal-token/ptk_${tenantId}`, before: null, after: null };
+  await database.transaction((session) => noteAudit(session, { ...minted, action: 'portal-token.minted' }));
+  await new PortalTokenRegister(database).revokeAll(tenantId, now);
   const transformation = { transformationId: `tr_${tenantId}`, tenantId, name: tenantId, code: `code of ${tenantId}` };
   await new TransformationRepository(database).create(transformation, now);
   await project(database, tenantId, endpointId);
@@ -93,7 +98,7 @@ async function project(database: Database, tenantId: string, endpointId: string)
         loggedAt: now,
         deadLetter: {
           deliveryId: `dead_${tenantId}`,
-          delivery: { tenantId, endpointId } as Delivery,
+          delivery: { tenantId, endpointId, acceptedAt: now } as Delivery,
           reason: 'exhausted',
           at: now,
           lastStatus: 500,
@@ -108,13 +113,19 @@ async function project(database: Database, tenantId: string, endpointId: string)
      VALUES ($1, 1, now(), $2, 1, 7, now(), 5, $3, '{}', 'delivered', true, 'w')`,
     [partition, `delivered_${tenantId}`, `https://${tenantId}.example/`],
   );
+  await database.session.query(
+    `INSERT INTO delivery_stats (tenant_id, endpoint_id, event_type, hour, attempts, failed, delivered, dead_lettered, dropped)
+     VALUES ($1, $2, 'task.updated', to_timestamp(3600), 1, 0, 1, 0, 0)`,
+    [tenantId, endpointId],
+  );
 }
 
 /** Empties all but the audit log, which cannot be emptied. */
 export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
     `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
-       cursors, source_partitions, halt_resolutions, deliveries, attempts, dead_letters, dead_letter_resolutions, replays,
-       replay_partitions, outbox, idempotency_keys`,
+       cursors, source_partitions, halt_resolutions, dead_letter_resolutions, replays,
+       replay_partitions, outbox, idempotency_keys, portal_generations, revoked_portal_tokens`,
   );
+  await new Projection(database).drop();
 }

@@ -1,7 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { childEnvironment } from '../../config/src/index.js';
-import type { Runtime } from '../../runtime/src/index.js';
-import { startServices } from './services.js';
+import { startServices, type TestServices } from './services.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,10 +16,17 @@ const SHARED = Symbol.for('posthorn.testing.services');
 
 interface Shared {
   users: number;
-  readonly services: Promise<Runtime>;
+  readonly services: Promise<TestServices>;
 }
 
 const place: typeof globalThis & { [SHARED]?: Shared } = globalThis;
+
+/** For another global setup of the same run, which comes after this one and ends before it. */
+export function servicesInUse(): Promise<TestServices> {
+  const { services } = place[SHARED] ?? {};
+  if (services === undefined) throw new Error('no services are running');
+  return services;
+}
 
 /** Vitest's global setup of the tiers that need real services; tests get the addresses by `inject('kafkaBrokers')`. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -3,14 +3,16 @@ import type { z } from 'zod';
 import { checkId, dateTime, dateTimeOrNull, listed } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
 import { changesBetween, type ConfigurationChange } from './configuration-changes.js';
+import { shownOf } from './credential-making.js';
+import type { ShownCredentialsAnswer } from './credentials.dto.js';
 import type { listHistoryQuery } from './history.dto.js';
 import { shownPins } from './versions-merge.js';
 
 /** An endpoint as it was configured at one time, as the API shows it. */
-interface ConfigurationAnswer extends Omit<
-  EndpointSnapshot,
-  'description' | 'secrets' | 'versions' | 'latestByDefault'
-> {
+interface ConfigurationAnswer
+  extends
+    Omit<EndpointSnapshot, 'description' | 'secrets' | 'versions' | 'latestByDefault' | keyof ShownCredentialsAnswer>,
+    ShownCredentialsAnswer {
   readonly description: string | null;
   /** Not there before endpoints had any. */
   readonly versions?: Readonly<Record<string, number | 'latest'>>;
@@ -63,6 +65,7 @@ function answerOf(version: EndpointVersion): VersionAnswer {
 
 const configurationOf = ({ description, secrets, ...rest }: EndpointSnapshot): ConfigurationAnswer => ({
   ...settingsOf(rest),
+  ...shownOf(rest),
   description: description === '' ? null : description,
   secrets: secrets.map(({ secretId, expiresAt }) => ({ id: secretId, expiresAt: dateTimeOrNull(expiresAt) })),
 });

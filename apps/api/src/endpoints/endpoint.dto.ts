@@ -1,36 +1,18 @@
 import { z } from 'zod';
-import { destinationFault, eventPatternFault, type NetworkRules } from '#libs/core';
+import { eventPatternFault, type NetworkRules } from '#libs/core';
 import { filtersField } from '../filters/filters-field.js';
-import { identifier, listQuery, plainText } from '../http/list-query.js';
+import { identifier, listQuery, plainText, words } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
+import { authentication, caCertificates, clientCertificate, shownCredentials } from './credentials.dto.js';
+import { destination } from './destination.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
 import { sharedSecret } from './secrets.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
 const url = (rules: NetworkRules) =>
-  z
-    .string()
-    .max(2_000)
-    .superRefine((text, context) => {
-      const message = urlFault(text, rules);
-      if (message !== null) context.addIssue({ code: 'custom', message });
-    })
-    .meta({ description: 'Where deliveries are POSTed.', example: 'https://example.com/hooks' });
-
-/** @returns what is wrong with an endpoint's URL, or null. Which addresses a name leads to is looked at when sending. */
-export function urlFault(text: string, rules: NetworkRules): string | null {
-  // The parser would take some of these away; what is stored must be what is sent to.
-  if (/[\s\p{Cc}]/u.test(text)) return 'Must not hold spaces or control characters';
-  const parsed = URL.parse(text);
-  if (parsed === null || parsed.hostname === '') return 'Must be an absolute URL';
-  const fault = destinationFault(parsed, rules);
-  if (fault !== null) return `The URL ${fault}`;
-  if (parsed.username !== '' || parsed.password !== '') return 'Must not hold a user name or password';
-  if (parsed.hash !== '') return 'Must not hold a fragment';
-  return null;
-}
+  destination(rules).meta({ description: 'Where deliveries are POSTed.', example: 'https://example.com/hooks' });
 
 export const eventTypes = z
   .array(
@@ -107,6 +89,9 @@ export const createEndpointBody = (rules: NetworkRules) =>
       headers: headersPatch.optional(),
       batch: batchPatch.nullable().optional(),
       transformationId: transformationId.nullable().optional(),
+      authentication: authentication(rules).nullable().optional(),
+      clientCertificate: clientCertificate.nullable().optional(),
+      caCertificates: caCertificates.nullable().optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
@@ -133,6 +118,9 @@ export const patchEndpointBody = (rules: NetworkRules) =>
       headers: headersPatch.nullable().optional(),
       batch: batchPatch.nullable().optional(),
       transformationId: transformationId.nullable().optional(),
+      authentication: authentication(rules).nullable().optional(),
+      clientCertificate: clientCertificate.nullable().optional(),
+      caCertificates: caCertificates.nullable().optional(),
     })
     .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
 
@@ -141,6 +129,15 @@ export type PatchEndpointBody = z.output<ReturnType<typeof patchEndpointBody>>;
 
 export const listEndpointsQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  state: z.enum(['active', 'paused', 'disabled']).optional().meta({ description: 'Only those.', example: 'disabled' }),
+  eventType: identifier('Only those that get this event type, by its name or a pattern.', 'task.updated').optional(),
+  transformationId: identifier('Only those with this transformation.', 'tr_019ab3f2c41e7c3f').optional(),
+  text: words('the URL or the description', 'billing').optional(),
+  faulty: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Only those with `faults`, or without.', example: 'true' }),
   ...listQuery,
 });
 
@@ -164,6 +161,7 @@ export const endpointAnswer = z
     timeoutMs,
     retry: retryAnswer,
     ...contentAnswer,
+    ...shownCredentials,
     revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

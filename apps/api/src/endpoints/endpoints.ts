@@ -8,6 +8,7 @@ import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
 import { checkBody } from '../problem/check-input.js';
 import { mergeContent } from './content-merge.js';
+import { makeCredentials, refuseMoved, refuseTwice, shownOf } from './credential-making.js';
 import type {
   CreatedAnswer,
   CreateEndpointBody,
@@ -55,9 +56,12 @@ export class Endpoints {
       rateLimit: mergeRateLimit(null, body.rateLimit ?? null),
       circuit: mergeCircuit(null, body.circuit ?? null),
     });
+    const endpointId = `ep_${newId()}`;
+    const content = mergeContent(plainContent, body);
+    const credentials = makeCredentials(this.ports, endpointId, body);
+    refuseTwice(content.headers, credentials.authentication ?? null, '/authentication');
     const pins = await this.ports.pins.ofNew(body);
     const history = body.since === undefined ? null : await this.#history(body.since);
-    const endpointId = `ep_${newId()}`;
     const secret = makeSecret(this.ports, endpointId, wanted(body.secret));
     const endpoint = await repository
       .create(
@@ -74,9 +78,10 @@ export class Endpoints {
           timeoutMs: body.timeoutMs ?? this.defaults.timeoutMs,
           ...flow,
           ...plainContent,
-          ...mergeContent(plainContent, body),
+          ...content,
           filters: filtersText(body.filters ?? null),
           ...pins,
+          ...credentials,
           state: body.state ?? 'active',
           secrets: [secret.stored],
         },
@@ -181,6 +186,11 @@ export class Endpoints {
   }
 
   #changes(before: Endpoint, body: PatchEndpointBody): EndpointChanges {
+    refuseMoved(before, body);
+    const content = mergeContent(before, body);
+    const credentials = makeCredentials(this.ports, before.endpointId, body);
+    const { authentication = before.authentication } = credentials;
+    refuseTwice(content.headers, authentication, body.authentication === undefined ? '/headers' : '/authentication');
     const orDefault = <T>(value: T | null | undefined, fallback: T): T | undefined =>
       value === null ? fallback : value;
     return {
@@ -194,7 +204,8 @@ export class Endpoints {
       timeoutMs: orDefault(body.timeoutMs, this.defaults.timeoutMs),
       state: orDefault(body.state, 'active'),
       ...this.#flowChanges(before, body),
-      ...mergeContent(before, body),
+      ...content,
+      ...credentials,
       filters: body.filters === undefined ? undefined : filtersText(body.filters),
     };
   }
@@ -248,6 +259,7 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   headers: { ...endpoint.headers },
   batch: endpoint.batch,
   transformationId: endpoint.transformationId,
+  ...shownOf(endpoint),
   revision: endpoint.revision,
   createdAt: dateTime(endpoint.createdAt),
   updatedAt: dateTime(endpoint.updatedAt),

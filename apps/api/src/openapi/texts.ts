@@ -29,6 +29,7 @@ export const tags: readonly (readonly [name: string, description: string])[] = [
   ['dead-letters', 'What was given up.'],
   ['replays', 'Sending history again.'],
   ['stats', 'Numbers.'],
+  ['settings', 'What is in force.'],
   ['service', 'The process itself; without a key.'],
 ];
 
@@ -37,6 +38,7 @@ export const pathParameters: Readonly<Record<string, string>> = {
   id: 'Its id.',
   deliveryId: 'Id of the delivery.',
   secretId: 'Id of the secret.',
+  tokenId: 'Id of the token.',
   type: 'The event type.',
   version: 'Number of the version.',
 };

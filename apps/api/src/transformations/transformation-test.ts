@@ -1,13 +1,6 @@
-import {
-  type EventAttributes,
-  eventFromJson,
-  jsonPatch,
-  type JsonValue,
-  type PatchOperation,
-  renderEvent,
-} from '#libs/core';
+import { eventFromJson, jsonPatch, renderEvent, type JsonValue, type PatchOperation } from '#libs/core';
 import type { TransformationRepository } from '#libs/persistence';
-import type { Sandbox, SandboxFailureCode, SandboxInput } from '#libs/sandbox';
+import { sandboxInput, type Sandbox, type SandboxFailureCode, type SandboxInput } from '#libs/sandbox';
 import { AppError, notFound } from '../problem/app-error.js';
 import type { TestTransformationBody } from './transformation.dto.js';
 import { inSandbox } from './transformations.js';
@@ -96,23 +89,11 @@ export class TransformationTest {
       throw new AppError('invalid-body', 'The event does not fit.', { errors: [fault] });
     }
     const now = this.ports.now();
-    const { body, headers } = renderEvent(format, attributes, JSON.stringify(data.value), now);
-    const time = attributes.time === undefined ? Number.NaN : Date.parse(attributes.time);
-    return {
-      eventType: attributes.type,
-      eventId: attributes.id,
-      time: Number.isNaN(time) ? now : time,
-      payload: body.toString('utf8'),
-      headers,
-      attributes: flat(attributes),
-    };
+    return sandboxInput(
+      { attributes, acceptedAt: now },
+      renderEvent(format, attributes, JSON.stringify(data.value), now),
+    );
   }
-}
-
-/** Extensions stand beside the attributes of the specification, as in JSON. */
-function flat({ extensions, ...own }: EventAttributes): SandboxInput['attributes'] {
-  const entries = Object.entries({ ...own, ...extensions });
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** JSON that is nested too deeply can be read, but not written again. */

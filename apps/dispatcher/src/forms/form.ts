@@ -1,7 +1,7 @@
 import type { RenderedEvent } from '#libs/core';
 
 /** Why there is nothing to POST (`Delivery.renderKind`). */
-type RenderKind = 'transformation' | 'version' | 'too-large';
+export type RenderKind = 'transformation' | 'version' | 'too-large';
 
 /**
  * What an endpoint gets of an event:

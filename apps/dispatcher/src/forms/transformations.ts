@@ -1,6 +1,13 @@
 import type { TransformationConfig } from '#libs/contracts';
-import type { EventAttributes, RenderedEvent } from '#libs/core';
-import type { SandboxJob, SandboxResult } from '#libs/sandbox';
+import type { RenderedEvent } from '#libs/core';
+import {
+  failureText,
+  sandboxInput,
+  transformedEvent,
+  type SandboxJob,
+  type SandboxResult,
+  type TransformedEvent,
+} from '#libs/sandbox';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
 import type { Form } from './form.js';
 
@@ -25,13 +32,6 @@ export interface TransformationPorts {
   readonly runner: TransformationRunner;
   readonly budget: RunBudget;
   readonly ran: (outcome: SandboxResult['kind'] | 'refused', cpuMs: number) => void;
-}
-
-/** What a transformation is told of an event beside its form. */
-export interface TransformedEvent {
-  readonly attributes: EventAttributes;
-  /** Unix ms: the time of an event without one. */
-  readonly acceptedAt: number;
 }
 
 /** The transformations of all tenants as they are now, and what they make of rendered events. */
@@ -67,17 +67,14 @@ export class Transformations {
       return failed(refusal, rendered);
     }
     await runner.room();
-    const result = await runner.run({ transformationId, version, code, input: inputOf(event, rendered) });
+    const result = await runner.run({ transformationId, version, code, input: sandboxInput(event, rendered) });
     ran(result.kind, result.cpuMs);
     const exceeded = result.kind === 'failed' && (result.code === 'timeout' || result.code === 'memory');
     budget.ran(transformationId, version, exceeded);
     budget.charge(endpoint, result.cpuMs);
-    if (result.kind === 'failed') {
-      const line = result.line === undefined ? '' : ` (line ${result.line})`;
-      return failed(`${result.code}: ${result.message}${line}`, rendered);
-    }
+    if (result.kind === 'failed') return failed(failureText(result), rendered);
     if (result.cancelled) return { kind: 'cancelled' };
-    return { kind: 'rendered', rendered: transformed(rendered, result.payload, result.headers) };
+    return { kind: 'rendered', rendered: transformedEvent(rendered, result) };
   }
 }
 
@@ -87,23 +84,3 @@ const failed = (detail: string, rendered: RenderedEvent): Form => ({
   detail,
   rendered,
 });
-
-function inputOf({ attributes, acceptedAt }: TransformedEvent, { body, headers }: RenderedEvent): SandboxJob['input'] {
-  const { extensions, ...own } = attributes;
-  const defined = Object.entries({ ...own, ...extensions }).filter(([, value]) => value !== undefined);
-  const time = attributes.time === undefined ? Number.NaN : Date.parse(attributes.time);
-  return {
-    eventType: attributes.type,
-    eventId: attributes.id,
-    time: Number.isNaN(time) ? acceptedAt : time,
-    payload: body.toString('utf8'),
-    headers,
-    attributes: Object.fromEntries(defined) as Record<string, string | number | boolean>,
-  };
-}
-
-/** The handler may have chosen a content type of its own. */
-function transformed(before: RenderedEvent, payload: string, given: Readonly<Record<string, string>>): RenderedEvent {
-  const { 'content-type': contentType, ...headers } = given;
-  return { contentType: contentType ?? before.contentType, headers, body: Buffer.from(payload, 'utf8') };
-}

@@ -4,7 +4,7 @@ import type { LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { BufferedRange } from '../buffered-range.js';
 import type { DispatchEndpoint } from '../dispatch-endpoint.js';
-import type { Form } from '../forms/form.js';
+import type { Form, RenderKind } from '../forms/form.js';
 import type { Transformations } from '../forms/transformations.js';
 import { formFields } from '../new-delivery.js';
 import type { Candidate, ReplaySource, ReplayedDelivery } from './replay-source.js';
@@ -132,11 +132,16 @@ async function formAgain(
   const { contentType, headers, body, renderError, renderKind } = before;
   if (renderError === null && body !== null) return { kind: 'rendered', rendered: { contentType, headers, body } };
   if (renderKind !== 'transformation' || body === null) {
-    const kind = renderKind === 'version' || renderKind === 'too-large' ? renderKind : 'transformation';
-    return { kind: 'failed', renderKind: kind, detail: renderError ?? 'there is no body', rendered: null };
+    return { kind: 'failed', renderKind: kindOf(before), detail: renderError ?? 'there is no body', rendered: null };
   }
   // Of its other attributes what the body says; they are not kept beside it.
   const { eventId: id, eventSource: source, eventType: type, acceptedAt } = before;
   const event = { attributes: { id, source, type, extensions: {} }, acceptedAt };
   return transformations.run(endpoint, event, { contentType, headers, body });
+}
+
+/** Without a kind, a body is missing because a worker left it out of a dead letter that was too large for a record. */
+function kindOf({ renderKind, body }: Pick<Delivery, 'renderKind' | 'body'>): RenderKind {
+  if (renderKind === 'version' || renderKind === 'too-large') return renderKind;
+  return renderKind === null && body === null ? 'too-large' : 'transformation';
 }

@@ -236,12 +236,16 @@ it('more replays than are worked at at once all come to their end', async () => 
 });
 
 describe('a replay of dead letters', () => {
-  const deadLetter = async (sourceOffset: number, endpointId = 'ep_1'): Promise<string> => {
+  const deadLetter = async (
+    sourceOffset: number,
+    endpointId = 'ep_1',
+    change: Partial<Delivery> = {},
+  ): Promise<string> => {
     const original = posthorn
       .deliveries()
       .find((one) => one.endpointId === endpointId && one.sourceOffset === sourceOffset)!;
     const { at: _, ...delivery } = original;
-    const dead = { ...delivery, attempt: 4, hop: 9, pos: 12, scheduleFrom: 2, dueAt: 5 };
+    const dead = { ...delivery, attempt: 4, hop: 9, pos: 12, scheduleFrom: 2, dueAt: 5, ...change };
     const deliveryId = deliveryIdOf(dead);
     const why = { reason: 'exhausted', at: posthorn.time.now(), lastStatus: 500, lastError: null };
     const value = posthorn.codec.platform.deadLetter.encode({ deliveryId, delivery: dead, ...why });
@@ -282,5 +286,20 @@ describe('a replay of dead letters', () => {
     expect(sent()[0]?.body).toEqual(posthorn.deliveries().find(({ eventId }) => eventId === 'e1')?.body);
     expect([...posthorn.replays.open]).toEqual([other]);
     expect(posthorn.replays.rows.get(`${replayId} 0`)).toMatchObject({ done: true, part: { scanned: 5, sent: 2 } });
+  });
+
+  it('says of one without a body why it has none: too large, where nothing else is told', async () => {
+    const renderError = 'its body was left out';
+    const ids = [
+      await deadLetter(0, 'ep_1', { body: null, renderError }),
+      await deadLetter(1, 'ep_1', { body: null, renderError, renderKind: 'transformation' }),
+      await deadLetter(2, 'ep_1', { body: null, renderError, renderKind: 'version' }),
+    ];
+    for (const id of ids) posthorn.replays.open.add(id);
+    await replay({ source: 'dead-letters', to: 3 });
+    await posthorn.time.advance(3_000);
+    expect(sent().map((one) => [one.renderKind, one.renderError])).toEqual(
+      ['too-large', 'transformation', 'version'].map((kind) => [kind, renderError]),
+    );
   });
 });

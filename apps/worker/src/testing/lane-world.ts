@@ -13,7 +13,6 @@ export type Reaction = { readonly afterMs: number; readonly status: number | 'ti
 export interface Offering {
   readonly attempt?: number;
   readonly stream?: string;
-  readonly urgent?: boolean;
   readonly bytes?: number;
   readonly pos?: number;
   readonly partition?: number;
@@ -114,7 +113,7 @@ export class LaneWorld {
   }
 
   offer(endpointId: string, offering: Offering = {}): Offered {
-    const offered = this.lanes.offer(this.entry(endpointId, offering), offering.urgent);
+    const offered = this.lanes.offer(this.entry(endpointId, offering));
     this.lanes.pump();
     return offered;
   }
@@ -122,7 +121,7 @@ export class LaneWorld {
   /** @returns how it went with each */
   offerMany(count: number, endpointId: string, offering: Offering = {}): Offered[] {
     const entries = Array.from({ length: count }, () => this.entry(endpointId, offering));
-    const offered = entries.map((entry) => this.lanes.offer(entry, offering.urgent));
+    const offered = entries.map((entry) => this.lanes.offer(entry));
     this.lanes.pump();
     return offered;
   }

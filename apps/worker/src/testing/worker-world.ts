@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   topicNames,
+  noCredentials,
   plainContent,
   type Attempt,
   type DeadLetter,
@@ -35,13 +36,19 @@ import {
   type PlatformCodecs,
   type RecordCodec,
 } from '#libs/schema-codec';
-import type { Post } from '../attempt.js';
+import type { HttpPost } from '#libs/http-delivery';
 import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
+import { aDelivery } from '#libs/testing';
 import { VirtualTime } from './virtual-time.js';
 
 /** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
 export type Reaction =
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly afterMs?: number }
+  | {
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+      readonly afterMs?: number;
+    }
   | { readonly error: AttemptErrorKind; readonly afterMs?: number }
   | 'hang';
 
@@ -50,7 +57,7 @@ export interface Posted {
   readonly worker: string;
   readonly endpointId: string;
   readonly webhookId: string;
-  readonly post: Post;
+  readonly post: HttpPost;
 }
 
 export interface TestWorker {
@@ -219,6 +226,7 @@ export class WorkerWorld {
       resolutions: [],
       backfill: null,
       ...plainContent,
+      ...noCredentials,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
@@ -248,40 +256,19 @@ export class WorkerWorld {
   async deliver(endpointId: string, configVersion: number, changes: Partial<Delivery> = {}): Promise<string> {
     const offset = this.#offset++;
     const eventId = `event-${offset}`;
-    const delivery: Delivery = {
-      tenantId: 'acme',
+    const delivery = aDelivery({
       endpointId,
       webhookId: webhookIdOf(endpointId, '/test', eventId),
-      stream: 'live',
-      incarnation: 0,
-      sourcePartition: 0,
       sourceOffset: offset,
-      floor: 0,
       configVersion,
-      ordering: 'none',
-      orderingKey: null,
       eventId,
       eventSource: '/test',
-      eventType: 'task.updated',
       acceptedAt: this.time.now(),
       dispatchedAt: this.time.now(),
       contentType: 'application/cloudevents+json',
-      headers: {},
       body: Buffer.from(`{"id":"${eventId}"}`),
-      renderError: null,
-      attempt: 0,
-      hop: 0,
-      pos: null,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
-      space: '',
-      renderKind: null,
-      members: null,
       ...changes,
-    };
+    });
     const partition = partitionFor(endpointId, partitions);
     await this.append(this.topics.deliveries, partition, endpointId, this.codecs.delivery.encode(delivery));
     return eventId;
@@ -353,7 +340,7 @@ export class WorkerWorld {
     return this.log.recordsOf(topic).map((record: LogRecord) => codec.decode(record.value ?? Buffer.alloc(0)));
   }
 
-  #post(worker: string, post: Post): Promise<PostResult> {
+  #post(worker: string, post: HttpPost): Promise<PostResult> {
     const endpointId = post.path.slice(1);
     const webhookId = post.headers['webhook-id'] ?? '';
     this.posts.push({ at: this.time.now(), worker, endpointId, webhookId, post });
@@ -372,7 +359,7 @@ export class WorkerWorld {
             kind: 'response',
             status: reaction.status,
             headers: reaction.headers ?? {},
-            body: Buffer.from('answer'),
+            body: Buffer.from(reaction.body ?? 'answer'),
             truncated: false,
             durationMs,
           };
@@ -394,4 +381,5 @@ const noMetrics: ConstructorParameters<typeof DeliverConsumer>[2]['metrics'] = {
   lanes: nothing,
   partitionLost: nothing,
   partitionStopped: nothing,
+  tokenFetched: nothing,
 };

@@ -22,6 +22,7 @@ export function loadSign(result: PostResult): LoadSign {
     case 'guard':
     case 'proxy':
     case 'undeliverable':
+    case 'auth-token':
     case 'aborted':
       return 'neither';
   }

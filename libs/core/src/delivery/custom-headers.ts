@@ -20,7 +20,7 @@ const reservedNames: ReadonlySet<string> = new Set([
   'proxy-authorization',
   'proxy-connection',
 ]);
-const reservedPrefixes = ['webhook-', 'ce-'];
+const reservedPrefixes = ['webhook-', 'ce-', 'posthorn-'];
 
 export const customHeaderBounds = { count: 20, nameLength: 100, valueLength: 2_000, bytes: 8_192 } as const;
 

@@ -6,10 +6,11 @@
  * - `dns`: the host name could not be resolved; `refused`: nothing listens there or it cannot be reached
  * - `reset`: the connection ended before the answer did; `tls`: handshake or certificate; `protocol`: not HTTP as it must be
  * - `guard`: the address is forbidden; `proxy`: the proxy is at fault; `undeliverable`: it cannot be put into a request (URL, header, secret)
+ * - `auth-token`: the endpoint's authorization server gave no token, so nothing was sent; the message says why
  * - `aborted`: given up by ourselves while on its way
  *
  * Attempts without a POST have others: `transformation`, `version`, `too-large` (why there was no body), `expired`,
- * `skipped`, `poison`.
+ * `skipped`, `poison`, and of tests alone `overloaded` (too many of them wait).
  */
 export type AttemptErrorKind =
   | 'connect-timeout'
@@ -24,6 +25,7 @@ export type AttemptErrorKind =
   | 'guard'
   | 'proxy'
   | 'undeliverable'
+  | 'auth-token'
   | 'aborted';
 
 /** What an endpoint answered. Several headers of one name are joined by `, `. */

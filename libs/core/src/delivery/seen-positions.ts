@@ -1,3 +1,5 @@
+import { isTestStream } from './test-send.js';
+
 /** A dedupe space (DESIGN §3, Effectively once): where deliveries of one stream come from. */
 export interface DedupeSpace {
   readonly stream: string;
@@ -25,8 +27,6 @@ export interface SeenRecord extends DedupeSpace {
 
 /** The live stream's name: its spaces are the ones that dispatchers commit. */
 export const liveStream = 'live';
-/** Test sends are told apart by their stream alone. */
-const testStream = 'test:';
 /** Stretches of ids below a floor that are told apart. */
 const mostNeeded = 256;
 /** So long after the end of a space, by append time, something of it may still come. */
@@ -91,7 +91,7 @@ export class SeenPositions {
   /** The record at `pos` was read. @returns whether it is a repeat: then it settles at once */
   isRepeat(record: SeenRecord, pos: number): boolean {
     const { stream, endpointId, sourceOffset, floor } = record;
-    if (stream.startsWith(testStream)) return false;
+    if (isTestStream(stream)) return false;
     const space = this.#space(record);
     if (space.ended !== null) return true;
     if (floor > space.floor) raise(space, floor, pos);

@@ -65,6 +65,12 @@ export function batchBodyType(contentType: string): string | null {
   return contentType.startsWith(jsonBodyType) ? jsonBodyType : null;
 }
 
+/** Whether attributes of the event are headers, which a batch has no place for (HTTP binding §3.3). */
+export function hasAttributeHeaders(headers: RenderedEvent['headers']): boolean {
+  for (const name in headers) if (name.slice(0, 3).toLowerCase() === 'ce-') return true;
+  return false;
+}
+
 /** Attributes as the HTTP binding has them in binary mode (§3.1.3): `ce-` names, percent-encoded values. */
 function attributeHeaders(event: EventAttributes): Readonly<Record<string, string>> {
   const headers: Record<string, string> = { 'ce-specversion': '1.0' };

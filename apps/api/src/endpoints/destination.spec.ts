@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPorts, networkRules } from '#libs/core';
-import { urlFault } from './endpoint.dto.js';
+import { urlFault } from './destination.js';
 
 describe('urlFault', () => {
   it.each([
