@@ -100,8 +100,9 @@ describe('conventions', () => {
     ['QUERY', '/v1/events', 'POST'],
     ['POST', '/healthz', 'GET'],
   ])('%s %s is told which methods there are', async (method, path, allow) => {
-    const { status, headers, body } = await api.call(method, path);
+    const { status, headers, body } = await api.call(method, path, undefined, { origin: 'https://other.example' });
     expect([status, headers['allow']]).toEqual([405, allow]);
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     if (method !== 'HEAD') expect(body).toMatchObject({ status, code: 'method-not-allowed' });
     if (path.startsWith('/v1'))
       expect((await api.call(method, path, undefined, { authorization: '' })).status).toBe(401);
