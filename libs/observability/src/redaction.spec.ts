@@ -31,26 +31,22 @@ const secretText = fc.oneof(
   base64.map((key) => ({ text: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n`, secret: key })),
 );
 const secretField = fc.constantFrom(
-  ...[
-    'secret',
-    'Authorization',
-    'proxy-authorization',
-    'password',
-    'clientSecret',
-    'client_secret',
-    'accessToken',
-    'private_key',
-  ],
-  ...[
-    'privateKey',
-    'x-api-key',
-    'operatorKey',
-    'masterKeys',
-    'POSTHORN_MASTER_KEYS',
-    'cookie',
-    'secrets',
-    'x-auth-token',
-  ],
+  'secret',
+  'secrets',
+  'Authorization',
+  'proxy-authorization',
+  'password',
+  'clientSecret',
+  'client_secret',
+  'accessToken',
+  'privateKey',
+  'private_key',
+  'x-api-key',
+  'x-auth-token',
+  'operatorKey',
+  'masterKeys',
+  'POSTHORN_MASTER_KEYS',
+  'cookie',
 );
 const around = fc.string({ maxLength: 20 }).filter((text) => !/[\w"\\/]$/.test(text));
 
