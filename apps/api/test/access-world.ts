@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { apiKeyBytes, newApiKey, parseMasterKeys, portalKeysOf, signPortalToken, type PortalClaims } from '#libs/core';
+import type { KafkaLog } from '#libs/kafka';
 import { ApiKeys, connectDatabase, type Database } from '#libs/persistence';
 import { startApi, type TestApi } from './start-api.js';
 
@@ -30,7 +31,7 @@ export class AccessWorld {
   ) {}
 
   static async open(): Promise<AccessWorld> {
-    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300' });
+    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300', POSTHORN_TEST_TIMEOUT_MS: '100' });
     const database = await connectDatabase(api.databaseUrl);
     for (const id of ['acme', 'other']) await api.call('POST', '/v1/tenants', { id, name: id });
     const owned = await furnish(api, database, 'acme');
@@ -93,7 +94,8 @@ export class AccessWorld {
   }
 }
 
-async function furnish(api: TestApi, database: Database, tenantId: string): Promise<Owned> {
+/** Gives the tenant one of everything, by the api where that makes it. */
+export async function furnish(api: TestApi<KafkaLog>, database: Database, tenantId: string): Promise<Owned> {
   const idOf = async (path: string, body: unknown): Promise<string> => {
     const answer = await api.call('POST', path, body);
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.text}`);
@@ -126,9 +128,9 @@ async function furnish(api: TestApi, database: Database, tenantId: string): Prom
     );
     if (status !== 'dead-lettered') continue;
     await database.session.query(
-      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at)
-       VALUES ($1, $2, $3, 'exhausted', now(), 0, 0, now())`,
-      [id, tenantId, endpointId],
+      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at, accepted_at)
+       SELECT delivery_id, tenant_id, endpoint_id, 'exhausted', now(), 0, 0, now(), accepted_at FROM deliveries WHERE delivery_id = $1`,
+      [id],
     );
   }
   const of = (name: string): string => deliveries.find((one) => one.name === name)?.id ?? '';

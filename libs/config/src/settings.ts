@@ -142,6 +142,12 @@ export const settings = {
     least: 1_024,
     most: 900_000,
   }),
+  deliveryLogDays: count(
+    'POSTHORN_DELIVERY_LOG_DAYS',
+    90,
+    'How long deliveries, attempts and dead letters can be looked up, from the acceptance of their event (docs/operations.md).',
+    { least: 1, most: 3_650 },
+  ),
   repeatWindow: count(
     'POSTHORN_REPEAT_WINDOW',
     100_000,
@@ -153,6 +159,13 @@ export const settings = {
     5_000,
     'How long POST /v1/events, or another request that needs the log, waits for the brokers before it answers 503.',
     { least: 100, most: 60_000 },
+  ),
+
+  testTimeoutMs: duration(
+    'POSTHORN_TEST_TIMEOUT_MS',
+    30_000,
+    'How long `POST /v1/endpoints/{id}/test` waits for what the endpoint answers before it answers 504 itself.',
+    { least: 100, most: 300_000 },
   ),
 
   maxInFlight: count('POSTHORN_MAX_IN_FLIGHT', 512, 'POSTs that one worker has on their way at once.', {

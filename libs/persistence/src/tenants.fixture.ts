@@ -98,7 +98,7 @@ async function project(database: Database, tenantId: string, endpointId: string)
         loggedAt: now,
         deadLetter: {
           deliveryId: `dead_${tenantId}`,
-          delivery: { tenantId, endpointId } as Delivery,
+          delivery: { tenantId, endpointId, acceptedAt: now } as Delivery,
           reason: 'exhausted',
           at: now,
           lastStatus: 500,
@@ -124,7 +124,8 @@ async function project(database: Database, tenantId: string, endpointId: string)
 export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
     `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
-       cursors, source_partitions, halt_resolutions, deliveries, attempts, dead_letters, dead_letter_resolutions, replays,
-       replay_partitions, outbox, idempotency_keys, delivery_stats, portal_generations, revoked_portal_tokens`,
+       cursors, source_partitions, halt_resolutions, dead_letter_resolutions, replays,
+       replay_partitions, outbox, idempotency_keys, portal_generations, revoked_portal_tokens`,
   );
+  await new Projection(database).drop();
 }

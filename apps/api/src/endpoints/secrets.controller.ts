@@ -17,7 +17,7 @@ export class EndpointSecretsController {
   @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
   rotate(@Param('id') id: string, @Body() body: unknown, @Headers('if-match') match?: string): Promise<RotatedAnswer> {
-    return this.secrets.rotate(id, checkBody(rotateSecretBody, body ?? {}), ifMatch(match));
+    return this.secrets.rotate(id, checkBody(rotateSecretBody, body === undefined ? {} : body), ifMatch(match));
   }
 
   /** Those in force, in the order in which they sign. */
