@@ -128,9 +128,7 @@ async function asUserOf(role: string): Promise<Database> {
 }
 const cannot = async (database: Database, statements: readonly string[]): Promise<void> => {
   for (const statement of statements)
-    await expect(database.session.query(statement)).rejects.toThrow(
-      /permission denied|must be owner|append-only/,
-    );
+    await expect(database.session.query(statement)).rejects.toThrow(/permission denied|must be owner|append-only/);
 };
 
 const anAttempt = {
