@@ -5,5 +5,6 @@ export {
   type ReceiverAnswer,
 } from './recording-receiver.js';
 export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
+export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { uniquePrefix } from './unique-prefix.js';
