@@ -66,6 +66,8 @@ import { SendAgainController } from './replays/send-again.controller.js';
 import { SettingsController } from './settings/settings.controller.js';
 import { StatsController } from './stats/stats.controller.js';
 import { StatsDesk } from './stats/stats.js';
+import { TestSendsController } from './test-sends/test-sends.controller.js';
+import { testSendProviders } from './test-sends/test-send-providers.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
 import { transformationProviders } from './transformations/transformation-providers.js';
@@ -97,6 +99,7 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointSecretsController,
     EndpointHistoryController,
     EndpointBacklogController,
+    TestSendsController,
     DeliveriesController,
     DeadLettersController,
     ReplaysController,
@@ -312,6 +315,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...filterProviders,
     ...eventTypeProviders,
     ...transformationProviders,
+    ...testSendProviders,
   ],
 })
 export class ApiModule {}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { apiKeyBytes, newApiKey, parseMasterKeys, portalKeysOf, signPortalToken, type PortalClaims } from '#libs/core';
+import type { KafkaLog } from '#libs/kafka';
 import { ApiKeys, connectDatabase, type Database } from '#libs/persistence';
 import { startApi, type TestApi } from './start-api.js';
 
@@ -29,7 +30,7 @@ export class AccessWorld {
   ) {}
 
   static async open(): Promise<AccessWorld> {
-    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300' });
+    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300', POSTHORN_TEST_TIMEOUT_MS: '100' });
     const database = await connectDatabase(api.databaseUrl);
     for (const id of ['acme', 'other']) await api.call('POST', '/v1/tenants', { id, name: id });
     const owned = await furnish(api, database, 'acme');
@@ -84,7 +85,8 @@ export class AccessWorld {
   }
 }
 
-async function furnish(api: TestApi, database: Database, tenantId: string): Promise<Owned> {
+/** Gives the tenant one of everything, by the api where that makes it. */
+export async function furnish(api: TestApi<KafkaLog>, database: Database, tenantId: string): Promise<Owned> {
   const idOf = async (path: string, body: unknown): Promise<string> => {
     const answer = await api.call('POST', path, body);
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.text}`);

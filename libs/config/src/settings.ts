@@ -162,6 +162,13 @@ export const settings = {
     { least: 100, most: 60_000 },
   ),
 
+  testTimeoutMs: duration(
+    'POSTHORN_TEST_TIMEOUT_MS',
+    30_000,
+    'How long `POST /v1/endpoints/{id}/test` waits for what the endpoint answers before it answers 504 itself.',
+    { least: 100, most: 300_000 },
+  ),
+
   maxInFlight: count('POSTHORN_MAX_IN_FLIGHT', 512, 'POSTs that one worker has on their way at once.', {
     least: 1,
     most: 65_536,

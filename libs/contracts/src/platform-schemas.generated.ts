@@ -171,7 +171,7 @@ export const attemptSchema = {
       "type": {
         "type": "enum",
         "name": "AttemptOutcome",
-        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
+        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted, the replay cancelled, or it was a test that failed. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
         "symbols": [
           "delivered",
           "retry",

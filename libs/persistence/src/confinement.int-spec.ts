@@ -168,6 +168,11 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
       'changes',
       (db) => new EndpointRepository(db).disable('ep_theirs', 'x', { now: later, decidedAt: later }),
     ],
+    noteTest: [
+      'changes',
+      (db) =>
+        new EndpointRepository(db).noteTest('ep_theirs', { deliveryId: 'd', webhookId: 'm', eventType: 't' }, later),
+    ],
   },
   HaltedKeys: {
     list: ['reads', (db) => new HaltedKeys(db).list('ep_theirs', page)],

@@ -8,6 +8,7 @@ import type { Database, Session } from './database.js';
 import { noEndpointCredentials, type Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
 import { noteVersion } from './endpoint-version.js';
+import { noteAudit } from './note-audit.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
@@ -140,6 +141,24 @@ export class EndpointRepository {
       const endpoint = { ...before, revision: before.revision + 1 };
       await noteVersion(session, { before, endpoint, change: 'deleted', at: Math.max(now, before.updatedAt) });
       return { outcome: 'deleted' };
+    });
+  }
+
+  /**
+   * Says in the audit log who sends a test, before it is sent. It changes nothing.
+   * @returns false when there is no such endpoint.
+   */
+  noteTest(
+    endpointId: string,
+    test: { readonly deliveryId: string; readonly webhookId: string; readonly eventType: string },
+    now: number,
+  ): Promise<boolean> {
+    return this.database.transaction(async (session) => {
+      const row = await session.findOneBy(endpointEntity, { id: endpointId });
+      if (row === null) return false;
+      const [action, resource] = ['endpoint.tested', `endpoint/${endpointId}`];
+      await noteAudit(session, { tenantId: row.tenantId, at: now, action, resource, before: null, after: test });
+      return true;
     });
   }
 

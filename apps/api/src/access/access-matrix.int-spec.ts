@@ -133,6 +133,8 @@ const rows: readonly Row[] = [
     stranger: 422,
     noEntry: asks,
   },
+  // No worker is there to send it.
+  { route: 'POST /v1/endpoints/:id/test', ids: endpoint, body: () => ({}), owner: 504, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/secrets', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/public-keys', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'POST /v1/endpoints/:id/secrets/rotate', ids: endpoint, body: () => ({}), owner: 201, stranger: 404 },

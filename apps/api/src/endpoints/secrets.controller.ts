@@ -16,7 +16,7 @@ export class EndpointSecretsController {
   @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
   rotate(@Param('id') id: string, @Body() body: unknown): Promise<RotatedAnswer> {
-    return this.secrets.rotate(id, checkBody(rotateSecretBody, body ?? {}));
+    return this.secrets.rotate(id, checkBody(rotateSecretBody, body === undefined ? {} : body));
   }
 
   /** Those in force, in the order in which they sign. */

@@ -171,7 +171,10 @@ const shapeOf = (one: EventVersion): object => ({
 });
 
 /** Those that its people wrote, where they fit: in this registry a number may stand for another schema. Else a made one. */
-function examplesOf({ version, schema }: EventVersion, { examples }: TypeMeta): readonly JsonValue[] {
+export function examplesOf(
+  { version, schema }: Pick<EventVersion, 'version' | 'schema'>,
+  { examples }: TypeMeta,
+): readonly JsonValue[] {
   const fitting = (examples.get(version) ?? []).filter((example) => schema.encode(example).ok);
   return fitting.length > 0 ? fitting : [exampleOf(schema.node)];
 }

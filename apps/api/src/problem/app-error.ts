@@ -44,6 +44,7 @@ export const problems = {
   'invalid-events': [422, 'The events do not fit'],
   'rate-limited': [429, 'Too many requests of this key'],
   'headers-too-large': [431, 'URL and headers are too long'],
+  'too-many-tests': [429, 'Too many tests are under way'],
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
   'broker-unavailable': [503, 'The log did not acknowledge in time'],
@@ -52,6 +53,7 @@ export const problems = {
   'database-unavailable': [503, 'The database does not answer'],
   overloaded: [503, 'Too much is waiting for the log'],
   'shutting-down': [503, 'This process is stopping'],
+  'test-timeout': [504, 'The test has no outcome yet'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
 export type ProblemCode = keyof typeof problems;
