@@ -13,15 +13,18 @@ const progress = (line: string): boolean => process.stderr.write(`${line}\n`);
 async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { runs: { type: 'string', default: '1' }, events: { type: 'string' } },
+    options: { runs: { type: 'string', default: '1' }, events: { type: 'string' }, rows: { type: 'string' } },
     allowPositionals: true,
   });
   const runs = Number(values.runs);
   const unknown = positionals.filter((name) => !scenarioNames.includes(name));
-  const events = values.events === undefined ? null : Number(values.events);
+  const asked = values.events ?? values.rows;
+  const events = asked === undefined ? null : Number(asked);
   const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
   if (unknown.length > 0 || !isCount(runs) || !(events === null || isCount(events))) {
-    progress(`usage: npm run bench -- [${scenarioNames.join('|')} ...] [--runs 3] [--events 1000000]`);
+    progress(
+      `usage: npm run bench -- [${scenarioNames.join('|')} ...] [--runs 3] [--events 1000000] [--rows 10000000]`,
+    );
     return 2;
   }
   const wanted = new Set(positionals.length === 0 ? scenarioNames : positionals);

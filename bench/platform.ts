@@ -33,6 +33,7 @@ export class Platform {
     readonly topics: TopicNames,
     private readonly reader: LogReader,
     readonly apps: AppProcesses,
+    readonly databaseUrl: string,
   ) {
     services.users.add(this.#end);
   }
@@ -69,6 +70,7 @@ export class Platform {
         topicNames(name),
         kafka.reader(),
         apps,
+        databaseUrl,
       );
     } catch (error) {
       await apps.stop();

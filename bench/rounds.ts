@@ -1,4 +1,5 @@
 import { batches } from './batch.js';
+import { deliveryLog } from './delivery-log.js';
 import { fanoutIndex } from './fanout-index.js';
 import { measureLimit } from './limit.js';
 import type { AnyFigures, Figures, Outcome } from './results.js';
@@ -18,6 +19,7 @@ const speeds = { throughput, 'throughput-rest': throughputRest, fanout, 'fanout-
 const isolation = { neighbours, 'neighbours-failing': neighboursFailing, 'dead-endpoint': deadEndpoint } as const;
 /** Each stands for itself. */
 const others = {
+  'delivery-log': deliveryLog,
   'fanout-index': fanoutIndex,
   batch: batches,
   order,
@@ -88,7 +90,14 @@ export async function round(stage: Stage, wanted: ReadonlySet<string>, say: Say)
 }
 
 /** What runs of a scenario are compared by: the first of these that it has. */
-const mainFigures = ['perSecond', 'p99Ms', 'lastPostSeconds', 'perSecond100000', 'batchedPerSecond'] as const;
+const mainFigures = [
+  'perSecond',
+  'worstP95Ms',
+  'p99Ms',
+  'lastPostSeconds',
+  'perSecond100000',
+  'batchedPerSecond',
+] as const;
 
 /** Of each scenario the run whose main figure is the median. */
 export function outcomesOf(rounds: readonly ReadonlyMap<string, AnyFigures>[]): readonly Outcome[] {

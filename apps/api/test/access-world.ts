@@ -12,6 +12,7 @@ export interface Owned {
   readonly replayId: string;
   readonly keyId: string;
   readonly secretId: string;
+  readonly tokenId: string;
   readonly deliveryId: string;
   readonly deadId: string;
   readonly otherDeadId: string;
@@ -63,10 +64,18 @@ export class AccessWorld {
       tenantId: 'acme',
       scopes: ['*'],
       endpointIds: null,
+      generation: 0,
       issuedAt: now,
       expiresAt: now + 600,
       ...changes,
     });
+  }
+
+  /** As the api mints them, and revokes them. */
+  async revokedToken(): Promise<string> {
+    const { body } = await this.api.call('POST', '/v1/tenants/acme/portal-tokens', { scopes: ['*'] });
+    await this.api.call('DELETE', `/v1/tenants/acme/portal-tokens/${String(body['id'])}`);
+    return String(body['token']);
   }
 
   expiredToken(): string {
@@ -102,6 +111,7 @@ export async function furnish(api: TestApi<KafkaLog>, database: Database, tenant
   await api.call('POST', '/v1/events', { ...event, data: { text: 'hello' } }, structured);
   const secrets = await api.call('GET', `/v1/endpoints/${endpointId}/secrets`);
   const [secret] = secrets.body['data'] as unknown as { id: string }[];
+  const tokenId = await idOf(`/v1/tenants/${tenantId}/portal-tokens`, { scopes: ['stats:read'] });
   const from = new Date(0).toISOString();
   const replayId = await idOf('/v1/replays', { tenantId, from, endpointIds: [endpointId] });
   const deliveries = ['delivered', 'dead', 'dead2', 'halted', 'halted2'].map((name) => ({
@@ -118,9 +128,9 @@ export async function furnish(api: TestApi<KafkaLog>, database: Database, tenant
     );
     if (status !== 'dead-lettered') continue;
     await database.session.query(
-      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at)
-       VALUES ($1, $2, $3, 'exhausted', now(), 0, 0, now())`,
-      [id, tenantId, endpointId],
+      `INSERT INTO dead_letters (delivery_id, tenant_id, endpoint_id, reason, given_up_at, log_partition, log_offset, logged_at, accepted_at)
+       SELECT delivery_id, tenant_id, endpoint_id, 'exhausted', now(), 0, 0, now(), accepted_at FROM deliveries WHERE delivery_id = $1`,
+      [id],
     );
   }
   const of = (name: string): string => deliveries.find((one) => one.name === name)?.id ?? '';
@@ -131,6 +141,7 @@ export async function furnish(api: TestApi<KafkaLog>, database: Database, tenant
     replayId,
     keyId,
     secretId: secret?.id ?? '',
+    tokenId,
     deliveryId: of('delivered'),
     deadId: of('dead'),
     otherDeadId: of('dead2'),

@@ -1,6 +1,6 @@
 import { plainContent } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
-import type { Endpoint } from '#libs/persistence';
+import { noEndpointCredentials, type Endpoint } from '#libs/persistence';
 
 /** An endpoint as its repository gives it. */
 export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
@@ -20,6 +20,7 @@ export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
   rateLimit: null,
   circuit: null,
   ...plainContent,
+  ...noEndpointCredentials,
   secrets: [],
   backfill: null,
   revision: 1,

@@ -60,7 +60,7 @@ const aDeadLetter = (
     eventId: 'e-1',
     eventSource: '/notes',
     eventType: record.eventType,
-    acceptedAt: at,
+    acceptedAt: record.acceptedAt,
     dispatchedAt: at,
     contentType: 'application/json',
     headers: {},

@@ -1,10 +1,12 @@
 import { Inject, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Config } from '#libs/config';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { Projection, type Database } from '#libs/persistence';
-import { DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import { LogParts, Projection, type Database } from '#libs/persistence';
+import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { ProjectConsumer } from './project.consumer.js';
+import { Retention } from './retain.js';
 
 /** Keeps the delivery log in Postgres up with the log in Kafka. */
 @Module({
@@ -15,18 +17,39 @@ import { ProjectConsumer } from './project.consumer.js';
       inject: [KAFKA_LOG, DATABASE, SCHEMA_CODEC, TOPICS, Metrics, Readiness, LOGGER],
       useFactory: projectConsumer,
     },
+    { provide: Retention, inject: [DATABASE, CONFIG, Metrics, LOGGER], useFactory: retention },
   ],
 })
 export class ProjectorModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  constructor(@Inject(ProjectConsumer) private readonly consumer: ProjectConsumer) {}
+  constructor(
+    @Inject(ProjectConsumer) private readonly consumer: ProjectConsumer,
+    @Inject(Retention) private readonly retention: Retention,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.consumer.start();
+    this.retention.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.consumer.stop();
+    await Promise.all([this.consumer.stop(), this.retention.stop()]);
   }
+}
+
+const schedule = (ms: number, task: () => void): (() => void) => {
+  const timer = setTimeout(task, ms);
+  return () => clearTimeout(timer);
+};
+
+function retention(database: Database, { deliveryLogDays }: Config, metrics: Metrics, logger: Logger): Retention {
+  const parts = new LogParts(database);
+  return new Retention(deliveryLogDays, {
+    parts,
+    metrics,
+    logger: logger.child({ stage: 'retain' }),
+    now: Date.now,
+    schedule,
+  });
 }
 
 function projectConsumer(
@@ -48,10 +71,7 @@ function projectConsumer(
     codecs: codec.platform,
     metrics,
     logger: logger.child({ stage: 'project' }),
-    schedule(ms, task) {
-      const timer = setTimeout(task, ms);
-      return () => clearTimeout(timer);
-    },
+    schedule,
     // A bug, or a membership that is over: outside of any promise, so that the process ends (`exitOnBug`).
     onFatal: (error) =>
       queueMicrotask(() => {

@@ -149,6 +149,12 @@ export const settings = {
     least: 1_024,
     most: 900_000,
   }),
+  deliveryLogDays: count(
+    'POSTHORN_DELIVERY_LOG_DAYS',
+    90,
+    'How long deliveries, attempts and dead letters can be looked up, from the acceptance of their event (docs/operations.md).',
+    { least: 1, most: 3_650 },
+  ),
   repeatWindow: count(
     'POSTHORN_REPEAT_WINDOW',
     100_000,

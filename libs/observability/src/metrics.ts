@@ -126,6 +126,15 @@ export class Metrics {
   projected(count: number): void {
     this.#counters.projected.inc(count);
   }
+  logPartDropped(table: string): void {
+    this.#counters.logParts.inc({ table });
+  }
+  logRowsExpired(table: string, count: number): void {
+    this.#counters.logRows.inc({ table }, count);
+  }
+  logRetentionPutOff(table: string): void {
+    this.#counters.logPutOff.inc({ table });
+  }
   inFlight(count: number): void {
     this.#inFlight.set(count);
   }
@@ -245,6 +254,24 @@ const counters = (registers: Registry[]) => ({
   projected: new Counter({
     name: 'posthorn_records_projected_total',
     help: 'Records that the projector has stored',
+    registers,
+  }),
+  logParts: new Counter({
+    name: 'posthorn_log_parts_dropped_total',
+    help: 'Parts of the delivery log in PostgreSQL that were dropped by their age',
+    labelNames: ['table'],
+    registers,
+  }),
+  logRows: new Counter({
+    name: 'posthorn_log_rows_expired_total',
+    help: 'Rows of the delivery log that were deleted by their age, having no part of their own',
+    labelNames: ['table'],
+    registers,
+  }),
+  logPutOff: new Counter({
+    name: 'posthorn_log_retention_put_off_total',
+    help: 'Times that parts of the delivery log could not be made or dropped, mostly because somebody read for long',
+    labelNames: ['table'],
     registers,
   }),
 });

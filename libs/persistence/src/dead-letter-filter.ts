@@ -31,7 +31,8 @@ export const wantedWords = (place: string): string => `to_tsquery('simple', null
  * A function of the database, so that it is one look into the index: the planner would rather cut every error into words
  * until a page is full, and a tenant's own query may not look there at all.
  */
-const withError = (place: string): string => `d.delivery_id IN (SELECT posthorn_dead_letters_with(${place}::text))`;
+const withError = (place: string): string =>
+  `(d.delivery_id, d.accepted_at) IN (SELECT * FROM posthorn_dead_letters_with(${place}::text))`;
 
 /**
  * The dead letters that count: those of deliveries with that status. `d` is the delivery, `l` what the dead-letters topic
@@ -39,7 +40,7 @@ const withError = (place: string): string => `d.delivery_id IN (SELECT posthorn_
  */
 export const deadLetters = /* sql */ `
 deliveries d
-LEFT JOIN dead_letters l ON l.delivery_id = d.delivery_id
+LEFT JOIN dead_letters l ON l.delivery_id = d.delivery_id AND l.accepted_at = d.accepted_at
 LEFT JOIN dead_letter_resolutions r ON r.delivery_id = d.delivery_id
 `;
 

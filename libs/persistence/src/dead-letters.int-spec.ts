@@ -72,14 +72,14 @@ const deliveryOf = (given: Given): DeliveryRecord => ({
 
 const deadLetterOf = (given: Given, offset: number): LoggedDeadLetter => {
   const delivery = deliveryOf(given);
-  const { deliveryId, tenantId, endpointId } = delivery;
+  const { deliveryId, tenantId, endpointId, acceptedAt } = delivery;
   return {
     partition: 2,
     offset,
     loggedAt: start,
     deadLetter: {
       deliveryId,
-      delivery: { tenantId, endpointId } as Delivery,
+      delivery: { tenantId, endpointId, acceptedAt } as Delivery,
       reason: given.reason ?? 'exhausted',
       at: start + (given.at ?? 0),
       lastStatus: given.lastStatus ?? null,

@@ -37,7 +37,7 @@ FROM unnest(
   accepted_at, dispatched_at, first_attempt_at, last_attempt_at, completed_at, next_attempt_at, last_status,
   last_error_kind, last_error_message, dead_letter_reason, ordering_key, halted_at
 )
-ON CONFLICT (delivery_id) DO UPDATE SET
+ON CONFLICT (delivery_id, accepted_at) DO UPDATE SET
   attempts = GREATEST(d.attempts, EXCLUDED.attempts),
   first_attempt_at = LEAST(d.first_attempt_at, EXCLUDED.first_attempt_at),
   last_attempt_at = GREATEST(d.last_attempt_at, EXCLUDED.last_attempt_at),

@@ -5,6 +5,7 @@ import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
 import type { Database, Session } from './database.js';
+import { narrowEndpoints, type EndpointFilter } from './endpoint-filter.js';
 import { noEndpointCredentials, type Endpoint } from './endpoint.js';
 import { endpointOf, rowOf } from './endpoint-rows.js';
 import { noteVersion } from './endpoint-version.js';
@@ -89,17 +90,13 @@ export class EndpointRepository {
   }
 
   /** Oldest first. @throws InvalidCursor */
-  async list({
-    tenantId,
-    limit,
-    cursor,
-  }: PageRequest & { readonly tenantId?: string | undefined }): Promise<Page<Endpoint>> {
+  async list({ limit, cursor, ...filter }: PageRequest & EndpointFilter): Promise<Page<Endpoint>> {
     const query = this.database.session
       .createQueryBuilder(endpointEntity, 'e')
       .orderBy('e.createdAt')
       .addOrderBy('e.id')
       .limit(limit + 1);
-    if (tenantId !== undefined) query.andWhere('e.tenant_id = :tenantId', { tenantId });
+    narrowEndpoints(query, filter);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       query.andWhere('(e.created_at, e.id) > (:at, :id)', { at: new Date(at), id });

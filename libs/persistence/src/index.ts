@@ -34,10 +34,12 @@ export {
   type KeptAnswer,
   type KeyedRequest,
 } from './idempotency-keys.js';
+export { daysOfPart, horizonOf, LogInUse, LogParts, logTables, type DroppedPart, type LogTable } from './log-parts.js';
 export { migrate } from './migrate.js';
 export { noteAudit, type AuditNote } from './note-audit.js';
 export { Outbox, type ConfigurationChange } from './outbox.js';
 export type { Page, PageRequest } from './page.js';
+export { PortalTokenRegister, type PortalTokenState } from './portal-tokens.js';
 export {
   PositionConflict,
   Projection,

@@ -6,6 +6,8 @@
 /** The tables that are swapped; the positions are rewritten in place (see RebuildStore.swap). */
 export const swapped = ['deliveries', 'attempts', 'dead_letters'] as const;
 export const shadowSchema = 'posthorn_rebuild';
+/** Where the parts of the tables in use are. */
+export const partSchema = 'posthorn_partitions';
 
 /** What else a projection writes. */
 export const beside = ['projection_positions', 'delivery_stats'] as const;
@@ -17,6 +19,28 @@ export const clearShadow = [...swapped, ...beside]
 /** Indexes come after the rows, which is faster; keys now, since rows are told apart by them. */
 export const createShadow = (live: string, table: string): string => /* sql */ `
 CREATE TABLE ${shadowSchema}.${table} (LIKE ${live}.${table} INCLUDING ALL EXCLUDING INDEXES)
+`;
+/** Of those that are in parts. $1: schema, $2: table. */
+export const selectPartitioning = /* sql */ `
+SELECT ' PARTITION BY ' || pg_get_partkeydef(r.oid) AS sql
+FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace WHERE n.nspname = $1 AND r.relname = $2 AND r.relkind = 'p'
+`;
+/** The same parts as the table in use has now. $1: schema, $2: table. */
+export const selectParts = /* sql */ `
+SELECT unnest(ARRAY[
+    format('CREATE TABLE ${shadowSchema}.%I (LIKE ${partSchema}.%I INCLUDING ALL EXCLUDING INDEXES)', part.relname, part.relname),
+    format('ALTER TABLE ${shadowSchema}.%I ATTACH PARTITION ${shadowSchema}.%I %s', r.relname, part.relname,
+      pg_get_expr(part.relpartbound, part.oid))
+  ]) AS sql
+FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace JOIN pg_inherits i ON i.inhparent = r.oid
+JOIN pg_class part ON part.oid = i.inhrelid
+WHERE n.nspname = $1 AND r.relname = $2
+`;
+/** $1: tables */
+export const movePartsIntoUse = /* sql */ `
+SELECT format('ALTER TABLE ${shadowSchema}.%I SET SCHEMA ${partSchema}', part.relname) AS sql
+FROM pg_class r JOIN pg_inherits i ON i.inhparent = r.oid JOIN pg_class part ON part.oid = i.inhrelid
+WHERE r.relnamespace = '${shadowSchema}'::regnamespace AND r.relname = ANY($1)
 `;
 /** With the names that migrations know them by: LIKE would invent others. $1: schema, $2: table. */
 export const selectKeys = /* sql */ `

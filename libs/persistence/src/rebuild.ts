@@ -91,8 +91,13 @@ export class RebuildStore {
       this.#migrations = await migrationsOf(session, this.#live);
       await session.query(sql.clearShadow);
       for (const table of [...sql.swapped, ...sql.beside] as const) {
-        await session.query(sql.createShadow(this.#live, table));
-        for (const select of [sql.selectKeys, sql.selectGrants]) await this.#runEach(session, select, table);
+        const [partitioning]: { sql: string }[] = await session.query(sql.selectPartitioning, [
+          unquoted(this.#live),
+          table,
+        ]);
+        await session.query(`${sql.createShadow(this.#live, table)} ${partitioning?.sql ?? ''}`);
+        for (const select of [sql.selectParts, sql.selectKeys, sql.selectGrants])
+          await this.#runEach(session, select, table);
         if (table === 'projection_positions' || table === 'delivery_stats') continue;
         const names: { name: string }[] = await session.query(sql.selectColumns, [unquoted(this.#live), table]);
         this.#columns[table] = names.map(({ name }) => name).join(', ');
@@ -210,6 +215,8 @@ export class RebuildStore {
         await session.query(
           `DROP TABLE ${[inUse, ...sql.beside.map((table) => `${sql.shadowSchema}.${table}`)].join(', ')}`,
         );
+        const parts: { sql: string }[] = await session.query(sql.movePartsIntoUse, [[...sql.swapped]]);
+        for (const one of parts) await session.query(one.sql);
         for (const table of sql.swapped)
           await session.query(`ALTER TABLE ${sql.shadowSchema}.${table} SET SCHEMA ${this.#live}`);
         for (const one of policies) await session.query(one.sql);

@@ -86,7 +86,7 @@ export const project = (
       loggedAt: now,
       deadLetter: {
         deliveryId,
-        delivery: { tenantId: 'acme', endpointId: 'ep_1' } as Delivery,
+        delivery: { tenantId: 'acme', endpointId: 'ep_1', acceptedAt: now } as Delivery,
         reason: 'exhausted',
         at: now,
         lastStatus: 500,

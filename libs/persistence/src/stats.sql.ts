@@ -1,7 +1,7 @@
-/** How deliveries stand that a batch may end. $1: their ids. */
+/** How deliveries stand that a batch may end. $1: their ids. $2, $3: when the first and the last was accepted, so that few parts are looked into. */
 export const selectEnds = /* sql */ `
 SELECT delivery_id, status FROM deliveries
-WHERE delivery_id = ANY($1::text[]) AND status IN ('delivered', 'dead-lettered', 'dropped')
+WHERE delivery_id = ANY($1::text[]) AND accepted_at BETWEEN $2 AND $3 AND status IN ('delivered', 'dead-lettered', 'dropped')
 `;
 
 const sums = ['attempts', 'failed', 'delivered', 'dead_lettered', 'dropped'];

@@ -6,6 +6,8 @@ import { EndpointFaultLog } from './endpoint-faults.js';
 import { EndpointHistory } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { HaltedKeys } from './halted-keys.js';
+import { noteAudit } from './note-audit.js';
+import { PortalTokenRegister } from './portal-tokens.js';
 import { Projection } from './projection.js';
 import { aDelivery, aReplay, now } from './replays.fixture.js';
 import { Replays } from './replays.js';
@@ -66,6 +68,9 @@ export async function createTenant(database: Database, tenantId: string): Promis
     },
     now,
   );
+  const minted = { tenantId, at: now, resource: `portal-token/ptk_${tenantId}`, before: null, after: null };
+  await database.transaction((session) => noteAudit(session, { ...minted, action: 'portal-token.minted' }));
+  await new PortalTokenRegister(database).revokeAll(tenantId, now);
   const transformation = { transformationId: `tr_${tenantId}`, tenantId, name: tenantId, code: `code of ${tenantId}` };
   await new TransformationRepository(database).create(transformation, now);
   await project(database, tenantId, endpointId);
@@ -93,7 +98,7 @@ async function project(database: Database, tenantId: string, endpointId: string)
         loggedAt: now,
         deadLetter: {
           deliveryId: `dead_${tenantId}`,
-          delivery: { tenantId, endpointId } as Delivery,
+          delivery: { tenantId, endpointId, acceptedAt: now } as Delivery,
           reason: 'exhausted',
           at: now,
           lastStatus: 500,
@@ -119,7 +124,8 @@ async function project(database: Database, tenantId: string, endpointId: string)
 export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
     `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
-       cursors, source_partitions, halt_resolutions, deliveries, attempts, dead_letters, dead_letter_resolutions, replays,
-       replay_partitions, outbox, idempotency_keys, delivery_stats, portal_generations, revoked_portal_tokens`,
+       cursors, source_partitions, halt_resolutions, dead_letter_resolutions, replays,
+       replay_partitions, outbox, idempotency_keys, portal_generations, revoked_portal_tokens`,
   );
+  await new Projection(database).drop();
 }

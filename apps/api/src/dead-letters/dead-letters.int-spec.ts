@@ -54,13 +54,13 @@ async function project(...deliveries: DeliveryRecord[]): Promise<void> {
     attempts: [],
     disables: [],
     deliveries,
-    deadLetters: deliveries.map(({ deliveryId, tenantId, endpointId, lastError }, offset) => ({
+    deadLetters: deliveries.map(({ deliveryId, tenantId, endpointId, acceptedAt, lastError }, offset) => ({
       partition: 1,
       offset,
       loggedAt: at,
       deadLetter: {
         deliveryId,
-        delivery: { tenantId, endpointId } as Delivery,
+        delivery: { tenantId, endpointId, acceptedAt } as Delivery,
         reason: 'exhausted',
         at,
         lastStatus: null,

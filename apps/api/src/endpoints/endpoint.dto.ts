@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eventPatternFault, type NetworkRules } from '#libs/core';
 import { filtersField } from '../filters/filters-field.js';
-import { identifier, listQuery, plainText } from '../http/list-query.js';
+import { identifier, listQuery, plainText, words } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { authentication, caCertificates, clientCertificate, shownCredentials } from './credentials.dto.js';
@@ -129,6 +129,15 @@ export type PatchEndpointBody = z.output<ReturnType<typeof patchEndpointBody>>;
 
 export const listEndpointsQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  state: z.enum(['active', 'paused', 'disabled']).optional().meta({ description: 'Only those.', example: 'disabled' }),
+  eventType: identifier('Only those that get this event type, by its name or a pattern.', 'task.updated').optional(),
+  transformationId: identifier('Only those with this transformation.', 'tr_019ab3f2c41e7c3f').optional(),
+  text: words('the URL or the description', 'billing').optional(),
+  faulty: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Only those with `faults`, or without.', example: 'true' }),
   ...listQuery,
 });
 

@@ -65,6 +65,7 @@ const always: readonly ProblemCode[] = [
   'key-revoked',
   'key-expired',
   'token-expired',
+  'token-revoked',
   'forbidden',
   'request-timeout',
   'rate-limited',

@@ -38,6 +38,7 @@ export const pathParameters: Readonly<Record<string, string>> = {
   id: 'Its id.',
   deliveryId: 'Id of the delivery.',
   secretId: 'Id of the secret.',
+  tokenId: 'Id of the token.',
   type: 'The event type.',
   version: 'Number of the version.',
 };

@@ -12,6 +12,7 @@ export const problems = {
   'key-revoked': [401, 'The key was revoked'],
   'key-expired': [401, 'The key has expired'],
   'token-expired': [401, 'The portal token has expired'],
+  'token-revoked': [401, 'The portal token was revoked'],
   forbidden: [403, 'The key does not allow this'],
   'not-found': [404, 'There is no such thing'],
   'unknown-route': [404, 'There is no such route'],

@@ -43,7 +43,12 @@ import { VirtualTime } from './virtual-time.js';
 
 /** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
 export type Reaction =
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly afterMs?: number }
+  | {
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+      readonly afterMs?: number;
+    }
   | { readonly error: AttemptErrorKind; readonly afterMs?: number }
   | 'hang';
 
@@ -354,7 +359,7 @@ export class WorkerWorld {
             kind: 'response',
             status: reaction.status,
             headers: reaction.headers ?? {},
-            body: Buffer.from('answer'),
+            body: Buffer.from(reaction.body ?? 'answer'),
             truncated: false,
             durationMs,
           };
