@@ -5,7 +5,6 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
-export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
 export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
