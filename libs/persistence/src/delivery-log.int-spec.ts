@@ -26,7 +26,8 @@ beforeAll(async () => {
   await migrate(test.url);
   database = await connectDatabase(test.url, { poolSize: 2, statementTimeoutMs: 0 });
   await fillLongLog((sql, parameters) => database.session.query(sql, parameters), { rows, until, days: 30 });
-});
+  // Half a minute, if nobody else wants the processors.
+}, 400_000);
 afterAll(async () => {
   await database?.close();
   await test?.drop();
