@@ -61,6 +61,23 @@ export default defineConfig({
         ...shared,
         test: {
           ...node,
+          name: 'fuzz',
+          include: ['apps/**/*.fuzz-spec.ts'],
+          globalSetup: ['libs/testing/src/global-setup.ts'],
+          fileParallelism: false,
+          hookTimeout: 180_000,
+          provide: {
+            fuzz: {
+              examples: Number(process.env['TEST_FUZZ_EXAMPLES'] ?? 5),
+              seed: Number(process.env['TEST_FUZZ_SEED'] ?? 1),
+            },
+          },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
           name: 'chaos',
           include: ['test/chaos/**/*.chaos-spec.ts'],
           globalSetup: services,

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error plain JavaScript: it must start before anything is installed
+import { faultsOf } from './audit.mjs';
+// @ts-expect-error plain JavaScript: it must start before anything is installed
 import { staleOutputs, stampOf } from './build.mjs';
 // @ts-expect-error plain JavaScript: it must start before anything is installed
 import { lockMismatch } from './install.mjs';
+// @ts-expect-error plain JavaScript: it must start before anything is installed
+import { formOf } from './test-form.mjs';
 // @ts-expect-error plain JavaScript: it must start before anything is installed
 import { closingLines, sum } from './test-sum.mjs';
 
@@ -58,4 +62,65 @@ describe('the sum of a test run', () => {
     ]);
     expect(closingLines(total)).toEqual(['', 'Skipped:', '  a > b: needs Docker', '', '9 passed, 1 failed, 1 skipped']);
   });
+});
+
+describe('how much is played', () => {
+  test('is told by flags of ours; what else there is goes to Vitest', () => {
+    expect(formOf(['--full', '--examples', '500', '-t', 'api', '--seed=3'])).toEqual({
+      args: ['-t', 'api'],
+      env: { TEST_CHAOS_FORM: 'full', TEST_FUZZ_EXAMPLES: '500', TEST_FUZZ_SEED: '3' },
+    });
+    expect(formOf([])).toEqual({ args: [], env: { TEST_CHAOS_FORM: 'short' } });
+  });
+
+  test.each([['--examples'], ['--examples', 'many'], ['--seed=']])('is no guess: %s %s', (...given) => {
+    expect(formOf(given)).toEqual({ wrong: expect.stringMatching(/ takes a whole number, not /) });
+  });
+});
+
+describe('known vulnerabilities', () => {
+  const of = (severity: string, id: string) => ({
+    name: 'parser',
+    range: '<2.0.1',
+    severity,
+    title: 'Runs what it reads',
+    url: `https://github.com/advisories/${id}`,
+  });
+  const report = (...via: unknown[]) => ({ auditReportVersion: 2, vulnerabilities: { parser: { via } } });
+  const exception = {
+    advisory: 'GHSA-1',
+    package: 'parser',
+    reason: 'It reads our own files only.',
+    until: '2026-12-31',
+  };
+
+  test('are faults from high on, each once', () => {
+    const told = [
+      of('critical', 'GHSA-1'),
+      of('high', 'GHSA-2'),
+      of('moderate', 'GHSA-3'),
+      of('high', 'GHSA-2'),
+      'other',
+    ];
+    expect(faultsOf(report(...told), [], '2026-11-26')).toEqual([
+      'parser <2.0.1: critical: Runs what it reads (https://github.com/advisories/GHSA-1)',
+      'parser <2.0.1: high: Runs what it reads (https://github.com/advisories/GHSA-2)',
+    ]);
+  });
+
+  test('may be excepted until a day, and no longer than there is one', () => {
+    const known = report(of('high', 'GHSA-1'));
+    expect(faultsOf(known, [exception], '2026-12-31')).toEqual([]);
+    expect(faultsOf(known, [exception], '2027-01-01')).toEqual([
+      'parser: the exception for GHSA-1 ended on 2026-12-31',
+    ]);
+    expect(faultsOf(report(), [exception], '2026-11-26')).toEqual(['the exception for GHSA-1 is not needed any more']);
+  });
+
+  test.each([[null], [{ message: '405 Method Not Allowed', statusCode: 405 }], [{}]])(
+    'are not known where the registry does not tell: %j',
+    (answer) => {
+      expect(faultsOf(answer, [], '2026-11-26')).toBeNull();
+    },
+  );
 });

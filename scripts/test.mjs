@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from './build.mjs';
 import { runChecks } from './check.mjs';
 import { capture, fromBin, root, run, stopped } from './process.mjs';
+import { formOf } from './test-form.mjs';
 import { closingLines, sum } from './test-sum.mjs';
 
 /**
@@ -14,18 +15,21 @@ import { closingLines, sum } from './test-sum.mjs';
  * mostly wait for services, the static checks, unit tests and simulation for the processor: they run side by side. What
  * starts whole deployments comes after, alone, since it keeps to times.
  */
-const BESIDE = ['int'];
+const BESIDE = ['int', 'fuzz'];
 const FIRST = [['unit'], ['simulation']];
 const LAST = ['e2e', 'chaos'];
 
 /**
  * `test`: static checks, then all tiers. `test <tier> [arguments for Vitest]`: that tier; with `--full`, `chaos` takes
- * minutes instead of seconds. Resolves to the exit code.
+ * minutes instead of seconds; with `--examples N` and `--seed S`, `fuzz` plays more, and others. Resolves to the exit code.
  */
 export async function test([tier, ...given]) {
-  const args = given.filter((arg) => arg !== '--full');
-  const form = given.includes('--full') ? 'full' : 'short';
-  const results = tier === undefined ? await allTiers(args, form) : await oneTier(tier, args, form);
+  const { args, env, wrong } = formOf(given);
+  if (wrong !== undefined) {
+    console.error(wrong);
+    return 2;
+  }
+  const results = tier === undefined ? await allTiers(args, env) : await oneTier(tier, args, env);
   if (stopped()) results.push({ passed: 0, failed: 1, skipped: [] });
   const total = sum(results);
   for (const line of closingLines(total)) console.log(line);
@@ -34,7 +38,7 @@ export async function test([tier, ...given]) {
 
 async function allTiers(args, form) {
   const beside = runVitest(BESIDE, args, form, capture);
-  const results = [{ ...(await runChecks()), skipped: [] }];
+  const results = [await runChecks()];
   for (const tiers of FIRST) if (!stopped()) results.push(await runVitest(tiers, args, form));
   const { output, ...counts } = await beside;
   process.stdout.write(output);
@@ -64,7 +68,7 @@ async function runVitest(tiers, args, form, how = run) {
     const projects = tiers.flatMap((tier) => ['--project', tier]);
     const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'count-reporter.mjs')}`];
     const vitest = ['run', '--passWithNoTests', ...projects, ...reporters, ...args];
-    const env = { TEST_COUNTS_FILE: file, TEST_CHAOS_FORM: form, TMPDIR: folder };
+    const env = { ...form, TEST_COUNTS_FILE: file, TMPDIR: folder };
     const ended = await how(fromBin('vitest'), vitest, { env });
     const { code, output } = how === capture ? ended : { code: ended, output: '' };
     const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };

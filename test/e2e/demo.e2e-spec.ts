@@ -1,16 +1,23 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
 import { childEnvironment, projectRoot } from '#libs/config';
+import { searchFor } from '../oracle/secrecy-oracle.js';
+import { filesBelow } from './secrecy/files.js';
+import { useMasterKeys } from './secrecy/left-behind.js';
+import { isIndex } from './secrecy/left-by-services.js';
+import { secretsInUse, useSecret } from './secrecy/secrets-in-use.js';
 
 /** The demo as a user runs it (after the build). Real: everything. */
 describe('npm run demo', () => {
   let folder: string;
   let database: TestDatabase;
+  /** By all demos that have ended. */
+  let said = '';
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'posthorn-demo-'));
@@ -29,6 +36,7 @@ describe('npm run demo', () => {
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('close', () => (said += output));
     return { child, output: () => output };
   };
   it('on the embedded runtime: ends with 0 and a table; every matched event reached its end state', async () => {
@@ -75,6 +83,29 @@ describe('npm run demo', () => {
     expect(processesNaming(dataDir).some((line) => /java|postgres/.test(line))).toBe(false);
     await interruptedWithin(5_000, child);
     await expect.poll(() => processesNaming(dataDir)).toEqual([]);
+  });
+
+  it('invariant 8: the keys that it made stand in files for them alone, which only their owner may read', async () => {
+    const folders = readdirSync(folder);
+    expect(folders.length).toBeGreaterThanOrEqual(3);
+    // The operator's key stands beside the addresses, for curl (README).
+    const homes = folders.flatMap((name) => [join(name, 'keys.json'), join(name, 'addresses.json')]);
+    for (const home of homes.filter((one) => existsSync(join(folder, one)))) {
+      expect(statSync(join(folder, home)).mode & 0o077).toBe(0);
+      const text = readFileSync(join(folder, home), 'utf8');
+      if (home.endsWith('addresses.json')) {
+        expect(text).not.toContain('masterKeys');
+        continue;
+      }
+      const { operatorKey, masterKeys } = JSON.parse(text) as Record<string, string>;
+      useSecret('operator key of a demo', operatorKey ?? '');
+      useMasterKeys(masterKeys ?? '');
+    }
+    const files = filesBelow(folder, 'file', (path) => isIndex(path) || homes.includes(path));
+    const places = [...files, { place: 'output', pieces: [Buffer.from(said)] }];
+    const { sightings, places: looked } = await searchFor(secretsInUse(), places);
+    expect(sightings).toEqual([]);
+    expect([...looked.keys()]).toEqual(expect.arrayContaining(['file data/kafka/kafka.log', 'output']));
   });
 });
 

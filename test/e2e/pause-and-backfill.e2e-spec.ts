@@ -1,7 +1,9 @@
+import { gunzipSync } from 'node:zlib';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { judgeWindow } from '../oracle/window-oracle.js';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
-import { sampleEvents, type UpstreamService } from './sample-events.js';
+import { comment, sampleEvents, type UpstreamService } from './sample-events.js';
 
 interface Backlog {
   readonly state: string;
@@ -12,6 +14,15 @@ interface Backlog {
     readonly behind: number;
     readonly reason: string;
   }[];
+}
+
+interface TestResult {
+  readonly outcome: string;
+  readonly deliveryId: string;
+  readonly event: { readonly type: string };
+  readonly request: { readonly headers: Record<string, string>; readonly body: string } | null;
+  readonly response: { readonly status: number } | null;
+  readonly error: { readonly kind: string } | null;
 }
 
 const partitions = 4;
@@ -151,5 +162,90 @@ describe('endpoints that wait, and begin in the past', () => {
     expect(verdict.violations.slice(0, 5)).toEqual([]);
     expect(verdict.duplicates).toBe(0);
     expect(verdict.deadLettered).toBe(1);
+  });
+
+  describe('and are sent tests', () => {
+    const sendTest = async ({ endpointId }: EndpointUnderTest, body: object = {}): Promise<TestResult> => {
+      const answer = await test.platform.request<TestResult>('POST', `/v1/endpoints/${endpointId}/test`, body);
+      expect(answer, JSON.stringify(answer.body)).toMatchObject({ status: 200 });
+      return answer.body;
+    };
+    const text = ({ receiver }: EndpointUnderTest, nth = 0): string => {
+      const { headers, body } = receiver.requests[nth] ?? expect.fail('nothing came');
+      return (headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString();
+    };
+    it('before anybody has read of them: what came is what was answered, and is verified as Standard Webhooks', async () => {
+      const code = 'function handler(webhook) { webhook.payload = { mine: webhook.payload.type }; return webhook; }';
+      const made = { tenantId: test.tenantId, name: 'tests', code };
+      const { body } = await test.platform.request<{ id: string }>('POST', '/v1/transformations', made);
+      const long = { type: 'comment.added', data: { ...comment(1), text: 'x'.repeat(2_000) } };
+      const cases: readonly (readonly [settings: object, body?: object])[] = [
+        [{ state: 'paused' }],
+        [{ state: 'disabled', format: 'binary' }],
+        [{ format: 'standard', compression: 'gzip', headers: { 'X-Region': 'eu' } }, long],
+        [{ batch: { maxEvents: 10, maxWaitMs: 60_000 }, ordering: 'endpoint' }],
+        [{ transformationId: body.id }],
+      ];
+      for (const [settings, asked] of cases) {
+        const endpoint = await test.addEndpoint(['task.*', 'comment.added'], undefined, { ...settings });
+        const result = await sendTest(endpoint, asked);
+        expect(result).toMatchObject({ outcome: 'delivered', response: { status: 204 }, error: null });
+        const { headers } = endpoint.receiver.requests[0] ?? expect.fail('nothing came');
+        expect(() =>
+          new Webhook(endpoint.secret).verify(text(endpoint), headers as Record<string, string>),
+        ).not.toThrow();
+        expect(result.request?.body).toBe(text(endpoint));
+        expect(headers).toMatchObject({ 'posthorn-test': 'true', ...result.request?.headers });
+        expect(endpoint.receiver.requests).toHaveLength(1);
+      }
+      const [paused, , standard, batched, transformed] = test.endpoints.slice(-cases.length);
+      expect(JSON.parse(text(paused!))).toMatchObject({ specversion: '1.0', source: '/posthorn/test' });
+      expect(Object.keys(JSON.parse(text(standard!)) as object)).toEqual(['type', 'timestamp', 'data']);
+      expect(JSON.parse(text(batched!))).toMatchObject([{ specversion: '1.0' }]);
+      expect(JSON.parse(text(transformed!))).toEqual({ mine: 'comment.added' });
+    });
+
+    it('that fail: they are told apart, never tried again, and change nothing', async () => {
+      const answers = [410, 500, 302];
+      const failing = await test.addEndpoint(['comment.added'], (_, index) => ({ status: answers[index] ?? 204 }));
+      for (const status of answers) {
+        const result = await sendTest(failing, { data: comment(1), subject: 'mine' });
+        expect(result).toMatchObject({ outcome: 'failed', response: { status }, error: null });
+      }
+      await failing.receiver.close();
+      const last = await sendTest(failing);
+      expect(last).toMatchObject({ outcome: 'failed', response: null, error: { kind: 'refused' } });
+      const path = `/v1/endpoints/${failing.endpointId}`;
+      expect((await test.platform.request('GET', path)).body).toMatchObject({ state: 'active', disabledReason: null });
+      const logged = await vi.waitUntil(async () => {
+        const found = await test.platform.request<object>('GET', `/v1/deliveries/${last.deliveryId}`);
+        return found.status === 200 ? found.body : null;
+      }, waiting);
+      expect(logged).toMatchObject({ status: 'dropped', attemptCount: 1, stream: expect.stringMatching(/^test:/) });
+      const stats = await test.platform.request<{ data: { endpointId: string }[] }>('GET', '/v1/stats/endpoints');
+      expect(stats.body.data.filter(({ endpointId }) => endpointId === failing.endpointId)).toEqual([]);
+      const entries = await test.platform.request<{ data: object[] }>(
+        'GET',
+        '/v1/audit?action=endpoint.tested&limit=4',
+      );
+      expect(entries.body.data).toMatchObject(
+        Array.from({ length: 4 }, () => ({ resource: `endpoint/${failing.endpointId}`, actor: { kind: 'root' } })),
+      );
+    });
+
+    it('while their circuit is open, past all that waits for it', async () => {
+      const broken = await test.addEndpoint(
+        ['*'],
+        ({ headers }) => ({ status: headers['posthorn-test'] === undefined ? 500 : 200 }),
+        { circuit: { consecutiveFailures: 3, openMs: 3_600_000, maxOpenMs: 3_600_000 } },
+      );
+      await known();
+      await send(100);
+      await broken.receiver.waitFor(3, 20_000);
+      await dispatched();
+      expect(await sendTest(broken)).toMatchObject({ outcome: 'delivered', response: { status: 200 } });
+      // What was on its way when it opened, and the test.
+      expect(broken.receiver.requests.length).toBeLessThan(50);
+    });
   });
 });

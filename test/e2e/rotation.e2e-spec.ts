@@ -4,11 +4,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AppName } from '#libs/app-processes';
 import { formatSecret, parsePublicKey, parseSecret, verifyWebhook, type VerifyingKey } from '#libs/core';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
-import { comment, type UpstreamService } from './sample-events.js';
+import { comment, sampleEvents, type UpstreamService } from './sample-events.js';
 import { useMasterKeys } from './secrecy/left-behind.js';
+import { useSecret } from './secrecy/secrets-in-use.js';
+import { SecuredReceiver } from './secured-receiver.js';
 
 const overlapSeconds = 4;
 const eventsPerSecond = 100;
+const bearerToken = randomBytes(24).toString('base64url');
 
 interface Rotated {
   readonly secret: string | null;
@@ -30,7 +33,7 @@ describe('a rotation under load', () => {
     test = await PlatformUnderTest.start();
     upstream = await test.upstream();
     const given = formatSecret(randomBytes(32));
-    shared = await Receiver.start(test, { secret: given });
+    shared = await Receiver.start(test, { secret: given, authentication: { kind: 'bearer', token: bearerToken } });
     shared.keys = [parseSecret(given)];
     pairs = await Receiver.start(test);
     await rotate(pairs, { kind: 'ed25519' });
@@ -102,10 +105,82 @@ describe('a rotation under load', () => {
       await vi.waitUntil(() => arrived().size === sent, { timeout: 30_000, interval: 200 });
       expect(failures).toEqual([]);
     }
+    const shown = new Set(shared.endpoint.receiver.requests.map(({ headers }) => headers.authorization));
+    expect([...shown]).toEqual([`Bearer ${bearerToken}`]);
     // Each overlap was seen: both signatures, then one again.
     expect(shared.signatures()).toEqual(new Set(['v1', 'v1 v1']));
     expect(pairs.signatures()).toEqual(new Set(['v1a v1', 'v1a v1a v1']));
     expect(sent).toBeGreaterThan(10 * eventsPerSecond);
+  });
+
+  it('shows endpoints what they ask for: tokens fetched once, certificates over connections of their own', async () => {
+    const secured = await SecuredReceiver.start();
+    const [one, two] = secured.clients.map(({ cert: certificate, key: privateKey }) => ({ certificate, privateKey }));
+    const [password, value, clientSecret] = [18, 18, 18].map((bytes) => randomBytes(bytes).toString('base64url'));
+    // The others come by themselves.
+    useSecret('value of a header', value!);
+    const tls = { caCertificates: secured.ca, clientCertificate: one };
+    const oauth2 = { kind: 'oauth2', tokenUrl: `${secured.url}/token`, clientId: 'posthorn', clientSecret };
+    const wanted: Readonly<Record<string, object>> = {
+      '/oauth2': { ...tls, authentication: oauth2 },
+      '/basic': { ...tls, clientCertificate: two, authentication: { kind: 'basic', username: 'posthorn', password } },
+      '/header': { ...tls, clientCertificate: two, authentication: { kind: 'header', name: 'x-api-key', value } },
+      '/none': tls,
+      // Its authority is none of the public ones.
+      '/unknown': { clientCertificate: one },
+    };
+    const ids = new Map<string, string>();
+    for (const [path, body] of Object.entries(wanted)) {
+      const given = {
+        tenantId: test.tenantId,
+        url: secured.url + path,
+        eventTypes: ['task.*'],
+        maxInFlight: 64,
+        ...body,
+      };
+      const { status, body: made } = await test.platform.request<{ id: string }>('POST', '/v1/endpoints', given);
+      expect(status).toBe(201);
+      ids.set(path, made.id);
+    }
+    await sleep(2_000);
+    const [sample] = sampleEvents('shown', 1);
+    const events = Array.from({ length: 100 }, (_, n) => ({ ...sample!, id: `shown-${n}` }));
+    await upstream.send(events.map((event) => upstream.binaryJson(event)));
+    const paths = ['/oauth2', '/basic', '/header', '/none'];
+    await vi.waitUntil(() => paths.every((path) => secured.at(path).length >= 100), { timeout: 30_000, interval: 100 });
+
+    const seen = (path: string, header: string) => [...new Set(secured.at(path).map(({ headers }) => headers[header]))];
+    expect(secured.tokens).toHaveLength(1);
+    useSecret('issued token', secured.tokens[0]!);
+    expect(seen('/oauth2', 'authorization')).toEqual([`Bearer ${secured.tokens[0]}`]);
+    const pair = (name: string, secret = '') => `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
+    expect(seen('/token', 'authorization')).toEqual([pair('posthorn', clientSecret)]);
+    expect(seen('/basic', 'authorization')).toEqual([pair('posthorn', password)]);
+    expect(seen('/header', 'x-api-key')).toEqual([value]);
+    expect(seen('/none', 'authorization')).toEqual([undefined]);
+    // A connection has one certificate: none was used for another endpoint's request.
+    const clients = (path: string) => [...new Set(secured.at(path).map(({ client }) => client))];
+    expect(['/oauth2', '/token', '/none', '/basic', '/header', '/unknown'].map(clients)).toEqual([
+      ...[1, 2, 3].map(() => ['client-one']),
+      ...[1, 2].map(() => ['client-two']),
+      [],
+    ]);
+
+    const attempt = async (path: string) => {
+      const list = `/v1/deliveries?endpointId=${ids.get(path)}&limit=1`;
+      const { body } = await test.platform.request<{ data: { id: string }[] }>('GET', list);
+      const found = body.data[0];
+      if (found === undefined) return null;
+      const one = await test.platform.request<{ attempts: Told[] }>('GET', `/v1/deliveries/${found.id}`);
+      return one.body.attempts[0] ?? null;
+    };
+    const told = (path: string) => vi.waitUntil(() => attempt(path), { timeout: 15_000, interval: 200 });
+    const delivered = await told('/oauth2');
+    expect(delivered.requestHeaders['authorization']).toBe('***');
+    // The receiver sends back what it was sent.
+    expect(JSON.stringify(delivered.response)).toContain('Bearer ***');
+    expect((await told('/unknown')).error?.kind).toBe('tls');
+    secured.close();
   });
 
   it('invariant 8: leaves no secret behind that anyone could read', async () => {
@@ -130,6 +205,12 @@ describe('a rotation under load', () => {
     }
   });
 });
+
+interface Told {
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly response: unknown;
+  readonly error: { readonly kind: string } | null;
+}
 
 /** Verifies each request as it comes, with what it knows then; answers 401 to what it does not believe. */
 class Receiver {

@@ -68,6 +68,10 @@ describe('conventions', () => {
     ],
     ['POST', '/v1/tenants', 'x', { 'content-type': 'text/plain' }, 415, 'unsupported-content-type'],
     ['POST', '/v1/tenants', undefined, {}, 422, 'invalid-body'],
+    // A body that may be missing is not null.
+    ['POST', '/v1/endpoints/none/secrets/rotate', 'null', {}, 422, 'invalid-body'],
+    ['POST', '/v1/deliveries/none/resend', 'null', {}, 422, 'invalid-body'],
+    ['POST', '/v1/dead-letters/none/replay', 'null', {}, 422, 'invalid-body'],
     ['POST', '/v1/tenants', { id: 'x', name: 'y'.repeat(300_000) }, {}, 413, 'too-large'],
     ['GET', '/v1/tenants/%00', undefined, {}, 404, 'not-found'],
     ['GET', '/v1/endpoints?limit=0', undefined, {}, 400, 'invalid-parameter'],

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { apiKeyBytes, newApiKey, parseMasterKeys, portalKeysOf, signPortalToken, type PortalClaims } from '#libs/core';
+import type { KafkaLog } from '#libs/kafka';
 import { ApiKeys, connectDatabase, type Database } from '#libs/persistence';
 import { startApi, type TestApi } from './start-api.js';
 
@@ -11,6 +12,7 @@ export interface Owned {
   readonly replayId: string;
   readonly keyId: string;
   readonly secretId: string;
+  readonly tokenId: string;
   readonly deliveryId: string;
   readonly deadId: string;
   readonly otherDeadId: string;
@@ -29,7 +31,7 @@ export class AccessWorld {
   ) {}
 
   static async open(): Promise<AccessWorld> {
-    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300' });
+    const api = await startApi({ POSTHORN_INGEST_TIMEOUT_MS: '300', POSTHORN_TEST_TIMEOUT_MS: '100' });
     const database = await connectDatabase(api.databaseUrl);
     for (const id of ['acme', 'other']) await api.call('POST', '/v1/tenants', { id, name: id });
     const owned = await furnish(api, database, 'acme');
@@ -62,10 +64,18 @@ export class AccessWorld {
       tenantId: 'acme',
       scopes: ['*'],
       endpointIds: null,
+      generation: 0,
       issuedAt: now,
       expiresAt: now + 600,
       ...changes,
     });
+  }
+
+  /** As the api mints them, and revokes them. */
+  async revokedToken(): Promise<string> {
+    const { body } = await this.api.call('POST', '/v1/tenants/acme/portal-tokens', { scopes: ['*'] });
+    await this.api.call('DELETE', `/v1/tenants/acme/portal-tokens/${String(body['id'])}`);
+    return String(body['token']);
   }
 
   expiredToken(): string {
@@ -84,7 +94,8 @@ export class AccessWorld {
   }
 }
 
-async function furnish(api: TestApi, database: Database, tenantId: string): Promise<Owned> {
+/** Gives the tenant one of everything, by the api where that makes it. */
+export async function furnish(api: TestApi<KafkaLog>, database: Database, tenantId: string): Promise<Owned> {
   const idOf = async (path: string, body: unknown): Promise<string> => {
     const answer = await api.call('POST', path, body);
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.text}`);
@@ -100,6 +111,7 @@ async function furnish(api: TestApi, database: Database, tenantId: string): Prom
   await api.call('POST', '/v1/events', { ...event, data: { text: 'hello' } }, structured);
   const secrets = await api.call('GET', `/v1/endpoints/${endpointId}/secrets`);
   const [secret] = secrets.body['data'] as unknown as { id: string }[];
+  const tokenId = await idOf(`/v1/tenants/${tenantId}/portal-tokens`, { scopes: ['stats:read'] });
   const from = new Date(0).toISOString();
   const replayId = await idOf('/v1/replays', { tenantId, from, endpointIds: [endpointId] });
   const deliveries = ['delivered', 'dead', 'dead2', 'halted', 'halted2'].map((name) => ({
@@ -129,6 +141,7 @@ async function furnish(api: TestApi, database: Database, tenantId: string): Prom
     replayId,
     keyId,
     secretId: secret?.id ?? '',
+    tokenId,
     deliveryId: of('delivered'),
     deadId: of('dead'),
     otherDeadId: of('dead2'),

@@ -80,7 +80,8 @@ export async function startApiOn<L extends KafkaLog>(
   const { topicPrefix: prefix, ...layout } = config;
   await create(topicSpecs({ prefix, ...layout, maxMessageBytes: 1_000_000 }));
   const { codec, registry } = await testCodec();
-  const logger = createLogger({ name: 'api', level: 'silent' });
+  // A test that wants to see what is logged says so in its settings.
+  const logger = createLogger({ name: 'api', level: settings['POSTHORN_LOG_LEVEL'] ?? 'silent' });
   const module = await Test.createTestingModule({
     imports: [PlatformModule.forApp({ name: 'api', config, logger }), ApiModule],
   })

@@ -105,7 +105,14 @@ function program(): Command {
     .command('verify')
     .description('walk the audit log; name the first broken entry of each chain, and exit with 1 if there is any')
     .option('--tenant <id>', "this tenant's entries alone")
-    .action((request: VerifyRequest) => verifyAudit(load('databaseUrl'), request, report));
+    .option('--topic', 'compare them with the audit topic too, which whoever owns the database cannot change')
+    .action((request: VerifyRequest) =>
+      verifyAudit(
+        request.topic === true ? load('databaseUrl', 'kafkaBrokers', 'schemaRegistryUrl') : load('databaseUrl'),
+        request,
+        report,
+      ),
+    );
 
   posthorn
     .command('secrets')

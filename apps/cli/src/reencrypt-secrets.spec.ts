@@ -1,7 +1,13 @@
 // Real: the passes, sealing, the codec. Doubled: the tables, the log (in memory), the registry.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { noCredentials, plainContent, type EndpointConfig } from '#libs/contracts';
+import {
+  noCredentials,
+  plainContent,
+  type EndpointConfig,
+  type EndpointCredentials,
+  withoutVerification,
+} from '#libs/contracts';
 import { openSecret, parseMasterKeys, scheduleOf, sealEnvelope, sealSecret } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { ResealPass } from '#libs/persistence';
@@ -153,7 +159,8 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
   const registry = new InMemoryRegistry();
   for (const [subject, schema] of Object.entries(platformSchemas)) registry.register(subject, schema);
   const { platform } = await openSchemaCodec(registry);
-  const record = (key: string, ...ciphertexts: string[]) => {
+  const record = (key: string, ...ciphertexts: string[]) => recordWith(noCredentials, key, ...ciphertexts);
+  const recordWith = (credentials: EndpointCredentials, key: string, ...ciphertexts: string[]) => {
     const config: EndpointConfig = {
       endpointId: key,
       tenantId: 'acme',
@@ -170,7 +177,8 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
       timeoutMs: 1,
       retry: scheduleOf([]),
       ...plainContent,
-      ...noCredentials,
+      ...credentials,
+      ...withoutVerification,
       backfill: null,
       resolutions: [],
       revision: 1,
@@ -184,9 +192,10 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
     { topic: 'p.endpoints', partition: 0, key: 'tenant:acme', value: Buffer.from('?') },
     record('ep_1', 'e2.a', 'e2.b'),
     record('ep_3', 'e1.a'),
+    recordWith({ sealedAuthentication: 'e4.a', sealedClientCertificate: 'e5.a', caPem: 'e6.' }, 'ep_4', 'e2.a'),
     { topic: 'p.endpoints', partition: 0, key: 'ep_2', value: null },
   ]);
   const found = await publishedSeals(log.reader(), platform, 'p.endpoints');
-  expect(Object.fromEntries(found.inForce)).toEqual({ e2: 1, e1: 1 });
+  expect(Object.fromEntries(found.inForce)).toEqual({ e2: 2, e1: 1, e4: 1, e5: 1 });
   expect(Object.fromEntries(found.superseded)).toEqual({ v1: 2, e1: 1 });
 });

@@ -221,7 +221,11 @@ describe('the projection', () => {
     const halted = anAttempt({ deliveryId: 'd7', outcome: 'halted', final: false });
     const dead = anAttempt({ deliveryId: 'd5', outcome: 'deadLetter', number: 3, endpointId: 'ep_2' });
     const foreign = anAttempt({ deliveryId: 'd6', tenantId: 'other', endpointId: 'ep_3' });
-    await writeAttempts([...delivered, pending, halted, dead, foreign]);
+    // Tests stand in the log, and count nowhere.
+    const passed = anAttempt({ deliveryId: 't1', stream: 'test:1' });
+    const failed = anAttempt({ deliveryId: 't2', stream: 'test:2', outcome: 'dropped', number: 2, endpointId: 'ep_4' });
+    await writeAttempts([...delivered, pending, halted, dead, foreign, passed, failed]);
+    expect(await deliveryLog.get('t2')).toMatchObject({ delivery: { stream: 'test:2', status: 'dropped' } });
     const none = {
       delivered: 0,
       retried: 0,

@@ -102,7 +102,7 @@ export class TokenCache<W> {
     slot.state = fetching;
     this.#slots.delete(grant.key);
     this.#slots.set(grant.key, slot);
-    if (this.#slots.size > this.#maxTokens) this.#letGoOfOne();
+    if (this.#slots.size > this.#maxTokens) this.#letGoOfOldest();
     void this.#ports.post(grant.request).then((result) => this.#answered(grant, slot, result));
   }
 
@@ -128,12 +128,11 @@ export class TokenCache<W> {
     for (const waiter of waiters) this.#ports.arrived(waiter);
   }
 
-  /** If all of them are being fetched, the bound is exceeded for as long. */
-  #letGoOfOne(): void {
+  /** Those that are being fetched stay: if they are too many, the bound is exceeded for as long. */
+  #letGoOfOldest(): void {
     for (const [key, { state }] of this.#slots) {
-      if (state.kind === 'fetching') continue;
-      this.#slots.delete(key);
-      return;
+      if (this.#slots.size <= this.#maxTokens) return;
+      if (state.kind !== 'fetching') this.#slots.delete(key);
     }
   }
 }

@@ -171,7 +171,7 @@ export const attemptSchema = {
       "type": {
         "type": "enum",
         "name": "AttemptOutcome",
-        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
+        "doc": "delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted, the replay cancelled, or it was a test that failed. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker).",
         "symbols": [
           "delivered",
           "retry",
@@ -1409,6 +1409,21 @@ export const endpointConfigSchema = {
         "string"
       ],
       "doc": "Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones.",
+      "default": null
+    },
+    {
+      "name": "awaitsVerification",
+      "type": "boolean",
+      "doc": "Nothing at all may be sent to its URL until it is verified; `state` then is not active either.",
+      "default": false
+    },
+    {
+      "name": "requestOrigin",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked.",
       "default": null
     }
   ]

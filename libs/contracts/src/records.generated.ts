@@ -76,7 +76,7 @@ export interface AttemptError {
   readonly message: string;
 }
 
-/** delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted or the replay cancelled. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker). */
+/** delivered: 2xx. retry: another try follows at dueAt. deadLetter: given up, see deadLetterReason. disable: given up, and the endpoint asked to be disabled (410). dropped: the endpoint was deleted, the replay cancelled, or it was a test that failed. halted: exhausted, and kept until someone releases or skips it. started: a POST is about to be made (written only while a delivery is suspected of ending its worker). */
 export type AttemptOutcome = 'delivered' | 'retry' | 'deadLetter' | 'disable' | 'dropped' | 'halted' | 'started';
 
 /** Where it stood in the batch that was POSTed. */
@@ -288,6 +288,10 @@ export interface EndpointConfig {
   readonly sealedClientCertificate: string | null;
   /** Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones. */
   readonly caPem: string | null;
+  /** Nothing at all may be sent to its URL until it is verified; `state` then is not active either. */
+  readonly awaitsVerification: boolean;
+  /** What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked. */
+  readonly requestOrigin: string | null;
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { defaultPorts, networkRules } from '#libs/core';
-import { testAuthority, type Issued, type TestAuthority } from './certificates.fixture.js';
+import { testAuthority, type Issued, type TestAuthority } from '#libs/testing';
 import { startDnsServer } from './dns-server.fixture.js';
 import { createHttpSender, type ClientTls, type HttpSender, type HttpSenderOptions } from './index.js';
 import { closed, listening } from './listeners.fixture.js';

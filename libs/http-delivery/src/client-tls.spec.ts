@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testAuthority, type Issued, type TestAuthority } from './certificates.fixture.js';
+import { testAuthority, type Issued, type TestAuthority } from '#libs/testing';
 import { clientTlsFault, tlsKeyOf } from './client-tls.js';
 
 let authority: TestAuthority;

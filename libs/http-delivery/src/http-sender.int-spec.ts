@@ -153,6 +153,9 @@ describe('http sender', () => {
       expect(result.kind === 'response' && result.body.length).toBe(4_096);
     }
     expect(connections()).toBeLessThanOrEqual(2);
+    // One that is wanted whole says so.
+    const whole = await http.post(post(origin, { keptAnswerBytes: 30_000 }));
+    expect(whole).toMatchObject({ truncated: false, body: Buffer.alloc(30_000, 'x') });
   });
 
   it('cuts an endless answer, with the status that was given', async () => {

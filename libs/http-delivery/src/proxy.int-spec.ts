@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { defaultPorts, networkRules } from '#libs/core';
-import { testAuthority, type Issued, type TestAuthority } from './certificates.fixture.js';
+import { testAuthority, type Issued, type TestAuthority } from '#libs/testing';
 import { startDnsServer, type DnsServer } from './dns-server.fixture.js';
 import { createHttpSender, type HttpSender, type HttpSenderOptions } from './index.js';
 import { closed, joined, listening, startForbidden, startReceiver } from './listeners.fixture.js';

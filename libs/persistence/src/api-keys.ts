@@ -1,4 +1,4 @@
-import type { KeptKey } from '#libs/core';
+import { scopesOver, type KeptKey } from '#libs/core';
 import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
@@ -53,6 +53,26 @@ UPDATE api_keys SET last_used_at = $2
 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2::timestamptz - make_interval(secs => ${useMs / 1_000}))
 `;
 
+/** What is left out (or undefined) does not narrow. */
+export interface KeyFilter {
+  readonly tenantId?: string | undefined;
+  readonly state?: 'active' | 'revoked' | 'expired' | undefined;
+  /** Those that hold it, by its name or a pattern. */
+  readonly scope?: string | undefined;
+}
+
+function keyConditions({ tenantId, state, scope }: KeyFilter, now: number): Conditions {
+  const conditions = new Conditions();
+  conditions.equal('tenant_id', tenantId);
+  if (state === 'revoked') conditions.add(() => 'revoked_at IS NOT NULL');
+  else if (state !== undefined) {
+    const isOver = state === 'expired' ? '' : 'IS NOT TRUE';
+    conditions.add((place) => `revoked_at IS NULL AND (expires_at <= ${place}) ${isOver}`, new Date(now));
+  }
+  if (scope !== undefined) conditions.add((place) => `scopes && ${place}::text[]`, scopesOver(scope));
+  return conditions;
+}
+
 /** Keys of the API. Each change and its audit entry are one transaction. */
 export class ApiKeys {
   constructor(private readonly database: Database) {}
@@ -77,11 +97,16 @@ export class ApiKeys {
     });
   }
 
-  /** The key of this digest, whoever's it is, also one that is revoked or has expired: it is for the caller to refuse it. */
-  async find(digest: Buffer): Promise<ApiKey | null> {
-    const { session } = this.database.unconfined;
-    const [row]: KeyRow[] = await session.query(`SELECT ${shown} FROM api_keys WHERE digest = $1`, [digest]);
-    return row === undefined ? null : keyOf(row);
+  /**
+   * The keys of these digests (hex), whoever's they are, also those that are revoked or have expired: it is for the caller
+   * to refuse them.
+   */
+  async find(digests: readonly string[]): Promise<ReadonlyMap<string, ApiKey>> {
+    const rows: (KeyRow & { digest: Buffer })[] = await this.database.unconfined.session.query(
+      `SELECT ${shown}, digest FROM api_keys WHERE digest = ANY($1::bytea[])`,
+      [digests.map((digest) => `\\x${digest}`)],
+    );
+    return new Map(rows.map((row) => [row.digest.toString('hex'), keyOf(row)]));
   }
 
   /** Says that it was used. Writes once a minute at most. */
@@ -96,13 +121,8 @@ export class ApiKeys {
   }
 
   /** Oldest first. @throws InvalidCursor */
-  async list({
-    tenantId,
-    limit,
-    cursor,
-  }: PageRequest & { readonly tenantId?: string | undefined }): Promise<Page<ApiKey>> {
-    const conditions = new Conditions();
-    conditions.equal('tenant_id', tenantId);
+  async list({ limit, cursor, ...filter }: PageRequest & KeyFilter, now: number): Promise<Page<ApiKey>> {
+    const conditions = keyConditions(filter, now);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       conditions.add((places) => `(created_at, id) > (${places})`, new Date(at), id);

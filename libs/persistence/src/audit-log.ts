@@ -8,6 +8,7 @@ import {
   type ChainHead,
 } from '#libs/core';
 import { entryOf, type AuditRow } from './audit-rows.js';
+import { columns } from './columns.js';
 import { Conditions } from './conditions.js';
 import { decodeCursor, InvalidCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
@@ -45,6 +46,10 @@ SELECT tenant_id FROM audit_heads UNION SELECT DISTINCT tenant_id FROM audit_log
 const selectNext = /* sql */ `
 SELECT * FROM audit_log WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT ${atOnce}
 `;
+const selectHashes = /* sql */ `
+SELECT l.hash FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (tenant_id, seq, place)
+LEFT JOIN audit_log l USING (tenant_id, seq) ORDER BY place
+`;
 /** What was done, by whom: entries are added by `noteAudit`, beside the change itself. */
 export class AuditLog {
   constructor(private readonly database: Database) {}
@@ -76,6 +81,13 @@ export class AuditLog {
   async chains(): Promise<readonly string[]> {
     const rows: { tenant_id: string }[] = await this.database.session.query(selectChains);
     return rows.map(({ tenant_id: tenantId }) => tenantId);
+  }
+
+  /** Hashes of these entries, in their order; null: there is none. For operators, whoever's they are. */
+  async hashes(entries: readonly { readonly tenantId: string; readonly seq: number }[]): Promise<(Buffer | null)[]> {
+    const places = columns(entries, [({ tenantId }) => tenantId, ({ seq }) => seq]);
+    const rows: { hash: Buffer | null }[] = await this.database.unconfined.session.query(selectHashes, places);
+    return rows.map(({ hash }) => hash);
   }
 
   /** Walks a chain from its begin, as it is in this moment. For operators, whoever's chain it is. */

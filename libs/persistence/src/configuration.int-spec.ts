@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { plainContent } from '#libs/contracts';
+import { noCredentials, plainContent } from '#libs/contracts';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { Cursors } from './cursors.js';
 import { connectDatabase, type Database } from './database.js';
+import { noEndpointCredentials } from './endpoint.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
 import { migrate } from './migrate.js';
 import { migrations } from './migrations/index.js';
@@ -120,7 +121,7 @@ describe('EndpointRepository', () => {
   it('gives back what was created, secrets in their order', async () => {
     const created = await endpoints.create(anEndpoint(), 2_000);
     const begun = { revision: 1, createdAt: 2_000, updatedAt: 2_000, disabledReason: null, backfill: null };
-    expect(created).toEqual({ ...anEndpoint(), ...begun });
+    expect(created).toEqual({ ...noEndpointCredentials, ...anEndpoint(), ...begun });
     expect(await endpoints.get('ep_1')).toEqual(created);
     expect(await endpoints.create(anEndpoint({ endpointId: 'ep_2', tenantId: 'nobody' }), 2_000)).toBeNull();
   });
@@ -259,7 +260,15 @@ describe('Outbox', () => {
       {
         kind: 'endpoint',
         key: 'ep_1',
-        config: { ...config, secrets, backfill: null, resolutions: [], revision: 2, updatedAt: 3_000 },
+        config: {
+          ...noCredentials,
+          ...config,
+          secrets,
+          backfill: null,
+          resolutions: [],
+          revision: 2,
+          updatedAt: 3_000,
+        },
       },
     ]);
     expect(await publishAll()).toEqual([]);

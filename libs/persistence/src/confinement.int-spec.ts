@@ -5,11 +5,12 @@ import { connectDatabase, type Database } from './database.js';
 import * as persistence from './index.js';
 import { migrate } from './migrate.js';
 import { statsAndAccessTables } from './migrations/0025-stats-and-access.sql.js';
+import { verificationTables } from './migrations/0023-endpoint-verification.sql.js';
 import { confinedTables as firstTables, unconfinedTables } from './migrations/confined-tables.js';
 import { aReplay, now } from './replays.fixture.js';
-import { createTenant, digestOf, endpointOf, forgetTenants } from './tenants.fixture.js';
+import { aSettledTry, createTenant, digestOf, endpointOf, forgetTenants } from './tenants.fixture.js';
 
-const confinedTables = [...firstTables, ...statsAndAccessTables];
+const confinedTables = [...firstTables, ...statsAndAccessTables, ...verificationTables];
 
 // Real: PostgreSQL, which everybody is let into as a superuser, as in the embedded runtime.
 let test: TestDatabase;
@@ -65,6 +66,7 @@ const outcome = async (call: () => unknown): Promise<string> => {
 
 const page = { limit: 100 };
 const later = now + 1_000;
+const afterClaim = now + 61_000;
 
 /** `reads`: whose rows it is gives away something. `changes`: it does something to them. */
 type Call = readonly [effect: 'reads' | 'changes', call: (db: Database) => unknown];
@@ -83,7 +85,9 @@ const {
   EndpointFaultLog,
   EndpointHistory,
   EndpointRepository,
+  EndpointVerifications,
   HaltedKeys,
+  PortalTokenRegister,
   ReplayParts,
   Replays,
   TenantRepository,
@@ -101,12 +105,13 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     find: 'looks up who is calling, before there is a scope',
     noteUse: 'of the caller’s own key',
     get: ['reads', (db) => new ApiKeys(db).get('pht_theirs')],
-    list: ['reads', (db) => new ApiKeys(db).list(page)],
+    list: ['reads', (db) => new ApiKeys(db).list(page, later)],
     revoke: ['changes', (db) => new ApiKeys(db).revoke('pht_theirs', later)],
   },
   AuditLog: {
     list: ['reads', (db) => new AuditLog(db).list({}, page)],
     chains: ['reads', (db) => new AuditLog(db).chains()],
+    hashes: 'for operators, by the command line',
     verify: 'for operators, by the command line',
   },
   CursorRelocation: {
@@ -169,6 +174,19 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
       'changes',
       (db) => new EndpointRepository(db).disable('ep_theirs', 'x', { now: later, decidedAt: later }),
     ],
+    noteTest: [
+      'changes',
+      (db) =>
+        new EndpointRepository(db).noteTest('ep_theirs', { deliveryId: 'd', webhookId: 'm', eventType: 't' }, later),
+    ],
+  },
+  EndpointVerifications: {
+    claim: ['changes', (db) => new EndpointVerifications(db).claim('ep_theirs', 'd', afterClaim)],
+    claimDue: 'for the api’s own round',
+    settle: ['changes', (db) => new EndpointVerifications(db).settle(aSettledTry('ep_theirs'), later)],
+    release: 'of a claim that the caller has',
+    allow: 'by a token that only the receiver has',
+    get: ['reads', async (db) => ((await new EndpointVerifications(db).get('ep_theirs')) === null ? '' : 'theirs')],
   },
   HaltedKeys: {
     list: ['reads', (db) => new HaltedKeys(db).list('ep_theirs', page)],
@@ -177,6 +195,19 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
   LogParts: { '*': 'for projectors' },
   IdempotencyKeys: { '*': 'by caller, whose tenant is part of it' },
   Outbox: { '*': 'publishes for everybody' },
+  PortalTokenRegister: {
+    states: 'looks up whether a caller’s token works, before there is a scope',
+    generationOf: [
+      'reads',
+      async (db) => ((await new PortalTokenRegister(db).generationOf('theirs')) === 0 ? '' : 'theirs'),
+    ],
+    revoke: [
+      'changes',
+      (db) => new PortalTokenRegister(db).revoke({ tenantId: 'theirs', tokenId: 'ptk_theirs' }, later),
+    ],
+    revokeAll: ['changes', (db) => new PortalTokenRegister(db).revokeAll('theirs', later)],
+    forgetRevoked: 'for the api’s own round',
+  },
   Projection: {
     open: 'for projectors',
     apply: 'for projectors',
@@ -320,7 +351,7 @@ describe('a confined scope', () => {
     const only2 = async <T>(work: () => Promise<T>): Promise<T> => as('mine', work, ['ep_2']);
     expect(await only2(() => new DeliveryLog(database).list({}, page))).toMatchObject({ data: [] });
     expect(await only2(() => new Replays(database).get('replay:mine', now))).toBeNull();
-    expect(await only2(() => new ApiKeys(database).list(page))).toMatchObject({ data: [] });
+    expect(await only2(() => new ApiKeys(database).list(page, now))).toMatchObject({ data: [] });
     expect(await only2(() => new AuditLog(database).list({}, page))).toMatchObject({ data: [] });
     expect(await only2(() => new EndpointRepository(database).update('ep_mine', {}, { now }))).toEqual({
       outcome: 'not-found',
@@ -343,9 +374,9 @@ describe('a confined scope', () => {
   });
 
   it('finds a key by its digest, whoever calls: that is how it is known who does', async () => {
-    expect(await as('mine', () => new ApiKeys(database).find(digestOf('theirs')))).toMatchObject({
-      tenantId: 'theirs',
-    });
+    const digest = digestOf('theirs').toString('hex');
+    const found = await as('mine', () => new ApiKeys(database).find([digest]));
+    expect(found.get(digest)).toMatchObject({ tenantId: 'theirs' });
   });
 });
 

@@ -98,5 +98,7 @@ export type ReplayChange =
   /** It was so already. */
   | { readonly outcome: 'unchanged'; readonly replay: Replay }
   | { readonly outcome: 'not-found' }
+  /** It is another than the caller has seen. */
+  | { readonly outcome: 'unexpected'; readonly replay: Replay }
   /** It was cancelled, or all of it has its outcome. */
   | { readonly outcome: 'ended'; readonly replay: Replay };

@@ -1,12 +1,12 @@
 import type { RateLimit, ReplayState } from '#libs/contracts';
 import { columns } from './columns.js';
-import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
 import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
+import { replayConditions, type ReplayFilter } from './replay-filter.js';
 import { outcomesOf, replaysOf, type ReplayRow } from './replay-rows.js';
 import type { NewReplay, Replay, ReplayChange } from './replay.js';
 import {
@@ -84,13 +84,9 @@ export class Replays {
   }
 
   /** Newest first. @throws InvalidCursor */
-  async list(
-    { tenantId, limit, cursor }: PageRequest & { readonly tenantId?: string | undefined },
-    now: number,
-  ): Promise<Page<Replay>> {
+  async list({ limit, cursor, ...filter }: PageRequest & ReplayFilter, now: number): Promise<Page<Replay>> {
     const { session } = this.database;
-    const conditions = new Conditions();
-    conditions.equal('tenant_id', tenantId);
+    const conditions = replayConditions(filter);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       conditions.add((places) => `(created_at, id) < (${places})`, new Date(at), id);
@@ -117,13 +113,14 @@ export class Replays {
     return this.#change(replayId, now, () => ({ state: 'cancelled' }));
   }
 
-  /** @param rateLimit makes the new one out of that which it has */
+  /** @param rateLimit makes the new one out of that which it has; `isExpected` is asked with the row locked */
   setRate(
     replayId: string,
     rateLimit: (before: RateLimit | null) => RateLimit | null,
     now: number,
+    isExpected?: (replay: Replay) => boolean,
   ): Promise<ReplayChange> {
-    return this.#change(replayId, now, (row) => ({ rateLimit: rateLimit(row.rate_limit) }));
+    return this.#change(replayId, now, (row) => ({ rateLimit: rateLimit(row.rate_limit) }), isExpected);
   }
 
   /**
@@ -144,12 +141,14 @@ export class Replays {
     replayId: string,
     now: number,
     change: (row: ReplayRow) => { readonly state?: ReplayState; readonly rateLimit?: RateLimit | null },
+    isExpected: (replay: Replay) => boolean = () => true,
   ): Promise<ReplayChange> {
     return this.database.transaction(async (session): Promise<ReplayChange> => {
       const row = await findReplay(session, replayId, 'FOR UPDATE');
       if (row === null) return { outcome: 'not-found' };
-      const wanted = { state: row.state, rateLimit: row.rate_limit, ...change(row) };
       const [before] = await replaysOf(session, [row], now);
+      if (!isExpected(only([before]))) return { outcome: 'unexpected', replay: only([before]) };
+      const wanted = { state: row.state, rateLimit: row.rate_limit, ...change(row) };
       const same = wanted.state === row.state && isSameRate(wanted.rateLimit, row.rate_limit);
       // A repeated cancellation is no fault.
       if (row.finished_at !== null || (row.state === 'cancelled' && !same))

@@ -133,6 +133,72 @@ describe('sealing anew', () => {
   });
 });
 
+describe('credentials', () => {
+  const certificate = { subject: 'CN=a', issuer: 'CN=b', fingerprint: 'AB', notBefore: 1, notAfter: 2 };
+  const credentials = {
+    authentication: { kind: 'basic', username: 'posthorn', setAt: 2_000 },
+    sealedAuthentication: 'e1.x.auth',
+    clientCertificate: { ...certificate, setAt: 2_000 },
+    sealedClientCertificate: 'e1.x.cert',
+    caCertificates: [certificate],
+    caPem: 'PEM',
+  } as const;
+
+  it('are kept, told to workers as ciphertext, and changed', async () => {
+    const none = { authentication: null, sealedAuthentication: null, clientCertificate: null, caPem: null };
+    expect(await create('ep_1', secret('s1', 'e2.x.a'))).toMatchObject(none);
+    await endpoints.update('ep_1', credentials, { now: 3_000 });
+    expect(await endpoints.get('ep_1')).toMatchObject(credentials);
+    const [change] = await published();
+    const { sealedAuthentication, sealedClientCertificate, caPem } = credentials;
+    expect(change?.config).toMatchObject({ sealedAuthentication, sealedClientCertificate, caPem });
+    for (const name of ['authentication', 'clientCertificate', 'caCertificates'])
+      expect(change?.config).not.toHaveProperty(name);
+    await endpoints.update('ep_1', { authentication: null, sealedAuthentication: null }, { now: 4_000 });
+    expect(await endpoints.get('ep_1')).toMatchObject({ authentication: null, caPem: 'PEM' });
+  });
+
+  it('are in the history and the audit log without what is sealed', async () => {
+    await create('ep_1', secret('s1', 'e2.x.a'));
+    await endpoints.update('ep_1', credentials, { now: 3_000 });
+    const rows: { row: string }[] = await database.session.query(
+      `SELECT v::text AS row FROM endpoint_versions v UNION ALL SELECT a::text FROM audit_log a WHERE resource = 'endpoint/ep_1'`,
+    );
+    const text = rows.map(({ row }) => row).join('\n');
+    expect(text).toContain('CN=a');
+    expect(text).not.toMatch(/e1\.x\.|sealed|PEM/);
+  });
+
+  it('are sealed anew as secrets are', async () => {
+    await create('ep_1', secret('s1', 'e2.x.a'));
+    await create('ep_2', secret('s1', 'e1.x.b'));
+    await create('ep_3', secret('s1', 'e2.x.c'));
+    const { authentication, sealedAuthentication } = credentials;
+    await endpoints.update('ep_1', credentials, { now: 3_000 });
+    await endpoints.update('ep_3', { authentication, sealedAuthentication }, { now: 3_000 });
+    expect(Object.fromEntries(await seals.counts())).toEqual({ e1: 4, e2: 2 });
+    const first = await seals.reseal(upgrade, { ...newest, after: '' });
+    expect(first).toEqual({ next: 'ep_2', secrets: 3, endpoints: 2, busy: 0, failures: [] });
+    const second = await seals.reseal(upgrade, { ...newest, after: 'ep_2' });
+    expect(second).toMatchObject({ next: 'ep_3', secrets: 1, endpoints: 1 });
+    expect(await seals.reseal(upgrade, { ...newest, after: '' })).toMatchObject({ next: null, secrets: 0 });
+    expect(Object.fromEntries(await seals.counts())).toEqual({ e2: 6 });
+    expect(await endpoints.get('ep_1')).toMatchObject({
+      ...credentials,
+      revision: 2,
+      sealedAuthentication: 'e2.ep_1.auth',
+      sealedClientCertificate: 'e2.ep_1.cert',
+    });
+  });
+
+  it('that cannot be opened are named', async () => {
+    await create('ep_1', secret('s1', 'e2.x.a'));
+    await endpoints.update('ep_1', { ...credentials, sealedAuthentication: 'e9.x.auth' }, { now: 3_000 });
+    const { failures, secrets } = await seals.reseal(upgrade, { ...newest, after: '' });
+    expect([secrets, failures.map(({ secretId }) => secretId)]).toEqual([1, ['authentication']]);
+  });
+});
+
 it('an expired secret goes with the next change of its endpoint, whatever that is', async () => {
   await create('ep_1', secret('s1', 'e1.x.a'), secret('s2', 'e1.x.b', 5_000), secret('s3', 'e1.x.c', 5_001));
   await endpoints.update('ep_1', { description: 'x' }, { now: 4_999 });

@@ -1,11 +1,14 @@
 import { tenantKey } from '#libs/contracts';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
+import { wantedWords } from './dead-letter-filter.js';
 import { endpointEntity, tenantEntity } from './entities.js';
 import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
 import type { Page, PageRequest } from './page.js';
+import { voidPortalTokens } from './portal-tokens.js';
 import { deleteTransformationsOf } from './transformations.js';
+import { wordsOf } from './words.js';
 
 export interface Tenant {
   readonly id: string;
@@ -44,7 +47,14 @@ export class TenantRepository {
   }
 
   /** Oldest first. @throws InvalidCursor */
-  async list({ limit, cursor }: PageRequest): Promise<Page<Tenant>> {
+  async list({
+    limit,
+    cursor,
+    name,
+  }: PageRequest & {
+    /** Words, or beginnings of words, of the name. */
+    readonly name?: string | undefined;
+  }): Promise<Page<Tenant>> {
     const query = this.database.session
       .createQueryBuilder(tenantEntity, 't')
       .orderBy('t.createdAt')
@@ -54,6 +64,7 @@ export class TenantRepository {
       const { at, id } = decodeCursor(cursor);
       query.where('(t.created_at, t.id) > (:at, :id)', { at: new Date(at), id });
     }
+    if (name !== undefined) query.andWhere(`${wordsOf('t.name')} @@ ${wantedWords(':wanted')}`, { wanted: name });
     return toPage(await query.getMany(), limit, (row) => ({ at: row.createdAt, id: row.id }));
   }
 
@@ -66,6 +77,8 @@ export class TenantRepository {
       if (await session.existsBy(endpointEntity, { tenantId: id })) return 'has-endpoints';
       await deleteTransformationsOf(session, id, now);
       await session.delete(tenantEntity, { id });
+      // Another tenant of this name must not honour them.
+      await voidPortalTokens(session, id);
       await noteChange(session, tenantKey(id), now);
       await noteAudit(session, { ...noteOf(id, now), action: 'tenant.deleted', before: row, after: null });
       return 'deleted';

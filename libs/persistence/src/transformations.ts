@@ -2,6 +2,7 @@ import { transformationPrefix, type TransformationConfig } from '#libs/contracts
 import { Conditions } from './conditions.js';
 import { decodeCursor, decodeNumber, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
+import { wantedWords } from './dead-letter-filter.js';
 import { endpointEntity, tenantEntity } from './entities.js';
 import { noteAudit } from './note-audit.js';
 import { noteChange } from './note-change.js';
@@ -23,6 +24,7 @@ import {
   selectVersions,
   updateTransformation,
 } from './transformations.sql.js';
+import { wordsOf } from './words.js';
 
 interface SummaryRow {
   readonly id: string;
@@ -73,11 +75,17 @@ export class TransformationRepository {
   /** Oldest first. @throws InvalidCursor */
   async list({
     tenantId,
+    name,
     limit,
     cursor,
-  }: PageRequest & { readonly tenantId?: string | undefined }): Promise<Page<TransformationSummary>> {
+  }: PageRequest & {
+    readonly tenantId?: string | undefined;
+    /** Words, or beginnings of words, of the name. */
+    readonly name?: string | undefined;
+  }): Promise<Page<TransformationSummary>> {
     const conditions = new Conditions();
     conditions.equal('t.tenant_id', tenantId);
+    if (name !== undefined) conditions.add((place) => `${wordsOf('t.name')} @@ ${wantedWords(place)}`, name);
     if (cursor !== undefined) {
       const { at, id } = decodeCursor(cursor);
       conditions.add((places) => `(t.created_at, t.id) > (${places})`, new Date(at), id);

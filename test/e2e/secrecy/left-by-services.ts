@@ -5,7 +5,7 @@ import { filesBelow } from './files.js';
 import { databasesOf, tablesOf } from './tables.js';
 
 /** Files that begin with zeros by the megabyte and hold offsets alone. */
-const isIndex = (path: string): boolean => /\.(timeindex|index|txnindex)$/.test(path);
+export const isIndex = (path: string): boolean => /\.(timeindex|index|txnindex)$/.test(path);
 /** Where the embedded runtime keeps its own database password: readable by its owner alone. */
 export const homesOfThePassword = ['runtime.json', join('registry', 'registry.properties')];
 

@@ -43,4 +43,5 @@ const prefixes = /^(whsec_|whsk_|ph[kt]_[0-9a-f]{12}_|-----BEGIN [A-Z ]*PRIVATE 
 const fields = /secret|token|password|passphrase|private|credential|(^|client|api|certificate)_?key$/i;
 
 const isSecret = (value: string, name: string): boolean =>
-  prefixes.test(value) || (fields.test(name) && value.length >= 12 && !/^(sec|phk|pht)_[0-9A-Za-z]+$/.test(value));
+  prefixes.test(value) ||
+  (fields.test(name) && !/url$/i.test(name) && value.length >= 12 && !/^(sec|phk|pht)_[0-9A-Za-z]+$/.test(value));

@@ -9,9 +9,11 @@ let server: FastifyInstance;
 
 beforeEach(() => {
   server = fastify({ genReqId: () => 'req_new' });
-  const keys = { find: () => Promise.resolve(null), noteUse: () => Promise.resolve() };
+  const keys = { find: () => Promise.resolve(new Map<string, never>()), noteUse: () => Promise.resolve() };
+  const tokens = { states: () => Promise.resolve([]) };
   const log = { warn: () => undefined };
-  const callers = new Callers({ operatorKey: 'operator-key-0123', keys, portalKeys: new Map(), now: Date.now, log });
+  const operatorKey = 'operator-key-0123';
+  const callers = new Callers({ operatorKey, keys, tokens, portalKeys: new Map(), now: Date.now, log });
   installAccess(server, { callers, isOurs: ({ url }) => url.startsWith('/v1/') });
 });
 

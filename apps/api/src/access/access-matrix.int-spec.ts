@@ -19,6 +19,7 @@ beforeAll(async () => {
   bearers['revoked key'] = await world.revokedKey();
   bearers['expired key'] = await world.expiredKey();
   bearers['expired token'] = world.expiredToken();
+  bearers['revoked token'] = await world.revokedToken();
   bearers['forged token'] = world.token({}, `1:${randomBytes(32).toString('base64')}`);
   bearers['unknown key'] = `pht_${'0'.repeat(12)}_${'A'.repeat(43)}`;
   for (const scope of allScopes) bearers[`platform ${scope}`] = await world.key(null, [scope]);
@@ -82,6 +83,12 @@ const rows: readonly Row[] = [
     stranger: 404,
   },
 
+  {
+    route: 'DELETE /v1/tenants/:id/portal-tokens/:tokenId',
+    ids: (o) => [o.tenantId, o.tokenId],
+    owner: 204,
+    stranger: 404,
+  },
   { route: 'GET /v1/audit', owner: 200, stranger: 200 },
   { route: 'GET /v1/settings', owner: 200, stranger: 403 },
   { route: 'GET /v1/stats', owner: 200, stranger: 200 },
@@ -115,6 +122,14 @@ const rows: readonly Row[] = [
   { route: 'POST /v1/endpoints/:id/resume', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/history', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/backlog', ids: endpoint, owner: 200, stranger: 404 },
+  { route: 'GET /v1/endpoints/:id/verification', ids: endpoint, owner: 200, stranger: 404 },
+  {
+    route: 'POST /v1/endpoints/:id/verify',
+    ids: endpoint,
+    owner: 409,
+    stranger: 404,
+    noEntry: 'it need not be verified',
+  },
   { route: 'GET /v1/endpoints/:id/retry-preview', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/versions', ids: endpoint, owner: 200, stranger: 404 },
   {
@@ -133,6 +148,8 @@ const rows: readonly Row[] = [
     stranger: 422,
     noEntry: asks,
   },
+  // No worker is there to send it.
+  { route: 'POST /v1/endpoints/:id/test', ids: endpoint, body: () => ({}), owner: 504, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/secrets', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/public-keys', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'POST /v1/endpoints/:id/secrets/rotate', ids: endpoint, body: () => ({}), owner: 201, stranger: 404 },
@@ -237,6 +254,8 @@ const rows: readonly Row[] = [
   { route: 'DELETE /v1/transformations/:id', ids: transformation, owner: 204, stranger: 404 },
 
   { route: 'DELETE /v1/endpoints/:id', ids: endpoint, owner: 204, stranger: 404 },
+  // After it the token of these tests is void.
+  { route: 'DELETE /v1/tenants/:id/portal-tokens', ids: (o) => [o.tenantId], owner: 204, stranger: 404 },
 ];
 
 let count = 0;
@@ -282,6 +301,7 @@ describe('nobody gets in', () => {
     ['revoked key', 'key-revoked'],
     ['expired key', 'key-expired'],
     ['expired token', 'token-expired'],
+    ['revoked token', 'token-revoked'],
   ])('with %s', async (caller, expected) => {
     for (const row of rows) {
       const { status, body } = await call(caller, row);

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Provider } from '@nestjs/common';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
-import { parseMasterKeys, portalKeysOf } from '#libs/core';
+import { longestPortalTokenSeconds, parseMasterKeys, portalKeysOf } from '#libs/core';
 import type { Logger } from '#libs/observability';
 import {
   ApiKeys,
   AuditLog,
   EndpointRepository,
   IdempotencyKeys,
+  PortalTokenRegister,
   TenantRepository,
   type Database,
 } from '#libs/persistence';
@@ -20,6 +21,8 @@ import { PortalTokens } from './portal-tokens.js';
 
 const newId = (): string => v7().replaceAll('-', '');
 const hourMs = 3_600_000;
+/** Processes may not agree on the time. */
+const clockSlackSeconds = 600;
 
 const schedule = (ms: number, run: () => void): (() => void) => {
   const timer = setTimeout(run, ms);
@@ -35,6 +38,7 @@ export const accessProviders: Provider[] = [
       new Callers({
         operatorKey,
         keys: new ApiKeys(database),
+        tokens: new PortalTokenRegister(database),
         portalKeys: portalKeysOf(parseMasterKeys(masterKeys)),
         now: Date.now,
         log,
@@ -42,9 +46,8 @@ export const accessProviders: Provider[] = [
   },
   {
     provide: KeyDesk,
-    inject: [DATABASE, Callers],
-    useFactory: (database: Database, callers: Callers) =>
-      new KeyDesk({ keys: new ApiKeys(database), callers, now: Date.now, randomBytes }),
+    inject: [DATABASE],
+    useFactory: (database: Database) => new KeyDesk({ keys: new ApiKeys(database), now: Date.now, randomBytes }),
   },
   {
     provide: PortalTokens,
@@ -53,6 +56,7 @@ export const accessProviders: Provider[] = [
       new PortalTokens({
         tenants: new TenantRepository(database),
         endpoints: new EndpointRepository(database),
+        register: new PortalTokenRegister(database),
         database,
         keys: portalKeysOf(parseMasterKeys(masterKeys)),
         now: Date.now,
@@ -68,8 +72,14 @@ export const accessProviders: Provider[] = [
   },
   {
     provide: ForgetAnswers,
-    inject: [IdempotencyKeys, LOGGER],
-    useFactory: (keys: IdempotencyKeys, log: Logger) =>
-      new ForgetAnswers({ keys, schedule, now: Date.now, log }, hourMs),
+    inject: [IdempotencyKeys, DATABASE, LOGGER],
+    useFactory: (answers: IdempotencyKeys, database: Database, log: Logger) => {
+      const tokens = new PortalTokenRegister(database);
+      const forgetOld = async (now: number): Promise<void> => {
+        await answers.forgetOld(now);
+        await tokens.forgetRevoked(now - (longestPortalTokenSeconds + clockSlackSeconds) * 1_000);
+      };
+      return new ForgetAnswers({ forgetOld, schedule, now: Date.now, log }, hourMs);
+    },
   },
 ];

@@ -1,7 +1,7 @@
 // Real: Nest, Fastify, PostgreSQL. Doubled: Kafka (InMemoryLog), the schema registry.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccessWorld } from '../../test/access-world.js';
-import { operatorKey } from '../../test/start-api.js';
+import { operatorKey, startApiOn } from '../../test/start-api.js';
 
 let world: AccessWorld;
 
@@ -72,6 +72,64 @@ describe('keys', () => {
     expect(faults(more.body)).toEqual([
       ['/scopes/1', 'beyond-own'],
       ['/scopes/2', 'beyond-own'],
+    ]);
+  });
+});
+
+describe('what is revoked at one process of the api', () => {
+  // Another process with the same database and log; what it remembers by itself it has learned before.
+  const openOther = () =>
+    startApiOn(
+      world.api.log,
+      { DATABASE_URL: world.api.databaseUrl, POSTHORN_MASTER_KEYS: world.api.config.masterKeys },
+      () => Promise.resolve(),
+    );
+  const path = '/v1/tenants/acme/portal-tokens';
+  const mint = async () =>
+    (await post(operatorKey, path, { scopes: ['*'] })).body as unknown as { id: string; token: string };
+
+  it('is refused by every other one from the answer on: a key, a portal token, all tokens of a tenant', async () => {
+    const other = await openOther();
+    try {
+      const at = (bearer: string) =>
+        other.call('GET', '/v1/endpoints', undefined, { authorization: `Bearer ${bearer}` });
+      const event = { specversion: '1.0', id: 'late', source: '/notes', type: 'note.added', data: { text: 'x' } };
+      const key = await world.key('acme', ['*']);
+      const [one, all, later] = [await mint(), await mint(), mint];
+      const revoke = async (bearer: string, what: string, code: string): Promise<void> => {
+        for (let i = 0; i < 5; i += 1) expect((await at(bearer)).status).toBe(200);
+        expect((await world.call(operatorKey, 'DELETE', what)).status).toBe(204);
+        const answers = await Promise.all(Array.from({ length: 20 }, () => at(bearer)));
+        expect(answers.map(({ body }) => body['code'])).toEqual(answers.map(() => code));
+      };
+      await revoke(key, `/v1/keys/${key.slice(0, 16)}`, 'key-revoked');
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/cloudevents+json' };
+      expect((await other.call('POST', '/v1/events', event, headers)).body).toMatchObject({ code: 'key-revoked' });
+      await revoke(one.token, `${path}/${one.id}`, 'token-revoked');
+      await revoke(all.token, path, 'token-revoked');
+      expect((await at((await later()).token)).status).toBe(200);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('stays revoked for a tenant of the same name that comes later, and stands in the audit log', async () => {
+    await post(operatorKey, '/v1/tenants', { id: 'fleeting', name: 'One' });
+    const minted = await post(operatorKey, '/v1/tenants/fleeting/portal-tokens', { scopes: ['*'] });
+    const token = String(minted.body['token']);
+    expect((await world.call(token, 'GET', '/v1/endpoints')).status).toBe(200);
+    await world.call(operatorKey, 'DELETE', '/v1/tenants/fleeting');
+    await post(operatorKey, '/v1/tenants', { id: 'fleeting', name: 'Another' });
+    expect((await world.call(token, 'GET', '/v1/endpoints')).body).toMatchObject({ code: 'token-revoked' });
+    const own = `/v1/tenants/fleeting/portal-tokens`;
+    expect((await world.call(operatorKey, 'DELETE', `${own}/ptk_${'0'.repeat(32)}`)).status).toBe(404);
+    for (let i = 0; i < 2; i += 1)
+      expect((await world.call(operatorKey, 'DELETE', `${own}/${String(minted.body['id'])}`)).status).toBe(204);
+    await world.call(operatorKey, 'DELETE', own);
+    const { body } = await world.call(operatorKey, 'GET', '/v1/audit?tenantId=fleeting&fields=action,before,after');
+    expect((body['data'] as unknown as object[]).slice(0, 2)).toEqual([
+      { action: 'portal-tokens.revoked', before: { generation: 1 }, after: { generation: 2 } },
+      { action: 'portal-token.revoked', before: { id: minted.body['id'] }, after: null },
     ]);
   });
 });

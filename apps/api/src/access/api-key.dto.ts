@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { allScopes } from '#libs/core';
+import { allScopes, type Scope } from '#libs/core';
 import { identifier, listQuery, plainText, time } from '../http/list-query.js';
 import { instant } from '../http/page-answer.js';
 import { tenantId } from '../tenants/tenant.dto.js';
@@ -28,6 +28,14 @@ export const createKeyBody = z
 export const listKeysQuery = z.strictObject({
   ...listQuery,
   tenantId: identifier('Keys of this tenant.', 'acme').optional(),
+  state: z.enum(['active', 'revoked', 'expired']).optional().meta({
+    description: 'Only those; one that was revoked is that also after it would have expired.',
+    example: 'active',
+  }),
+  scope: z
+    .enum(allScopes as readonly [Scope, ...Scope[]])
+    .optional()
+    .meta({ description: 'Only those that hold it, by its name, `<resource>:*` or `*`.', example: 'endpoints:write' }),
 });
 
 export const keyAnswer = z

@@ -60,4 +60,20 @@ export class ApiKeysController {
   mint(@Param('id') id: string, @Body() body: unknown, @FromCaller() caller: Caller): Promise<PortalTokenAnswer> {
     return this.portalTokens.mint(id, checkBody(createPortalTokenBody, body), caller);
   }
+
+  @Documented(keyOperations.revokeTokens)
+  @Delete('tenants/:id/portal-tokens')
+  @Needs('portal-tokens:write')
+  @HttpCode(204)
+  async revokeTokens(@Param('id') id: string): Promise<void> {
+    await this.portalTokens.revokeAll(id);
+  }
+
+  @Documented(keyOperations.revokeToken)
+  @Delete('tenants/:id/portal-tokens/:tokenId')
+  @Needs('portal-tokens:write')
+  @HttpCode(204)
+  async revokeToken(@Param('id') id: string, @Param('tokenId') tokenId: string): Promise<void> {
+    await this.portalTokens.revoke(id, tokenId);
+  }
 }

@@ -6,11 +6,9 @@ import { AppError, notFound, type Fault } from '../problem/app-error.js';
 import { unknownTenant } from '../replays/replays.js';
 import type { CreatedKeyAnswer, CreateKeyBody, KeyAnswer, listKeysQuery } from './api-key.dto.js';
 import type { Caller } from './caller.js';
-import type { Callers } from './callers.js';
 
 export interface KeyPorts {
   readonly keys: ApiKeys;
-  readonly callers: Pick<Callers, 'forget'>;
   readonly now: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
 }
@@ -41,7 +39,7 @@ export class KeyDesk {
   }
 
   async list(query: z.output<typeof listKeysQuery>): Promise<{ data: KeyAnswer[]; nextCursor: string | null }> {
-    const { data, nextCursor } = await listed(() => this.ports.keys.list(query));
+    const { data, nextCursor } = await listed(() => this.ports.keys.list(query, this.ports.now()));
     return { data: data.map(answerOf), nextCursor };
   }
 
@@ -51,11 +49,10 @@ export class KeyDesk {
     return answerOf(found);
   }
 
-  /** At once in this process; others learn of it within a second. */
+  /** Once this has resolved, no process lets it in: see Callers. */
   async revoke(id: string): Promise<void> {
     const revoked = await this.ports.keys.revoke(checkId('key', id), this.ports.now());
     if (revoked === null) throw notFound('key', id);
-    this.ports.callers.forget(id);
   }
 }
 

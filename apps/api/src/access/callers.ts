@@ -1,27 +1,24 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { keptKeyOf, verifyPortalToken, type PortalKeys, type PortalTokenFault } from '#libs/core';
-import type { ApiKey, ApiKeys } from '#libs/persistence';
+import type { ApiKey, ApiKeys, PortalTokenRegister, PortalTokenState } from '#libs/persistence';
 import { AppError, type ProblemCode } from '../problem/app-error.js';
 import type { Caller } from './caller.js';
+import { FreshLookups } from './fresh-lookups.js';
 
 export interface CallerPorts {
   /** Of the environment: it may do everything. Empty: there is none. */
   readonly operatorKey: string;
   readonly keys: Pick<ApiKeys, 'find' | 'noteUse'>;
+  readonly tokens: Pick<PortalTokenRegister, 'states'>;
   readonly portalKeys: PortalKeys;
   readonly now: () => number;
   readonly log: { warn(details: object, message: string): void };
 }
 
-/** For how long a key is not looked up again: so much later than at once a revocation reaches other processes. */
-const freshMs = 1_000;
-/** Keys in memory, about 300 bytes each. */
+/** Its use is noted to the minute. */
+const useMs = 60_000;
+/** Keys whose use is remembered here, about 100 bytes each. */
 const mostKept = 10_000;
-
-interface Looked {
-  readonly at: number;
-  readonly key: Promise<ApiKey | null>;
-}
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
@@ -31,13 +28,23 @@ const root: Caller = {
   confinement: null,
 };
 
-/** Tells who a request is from, by its `Authorization: Bearer <key or token>` (RFC 6750). */
+/**
+ * Tells who a request is from, by its `Authorization: Bearer <key or token>` (RFC 6750). Keys and tokens are looked up for
+ * each request, after it has come: once whoever revokes one has the answer, no process lets it in any more.
+ */
 export class Callers {
   readonly #root: Buffer;
-  readonly #looked = new Map<string, Looked>();
+  readonly #keys: FreshLookups<ApiKey>;
+  readonly #tokens: FreshLookups<PortalTokenState>;
+  readonly #uses = new Map<string, number>();
 
   constructor(private readonly ports: CallerPorts) {
     this.#root = digest(ports.operatorKey);
+    this.#keys = new FreshLookups((digests) => ports.keys.find(digests));
+    this.#tokens = new FreshLookups(async (names) => {
+      const states = await ports.tokens.states(names.map(tokenNamed));
+      return new Map(states.map((one) => [nameOf(one), one]));
+    });
   }
 
   /** At once where nothing has to be looked up. Throws, or rejects with, a 401. */
@@ -52,30 +59,13 @@ export class Callers {
     throw unknown();
   }
 
-  /** A key that was changed here is looked up anew, also for what is on its way by now. */
-  forget(id: string): void {
-    for (const name of this.#looked.keys()) if (name.startsWith(`${id} `)) this.#looked.delete(name);
-  }
-
   async #holderOf(id: string, keyDigest: Buffer): Promise<Caller> {
-    const { keys, now, log } = this.ports;
-    const at = now();
-    // By all of the key: its id is no secret.
-    const name = `${id} ${keyDigest.toString('base64')}`;
-    let looked = this.#looked.get(name);
-    if (looked === undefined || at - looked.at >= freshMs) {
-      looked = { at, key: keys.find(keyDigest) };
-      this.#keep(name, looked);
-      looked.key.then(
-        (key) =>
-          key && keys.noteUse(key, at).catch((err: unknown) => log.warn({ err }, 'the use of a key was not noted')),
-        () => this.#looked.delete(name),
-      );
-    }
-    const key = await looked.key;
+    const at = this.ports.now();
+    const key = await this.#keys.find(keyDigest.toString('hex'));
     if (key === null) throw unknown();
     if (key.revokedAt !== null) throw refusal('key-revoked', 'revoked', 'It was revoked.');
     if (key.expiresAt !== null && key.expiresAt <= at) throw refusal('key-expired', 'expired', 'It has expired.');
+    this.#noteUse(key, at);
     const { tenantId, scopes, name: title } = key;
     const holder = tenantId === null ? 'operator' : 'tenant';
     return {
@@ -85,10 +75,13 @@ export class Callers {
     };
   }
 
-  #bearerOf(token: string): Caller {
+  async #bearerOf(token: string): Promise<Caller> {
     const verified = verifyPortalToken(this.ports.portalKeys, token, this.ports.now() / 1_000);
     if ('fault' in verified) throw tokenRefusal(verified.fault);
-    const { tokenId, tenantId, scopes, endpointIds } = verified.claims;
+    const { tokenId, tenantId, scopes, endpointIds, generation } = verified.claims;
+    const state = await this.#tokens.find(nameOf(verified.claims));
+    if (state === null || state.revoked || state.generation !== generation)
+      throw refusal('token-revoked', 'revoked', 'It was revoked: have the platform mint another.');
     return {
       actor: { kind: 'portal', id: tokenId, name: '' },
       grant: { holder: 'portal', scopes },
@@ -96,13 +89,25 @@ export class Callers {
     };
   }
 
-  #keep(name: string, looked: Looked): void {
-    this.#looked.delete(name);
-    this.#looked.set(name, looked);
-    const [oldest] = this.#looked.keys();
-    if (this.#looked.size > mostKept && oldest !== undefined) this.#looked.delete(oldest);
+  #noteUse(key: ApiKey, at: number): void {
+    const noted = this.#uses.get(key.id) ?? -Infinity;
+    if (at - noted < useMs) return;
+    this.#uses.delete(key.id);
+    this.#uses.set(key.id, at);
+    const [oldest] = this.#uses.keys();
+    if (this.#uses.size > mostKept && oldest !== undefined) this.#uses.delete(oldest);
+    const { keys, log } = this.ports;
+    keys.noteUse(key, at).catch((err: unknown) => log.warn({ err }, 'the use of a key was not noted'));
   }
 }
+
+const nameOf = ({ tenantId, tokenId }: { readonly tenantId: string; readonly tokenId: string }): string =>
+  `${tokenId} ${tenantId}`;
+/** Ids of tokens have no space. */
+const tokenNamed = (name: string): { tokenId: string; tenantId: string } => {
+  const space = name.indexOf(' ');
+  return { tokenId: name.slice(0, space), tenantId: name.slice(space + 1) };
+};
 
 function tokenRefusal(fault: PortalTokenFault): AppError {
   switch (fault) {

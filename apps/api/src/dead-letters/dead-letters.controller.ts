@@ -63,6 +63,6 @@ export class DeadLettersController {
   @Needs('dead-letters:write')
   @HttpCode(202)
   replay(@Param('deliveryId') deliveryId: string, @Body() body: unknown): Promise<ReplayAnswer> {
-    return this.replays.beginOne(deliveryId, checkBody(resendBody, body ?? undefined) ?? {});
+    return this.replays.beginOne(deliveryId, checkBody(resendBody, body) ?? {});
   }
 }

@@ -1,6 +1,8 @@
 // Real: the ApiModule on Fastify, PostgreSQL. Doubled: Kafka, the schema registry. Deliveries are projected directly.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectDatabase, Projection, type DeliveryRecord } from '#libs/persistence';
+import type { Attempt } from '#libs/contracts';
+import { connectDatabase, Projection, type DeliveryRecord, type LoggedAttempt } from '#libs/persistence';
+import { anAttempt } from '../../test/an-attempt.js';
 import { aDelivery, at } from '../../test/given-up.js';
 import { startApi, type TestApi } from '../../test/start-api.js';
 
@@ -15,11 +17,34 @@ const deliveries: Record<string, Partial<DeliveryRecord>> = {
   d: { tenantId: 'other', lastStatus: null, lastError: tls, eventSource: '/tasks', acceptedAt: at + 3 * hour },
 };
 
+const tried = (hours: number, changes: Partial<Attempt>): LoggedAttempt => ({
+  partition: 0,
+  offset: hours * 100 + Number(changes.number ?? 1) + (changes.deliveryId?.length ?? 0),
+  loggedAt: at + hours * hour + 500,
+  attempt: anAttempt({
+    stream: 'live',
+    acceptedAt: at + hours * hour,
+    startedAt: at + hours * hour + 90,
+    durationMs: 10,
+    ...changes,
+  }),
+});
+const attempts = [
+  tried(0, { deliveryId: 's1', outcome: 'retry', final: false }),
+  tried(0, { deliveryId: 's1', number: 2 }),
+  tried(1, { deliveryId: 's22', eventType: 'b.c' }),
+  tried(1, { deliveryId: 's333', endpointId: 'ep_2', outcome: 'deadLetter', deadLetterReason: 'exhausted' }),
+  tried(30, { deliveryId: 's4444', tenantId: 'other' }),
+  tried(30, { deliveryId: 's55555', tenantId: 'other', stream: 'test:1' }),
+];
+
 beforeAll(async () => {
   api = await startApi();
   const database = await connectDatabase(api.databaseUrl);
   const rows = Object.entries(deliveries).map(([id, changes]) => aDelivery(`ep_${id}`, id, changes));
-  await new Projection(database).apply({ advances: [], attempts: [], disables: [], deadLetters: [], deliveries: rows });
+  const nothing = { advances: [], attempts: [], disables: [], deadLetters: [], deliveries: [] };
+  await new Projection(database).apply({ ...nothing, deliveries: rows });
+  await new Projection(database).apply({ ...nothing, attempts });
   await database.close();
 });
 afterAll(() => api?.close());
@@ -105,5 +130,87 @@ describe('GET /v1/deliveries/{id}/attempts', () => {
     const foreign = await api.call('GET', `/v1/deliveries/a/attempts?cursor=${String(body['nextCursor'])}`);
     expect([foreign.status, foreign.body['code']]).toEqual([400, 'invalid-parameter']);
     expect((await api.call('GET', '/v1/deliveries/nobody/attempts')).status).toBe(404);
+  });
+});
+
+describe('GET /v1/stats', () => {
+  const range = `from=${iso(0)}&to=${iso(31)}`;
+  const stats = async (query: string): Promise<unknown[]> => {
+    const { status, body } = await api.call('GET', `/v1/stats?${range}&${query}`);
+    expect(status).toBe(200);
+    return body['data'] as unknown as unknown[];
+  };
+
+  it('counts by the hour, with percentiles from buckets', async () => {
+    expect(await stats('fields=start,key,attempts,failed,delivered,deadLettered,dropped')).toEqual([
+      { start: iso(0), key: null, attempts: 2, failed: 1, delivered: 1, deadLettered: 0, dropped: 0 },
+      { start: iso(1), key: null, attempts: 2, failed: 1, delivered: 1, deadLettered: 1, dropped: 0 },
+      { start: iso(30), key: null, attempts: 1, failed: 0, delivered: 1, deadLettered: 0, dropped: 0 },
+    ]);
+    const [first] = (await stats('')) as { latencyP50Ms: number; latencyP95Ms: number }[];
+    // It took 100 ms.
+    for (const told of [first!.latencyP50Ms, first!.latencyP95Ms]) {
+      expect(told).toBeGreaterThan(100 / Math.SQRT2);
+      expect(told).toBeLessThan(100 * Math.SQRT2);
+    }
+  });
+
+  it.each([
+    ['bucket=all', [['', 5]]],
+    [
+      'bucket=all&by=tenant',
+      [
+        ['acme', 4],
+        ['other', 1],
+      ],
+    ],
+    [
+      'bucket=all&by=endpoint',
+      [
+        ['ep_1', 4],
+        ['ep_2', 1],
+      ],
+    ],
+    [
+      'bucket=all&by=eventType&tenantId=acme',
+      [
+        ['b.c', 1],
+        [anAttempt({}).eventType, 3],
+      ],
+    ],
+    ['bucket=all&endpointId=ep_2', [['', 1]]],
+    ['bucket=all&eventType=b.c', [['', 1]]],
+    [
+      'bucket=day',
+      [
+        ['', 4],
+        ['', 1],
+      ],
+    ],
+    ['bucket=hour&by=endpoint&tenantId=other', [['ep_1', 1]]],
+    ['tenantId=nobody', []],
+  ])('%s', async (query, expected) => {
+    const found = (await stats(query)) as { key: string | null; attempts: number }[];
+    expect(found.map(({ key, attempts: count }) => [key ?? '', count])).toEqual(expected);
+  });
+
+  it('goes on behind a cursor', async () => {
+    const first = await api.call('GET', `/v1/stats?${range}&by=endpoint&limit=2&fields=key`);
+    const rest = await api.call(
+      'GET',
+      `/v1/stats?${range}&by=endpoint&fields=key&cursor=${String(first.body['nextCursor'])}`,
+    );
+    const keys = [first, rest].flatMap(({ body }) => body['data'] as unknown as { key: string }[]);
+    expect(keys.map(({ key }) => key)).toEqual(['ep_1', 'ep_1', 'ep_2', 'ep_1']);
+  });
+
+  it('refuses a time that it cannot read at once, or that is none', async () => {
+    for (const query of [`from=${iso(0)}&to=${iso(0)}`, `from=${iso(0)}&to=${iso(24 * 40)}`])
+      expect((await api.call('GET', `/v1/stats?${query}`)).body).toMatchObject({ code: 'invalid-parameter' });
+  });
+
+  it('by default tells of the last day', async () => {
+    const { body } = await api.call('GET', '/v1/stats');
+    expect(Date.parse(String(body['to'])) - Date.parse(String(body['from']))).toBeGreaterThanOrEqual(24 * hour);
   });
 });

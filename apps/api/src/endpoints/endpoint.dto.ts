@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { eventPatternFault, type NetworkRules } from '#libs/core';
+import { eventPatternFault, type NetworkRules, type VerificationRule } from '#libs/core';
 import { filtersField } from '../filters/filters-field.js';
-import { identifier, listQuery, plainText } from '../http/list-query.js';
+import { identifier, listQuery, plainText, words } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 import { batchPatch, compression, contentAnswer, format, headersPatch, transformationId } from './content.dto.js';
 import { authentication, caCertificates, clientCertificate, shownCredentials } from './credentials.dto.js';
@@ -9,6 +9,7 @@ import { destination } from './destination.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
 import { sharedSecret } from './secrets.dto.js';
+import { verificationField, verificationState } from '../verification/verification.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
 const url = (rules: NetworkRules) =>
@@ -64,7 +65,7 @@ const since = z
     example: '2026-11-01T00:00:00Z',
   });
 
-export const createEndpointBody = (rules: NetworkRules) =>
+export const createEndpointBody = (rules: NetworkRules, verification: VerificationRule = 'off') =>
   z
     .strictObject({
       tenantId,
@@ -92,11 +93,12 @@ export const createEndpointBody = (rules: NetworkRules) =>
       authentication: authentication(rules).nullable().optional(),
       clientCertificate: clientCertificate.nullable().optional(),
       caCertificates: caCertificates.nullable().optional(),
+      verification: verificationField(verification).nullable().optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
 /** JSON merge patch (RFC 7396): what is absent stays; null gives back the default. */
-export const patchEndpointBody = (rules: NetworkRules) =>
+export const patchEndpointBody = (rules: NetworkRules, verification: VerificationRule = 'off') =>
   z
     .strictObject({
       url: url(rules).optional(),
@@ -121,6 +123,7 @@ export const patchEndpointBody = (rules: NetworkRules) =>
       authentication: authentication(rules).nullable().optional(),
       clientCertificate: clientCertificate.nullable().optional(),
       caCertificates: caCertificates.nullable().optional(),
+      verification: verificationField(verification).nullable().optional(),
     })
     .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
 
@@ -129,6 +132,15 @@ export type PatchEndpointBody = z.output<ReturnType<typeof patchEndpointBody>>;
 
 export const listEndpointsQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  state: z.enum(['active', 'paused', 'disabled']).optional().meta({ description: 'Only those.', example: 'disabled' }),
+  eventType: identifier('Only those that get this event type, by its name or a pattern.', 'task.updated').optional(),
+  transformationId: identifier('Only those with this transformation.', 'tr_019ab3f2c41e7c3f').optional(),
+  text: words('the URL or the description', 'billing').optional(),
+  faulty: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Only those with `faults`, or without.', example: 'true' }),
   ...listQuery,
 });
 
@@ -153,6 +165,7 @@ export const endpointAnswer = z
     retry: retryAnswer,
     ...contentAnswer,
     ...shownCredentials,
+    verification: verificationState.nullable().meta({ description: 'Null: it need not be verified.' }),
     revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

@@ -1,7 +1,8 @@
 /** The routes of endpoints' secrets, for the OpenAPI document. */
 import { z } from 'zod';
 import type { Operation } from '../openapi/operation.js';
-import { publicKeyAnswer, rotatedAnswer, rotateSecretBody, secretAnswer } from './secrets.dto.js';
+import { secretsTag } from './secrets.js';
+import { publicKeyAnswer, rotatedAnswer, rotateSecretBody, secretAnswer, type SecretAnswer } from './secrets.dto.js';
 
 export const secretOperations = {
   rotate: {
@@ -13,6 +14,7 @@ export const secretOperations = {
     ].join(' '),
     body: rotateSecretBody.optional(),
     example: { overlapSeconds: 86_400 },
+    ifMatch: true,
     answer: rotatedAnswer,
     problems: ['too-many-secrets', 'conflict', 'already-exists'],
   },
@@ -20,10 +22,12 @@ export const secretOperations = {
     id: 'listEndpointSecrets',
     summary: 'The secrets in force, in the order in which they sign',
     answer: z.object({ data: z.array(secretAnswer) }),
+    etag: ({ data }) => secretsTag(data as SecretAnswer[]),
   },
   end: {
     id: 'endEndpointSecret',
     summary: 'End a secret at once',
+    ifMatch: true,
     problems: ['last-secret', 'conflict'],
   },
   publicKeys: {

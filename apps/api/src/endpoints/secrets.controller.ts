@@ -1,5 +1,6 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Headers, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { Needs } from '../access/needs.js';
+import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody } from '../problem/check-input.js';
 import { secretOperations } from './secret-operations.js';
@@ -15,8 +16,8 @@ export class EndpointSecretsController {
   @Post('secrets/rotate')
   @Needs('endpoints:write')
   @Header('cache-control', 'no-store')
-  rotate(@Param('id') id: string, @Body() body: unknown): Promise<RotatedAnswer> {
-    return this.secrets.rotate(id, checkBody(rotateSecretBody, body ?? {}));
+  rotate(@Param('id') id: string, @Body() body: unknown, @Headers('if-match') match?: string): Promise<RotatedAnswer> {
+    return this.secrets.rotate(id, checkBody(rotateSecretBody, body === undefined ? {} : body), ifMatch(match));
   }
 
   /** Those in force, in the order in which they sign. */
@@ -31,8 +32,12 @@ export class EndpointSecretsController {
   @Delete('secrets/:secretId')
   @Needs('endpoints:write')
   @HttpCode(204)
-  async end(@Param('id') id: string, @Param('secretId') secretId: string): Promise<void> {
-    await this.secrets.end(id, secretId);
+  async end(
+    @Param('id') id: string,
+    @Param('secretId') secretId: string,
+    @Headers('if-match') match?: string,
+  ): Promise<void> {
+    await this.secrets.end(id, secretId, ifMatch(match));
   }
 
   @Documented(secretOperations.publicKeys)

@@ -217,6 +217,22 @@ describe('the end of a secret', () => {
     expect((await api.call('DELETE', `/v1/endpoints/${id}/secrets/${old.id}`)).status).toBe(404);
   });
 
+  it('is not of other secrets than the caller has seen, nor is a rotation', async () => {
+    const { id } = await create();
+    await rotate(id);
+    const path = `/v1/endpoints/${id}/secrets`;
+    const seen = (await api.call('GET', path)).headers['etag'] as string;
+    expect((await api.call('POST', `${path}/rotate`, {}, { 'if-match': seen })).status).toBe(201);
+    const old = (await secretsOf(id))[1]!;
+    for (const late of [
+      await api.call('DELETE', `${path}/${old.id}`, undefined, { 'if-match': seen }),
+      await api.call('POST', `${path}/rotate`, {}, { 'if-match': seen }),
+    ])
+      expect(late).toMatchObject({ status: 412, body: { code: 'precondition-failed' } });
+    const now = (await api.call('GET', path)).headers['etag'] as string;
+    expect((await api.call('DELETE', `${path}/${old.id}`, undefined, { 'if-match': now })).status).toBe(204);
+  });
+
   it.each([
     ['GET', '/v1/endpoints/ep_none/secrets'],
     ['POST', '/v1/endpoints/ep_none/secrets/rotate'],

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { ended, inForce, mostSecrets, openSecret, publicJwk, rotated } from '#libs/core';
 import type { Endpoint, EndpointRepository, StoredSecret } from '#libs/persistence';
+import { checkMatch, type Precondition } from '../http/entity-tags.js';
 import { checkId, dateTime, dateTimeOrNull } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
@@ -22,13 +24,17 @@ export class EndpointSecrets {
    * Brings a new secret into force at once; those of its kind sign beside it until the overlap is over. The first of the
    * other kind is added.
    */
-  async rotate(id: string, { overlapSeconds, kind = 'hmac', secret }: RotateSecretBody): Promise<RotatedAnswer> {
+  async rotate(
+    id: string,
+    { overlapSeconds, kind = 'hmac', secret }: RotateSecretBody,
+    precondition: Precondition = null,
+  ): Promise<RotatedAnswer> {
     const { stored, plain } = makeSecret(
       this.ports,
       checkId('endpoint', id),
       secret === undefined ? { kind } : { secret },
     );
-    const after = await this.#change(id, (before, now) => {
+    const after = await this.#change(id, precondition, (before, now) => {
       if (secret !== undefined) this.#refuseKnown(before, inOneForm(secret));
       const rotation = rotated(before.secrets, stored, { now, overlapMs: overlapSeconds * 1_000 });
       if (rotation.outcome === 'rotated') return rotation.secrets;
@@ -48,9 +54,9 @@ export class EndpointSecrets {
   }
 
   /** Takes a secret out of force at once. */
-  async end(id: string, secretId: string): Promise<void> {
+  async end(id: string, secretId: string, precondition: Precondition = null): Promise<void> {
     checkId('secret of this endpoint', secretId);
-    await this.#change(id, ({ secrets }, now) => {
+    await this.#change(id, precondition, ({ secrets }, now) => {
       const ending = ended(secrets, secretId, now);
       switch (ending.outcome) {
         case 'ended':
@@ -94,6 +100,7 @@ export class EndpointSecrets {
   /** @returns the secrets that are in force now */
   async #change(
     id: string,
+    precondition: Precondition,
     decide: (before: Endpoint, now: number) => readonly StoredSecret[],
   ): Promise<readonly StoredSecret[]> {
     const { repository, publication, now } = this.ports;
@@ -101,6 +108,7 @@ export class EndpointSecrets {
       const before = await repository.get(checkId('endpoint', id));
       if (before === null) throw notFound('endpoint', id);
       const at = now();
+      checkMatch(precondition, secretsTag(inForce(before.secrets, at).map(answerOf)));
       const secrets = decide(before, at);
       const result = await repository.update(id, { secrets }, { now: at, expectedRevision: before.revision });
       if (result.outcome === 'not-found') throw notFound('endpoint', id);
@@ -122,6 +130,10 @@ export class EndpointSecrets {
     });
   }
 }
+
+/** Which secrets are in force, and until when: also the time changes it. */
+export const secretsTag = (secrets: readonly Pick<SecretAnswer, 'id' | 'expiresAt'>[]): string =>
+  `"${hash('sha256', JSON.stringify(secrets.map(({ id, expiresAt }) => [id, expiresAt])), 'base64url').slice(0, 22)}"`;
 
 const answerOf = ({ secretId, kind, publicKey, createdAt, expiresAt }: StoredSecret): SecretAnswer => ({
   id: secretId,

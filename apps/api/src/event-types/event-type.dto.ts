@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { listQuery } from '../http/list-query.js';
+import { identifier, listQuery, words } from '../http/list-query.js';
 
 export const listEventTypesQuery = z.strictObject({
   status: z.enum(['active', 'deprecated']).optional().meta({ description: 'Only those.', example: 'active' }),
+  owner: identifier('Only those of this owner.', 'tasks').optional(),
+  text: words('the name or the description', 'comment').optional(),
   ...listQuery,
 });
 

@@ -62,11 +62,11 @@ export class EventTypes {
   async list({
     limit,
     cursor,
-    status,
+    ...filter
   }: z.output<typeof listEventTypesQuery>): Promise<{ data: EventTypeAnswer[]; nextCursor: string | null }> {
     const after = await listed(() => Promise.resolve(cursor === undefined ? '' : decodeCursor(cursor).id));
     const all = await this.catalogue.all();
-    const left = all.filter(({ type, meta }) => type > after && (status === undefined || meta.status === status));
+    const left = all.filter((one) => one.type > after && isWanted(one, filter));
     const data = left.slice(0, limit).map(answerOf);
     const last = data.at(-1);
     return {
@@ -118,6 +118,20 @@ export class EventTypes {
     return this.#documents;
   }
 }
+
+function isWanted(
+  found: CatalogueType,
+  { status, owner, text }: Omit<z.output<typeof listEventTypesQuery>, 'limit' | 'cursor'>,
+): boolean {
+  const { meta, type } = found;
+  if (status !== undefined && meta.status !== status) return false;
+  if (owner !== undefined && meta.owner !== owner) return false;
+  if (text === undefined) return true;
+  const has = wordsIn(`${type} ${descriptionOf(newestOf(found)) ?? ''}`);
+  return wordsIn(text).every((word) => has.some((one) => one.startsWith(word)));
+}
+
+const wordsIn = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
 /** @throws AppError `not-found` */
 function versionOf({ type, versions }: CatalogueType, number: string): EventVersion {
@@ -171,7 +185,10 @@ const shapeOf = (one: EventVersion): object => ({
 });
 
 /** Those that its people wrote, where they fit: in this registry a number may stand for another schema. Else a made one. */
-function examplesOf({ version, schema }: EventVersion, { examples }: TypeMeta): readonly JsonValue[] {
+export function examplesOf(
+  { version, schema }: Pick<EventVersion, 'version' | 'schema'>,
+  { examples }: TypeMeta,
+): readonly JsonValue[] {
   const fitting = (examples.get(version) ?? []).filter((example) => schema.encode(example).ok);
   return fitting.length > 0 ? fitting : [exampleOf(schema.node)];
 }

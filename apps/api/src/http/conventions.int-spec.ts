@@ -195,3 +195,88 @@ describe('rate limits', () => {
     }
   });
 });
+
+describe('filters of lists', () => {
+  const made: Record<string, string> = {};
+  const make = async (name: string, path: string, body: object): Promise<void> => {
+    made[name] = String((await api.call('POST', path, body)).body['id']);
+  };
+  beforeAll(async () => {
+    const code = 'function handler(webhook) { return webhook; }';
+    await make('tr', '/v1/transformations', { tenantId: 'acme', name: 'Slack, for billing', code });
+    await make('tr2', '/v1/transformations', { tenantId: 'other', name: 'Teams', code });
+    const endpoint = (url: string, more: object) =>
+      make(url, '/v1/endpoints', { tenantId: 'acme', url: `https://${url}/`, eventTypes: ['*'], ...more });
+    await endpoint('billing.example', { eventTypes: ['task.comment.*'], transformationId: made['tr'] });
+    await endpoint('other.example', { eventTypes: ['task.updated'], description: 'Of Billing', state: 'paused' });
+    await endpoint('third.example', { tenantId: 'other' });
+    await make('key', '/v1/keys', { name: 'a', tenantId: 'acme', scopes: ['endpoints:*'] });
+    await make('key2', '/v1/keys', { name: 'b', scopes: ['stats:read'] });
+    await api.call('DELETE', `/v1/keys/${made['key2']}`);
+    await make('ops', '/v1/tenants', { id: 'ops', name: 'Operations Ltd (Oslo)' });
+  });
+  // Other tests have left some, too.
+  const namesOf = (entries: readonly { id?: string; type?: string }[]): string[] =>
+    entries.flatMap(({ id, type }) => type ?? Object.keys(made).find((name) => made[name] === id) ?? []);
+
+  it.each([
+    ['tenants?name=oslo%20oper', ['ops']],
+    ['tenants?name=oslo%20acme', []],
+    ['endpoints?eventType=task.updated', ['other.example', 'third.example']],
+    ['endpoints?eventType=task.comment.added', ['billing.example', 'third.example']],
+    ['endpoints?tenantId=acme&eventType=task', []],
+    ['endpoints?state=paused', ['other.example']],
+    ['endpoints?state=active&tenantId=acme', ['billing.example']],
+    ['endpoints?text=BILL', ['billing.example', 'other.example']],
+    ['endpoints?text=bill%20of', ['other.example']],
+    ['endpoints?faulty=true', []],
+    ['endpoints?faulty=false&tenantId=other', ['third.example']],
+    ['keys?state=active', ['key']],
+    ['keys?state=revoked', ['key2']],
+    ['keys?state=expired', []],
+    ['keys?scope=endpoints:write', ['key']],
+    ['keys?scope=stats:read&state=revoked', ['key2']],
+    ['transformations?name=sla', ['tr']],
+    ['transformations?name=teams&tenantId=acme', []],
+    ['event-types?text=note%20add', ['note.added']],
+    ['event-types?text=task', []],
+    ['event-types?owner=nobody', []],
+  ])('%s', async (query, expected) => {
+    const { status, body } = await api.call('GET', `/v1/${query}`);
+    expect(status).toBe(200);
+    const found = body['data'] as unknown as { id?: string; type?: string }[];
+    expect(namesOf(found)).toEqual(expected);
+  });
+
+  it('by the transformation of an endpoint', async () => {
+    const { body } = await api.call('GET', `/v1/endpoints?transformationId=${made['tr']}&fields=url`);
+    expect(body['data']).toEqual([{ url: 'https://billing.example/' }]);
+  });
+
+  it('holds behind a cursor, whatever is made meanwhile', async () => {
+    const first = await api.call('GET', '/v1/endpoints?text=billing&limit=1&fields=id');
+    await api.call('POST', '/v1/endpoints', { tenantId: 'acme', url: 'https://late.example/', eventTypes: ['*'] });
+    const path = `/v1/endpoints?text=billing&limit=1&fields=id&cursor=${String(first.body['nextCursor'])}`;
+    const second = await api.call('GET', path);
+    const ids = [first, second].flatMap(({ body }) => body['data'] as unknown as { id: string }[]);
+    expect(namesOf(ids)).toEqual(['billing.example', 'other.example']);
+    expect(second.body['nextCursor']).toBeNull();
+  });
+
+  it.each(['endpoints?state=gone', 'endpoints?text=%20-', 'keys?scope=no:such', 'replays?state=x', 'tenants?id=acme'])(
+    'refuses %s',
+    async (query) => {
+      expect((await api.call('GET', `/v1/${query}`)).body).toMatchObject({ code: 'invalid-parameter' });
+    },
+  );
+});
+
+describe('GET /v1/settings', () => {
+  it('tells what is in force, and nothing secret', async () => {
+    const { body, text } = await api.call('GET', '/v1/settings');
+    const all = body['data'] as unknown as { name: string; value: unknown }[];
+    expect(all.find(({ name }) => name === 'POSTHORN_ALLOW_HTTP')).toMatchObject({ value: true, default: false });
+    for (const secret of [api.config.operatorKey, api.config.masterKeys.slice(2), api.databaseUrl])
+      expect(text).not.toContain(secret);
+  });
+});

@@ -33,6 +33,12 @@ export const identifier = (what: string, example: string) =>
     .regex(/^[^\p{Cc}]{1,1000}$/u, 'Must be 1 to 1000 characters, none of them a control character')
     .meta({ description: what, example });
 
+/** Words to look for in a text for people. */
+export const words = (what: string, example: string) =>
+  plainText(200)
+    .regex(/[\p{L}\p{N}]/u, 'Must hold a word or a number')
+    .meta({ description: `Words, or beginnings of words, of ${what}; all of them must be there.`, example });
+
 const possibleId = identifier('', '');
 
 /** RFC 3339, as Unix milliseconds. */

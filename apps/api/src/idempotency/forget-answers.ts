@@ -1,14 +1,14 @@
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
-import type { IdempotencyKeys } from '#libs/persistence';
 
 export interface ForgetPorts {
-  readonly keys: Pick<IdempotencyKeys, 'forgetOld'>;
+  /** Clears away what is older than it needs to be at this time. */
+  readonly forgetOld: (now: number) => Promise<unknown>;
   readonly schedule: (ms: number, run: () => void) => () => void;
   readonly now: () => number;
   readonly log: { warn(details: object, message: string): void };
 }
 
-/** Clears away answers that are older than a day, now and then. Any number of processes may do it. */
+/** Clears away what is kept for a day (answers to repeated requests, revoked tokens), now and then. Any number of processes may do it. */
 export class ForgetAnswers implements OnApplicationBootstrap, BeforeApplicationShutdown {
   #stopped = false;
   #cancel: () => void = () => undefined;
@@ -38,11 +38,11 @@ export class ForgetAnswers implements OnApplicationBootstrap, BeforeApplicationS
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    const { keys, now, log } = this.ports;
+    const { forgetOld, now, log } = this.ports;
     try {
-      await keys.forgetOld(now());
+      await forgetOld(now());
     } catch (err) {
-      log.warn({ err }, 'old answers to repeated requests cannot be cleared away yet; trying again');
+      log.warn({ err }, 'what is kept for a day cannot be cleared away yet; trying again');
     }
     this.#next();
   }

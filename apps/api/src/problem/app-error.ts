@@ -12,6 +12,7 @@ export const problems = {
   'key-revoked': [401, 'The key was revoked'],
   'key-expired': [401, 'The key has expired'],
   'token-expired': [401, 'The portal token has expired'],
+  'token-revoked': [401, 'The portal token was revoked'],
   forbidden: [403, 'The key does not allow this'],
   'not-found': [404, 'There is no such thing'],
   'unknown-route': [404, 'There is no such route'],
@@ -27,6 +28,8 @@ export const problems = {
   'nothing-to-replay': [409, 'There is nothing to send'],
   'not-replayable': [409, 'It cannot be sent again'],
   'replay-ended': [409, 'The replay has ended'],
+  'no-verification': [409, 'The endpoint need not be verified'],
+  'verification-under-way': [409, 'The endpoint is being verified, or was a moment ago'],
   conflict: [409, 'It was changed at the same time'],
   'request-in-progress': [409, 'The request is under way already'],
   'idempotency-key-reused': [409, 'The Idempotency-Key was used for another request'],
@@ -44,6 +47,7 @@ export const problems = {
   'invalid-events': [422, 'The events do not fit'],
   'rate-limited': [429, 'Too many requests of this key'],
   'headers-too-large': [431, 'URL and headers are too long'],
+  'too-many-tests': [429, 'Too many tests are under way'],
   'bad-request': [400, 'The request cannot be understood'],
   internal: [500, 'Something went wrong here'],
   'broker-unavailable': [503, 'The log did not acknowledge in time'],
@@ -52,6 +56,7 @@ export const problems = {
   'database-unavailable': [503, 'The database does not answer'],
   overloaded: [503, 'Too much is waiting for the log'],
   'shutting-down': [503, 'This process is stopping'],
+  'test-timeout': [504, 'The test has no outcome yet'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
 export type ProblemCode = keyof typeof problems;

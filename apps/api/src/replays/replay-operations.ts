@@ -2,7 +2,11 @@
 import { pageOf } from '../http/page-answer.js';
 import type { Operation } from '../openapi/operation.js';
 import { dryRunSchema, replayAnswer } from './replay-answers.js';
+import { replayTag } from './replays.js';
 import { createReplayBody, listReplaysQuery, patchReplayBody, recoverBody, resendBody } from './replay.dto.js';
+
+// Whether it has gone on makes it no other: only what somebody changed.
+const etag: Operation['etag'] = ({ revision }) => replayTag({ revision: Number(revision) });
 
 export const replayOperations = {
   create: {
@@ -31,7 +35,7 @@ export const replayOperations = {
     ],
   },
   list: { id: 'listReplays', summary: 'Replays, newest first', query: listReplaysQuery, answer: pageOf(replayAnswer) },
-  get: { id: 'getReplay', summary: 'One replay, and how far it is', answer: replayAnswer },
+  get: { id: 'getReplay', summary: 'One replay, and how far it is', answer: replayAnswer, etag },
   patch: {
     id: 'patchReplay',
     summary: 'Make a replay faster or slower',
@@ -39,10 +43,18 @@ export const replayOperations = {
     body: patchReplayBody,
     example: { rateLimit: { limit: 10, per: 'second' } },
     answer: replayAnswer,
+    etag,
+    ifMatch: true,
     problems: ['replay-ended'],
   },
-  pause: { id: 'pauseReplay', summary: 'Pause a replay', answer: replayAnswer, problems: ['replay-ended'] },
-  resume: { id: 'resumeReplay', summary: 'Go on with a replay', answer: replayAnswer, problems: ['replay-ended'] },
+  pause: { id: 'pauseReplay', summary: 'Pause a replay', answer: replayAnswer, etag, problems: ['replay-ended'] },
+  resume: {
+    id: 'resumeReplay',
+    summary: 'Go on with a replay',
+    answer: replayAnswer,
+    etag,
+    problems: ['replay-ended'],
+  },
   cancel: {
     id: 'cancelReplay',
     summary: 'End a replay',

@@ -101,6 +101,14 @@ export const patchReplayBody = z
 
 export const listReplaysQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  state: z
+    .enum(['running', 'paused', 'cancelled', 'delivering', 'completed'])
+    .optional()
+    .meta({ description: 'Only those.', example: 'running' }),
+  source: z.enum(['events', 'dead-letters']).optional().meta({ description: 'Only of those.', example: 'events' }),
+  endpointId: identifier('Only those that send to this endpoint.', 'ep_019ab3f2c41e7c3f9d1f2a7c5b6e8d90').optional(),
+  from: time('Only those created at this time or later.').optional(),
+  to: time('Only those created before this time.').optional(),
   ...listQuery,
 });
 

@@ -1,6 +1,7 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Needs } from '../access/needs.js';
+import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
 import { checkBody, checkQuery } from '../problem/check-input.js';
 import { ReplayCreation } from './create-replay.js';
@@ -48,8 +49,8 @@ export class ReplaysController {
   @Documented(replayOperations.patch)
   @Patch(':id')
   @Needs('replays:write')
-  patch(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
-    return this.desk.patch(id, checkBody(patchReplayBody, body));
+  patch(@Param('id') id: string, @Body() body: unknown, @Headers('if-match') match?: string): Promise<ReplayAnswer> {
+    return this.desk.patch(id, checkBody(patchReplayBody, body), ifMatch(match));
   }
 
   @Documented(replayOperations.pause)

@@ -120,6 +120,12 @@ describe('a replay of events', () => {
     expect(faults((await world.api.call('PATCH', `/v1/replays/${id}`, { rateLimit: { limit: 0 } })).body)).toEqual([
       ['/rateLimit/limit', 'invalid'],
     ]);
+    const stale = { 'if-match': '"3"' };
+    const late = await world.api.call('PATCH', `/v1/replays/${id}`, { rateLimit: { limit: 9 } }, stale);
+    expect([late.status, late.body['code'], late.headers['etag']]).toEqual([412, 'precondition-failed', '"4"']);
+    const { headers } = await world.api.call('GET', `/v1/replays/${id}`);
+    const same = { 'if-match': String(headers['etag']) };
+    expect((await world.api.call('PATCH', `/v1/replays/${id}`, {}, same)).status).toBe(200);
     expect(await call('POST', '/resume')).toEqual([200, 'running', 5]);
     expect(await call('PATCH', '', { rateLimit: null })).toEqual([200, 'running', 6]);
     expect(await call('POST', '/cancel')).toEqual([200, 'cancelled', 7]);

@@ -2,6 +2,7 @@ import type { RateLimit } from '#libs/contracts';
 import type { NewReplay, Replay, ReplayChange, Replays } from '#libs/persistence';
 import { z } from 'zod';
 import { mergeRateLimit, rateLimit } from '../endpoints/flow.dto.js';
+import { preconditionFailed, type Precondition } from '../http/entity-tags.js';
 import { checkId, listed } from '../http/list-query.js';
 import type { Publication } from '../outbox/publish-outbox.js';
 import { AppError, notFound } from '../problem/app-error.js';
@@ -60,10 +61,11 @@ export class ReplayDesk {
   }
 
   /** JSON merge patch (RFC 7396). */
-  patch(id: string, { rateLimit: patch }: PatchReplayBody): Promise<ReplayAnswer> {
+  patch(id: string, { rateLimit: patch }: PatchReplayBody, precondition: Precondition = null): Promise<ReplayAnswer> {
     const merged = (before: RateLimit | null) =>
       patch === undefined ? before : checkedRate(mergeRateLimit(before, patch));
-    return this.#changed(id, (now) => this.ports.replays.setRate(id, merged, now));
+    const isExpected = (replay: Replay): boolean => precondition === null || precondition(replayTag(replay));
+    return this.#changed(id, (now) => this.ports.replays.setRate(id, merged, now, isExpected));
   }
 
   async #changed(id: string, change: (now: number) => Promise<ReplayChange>): Promise<ReplayAnswer> {
@@ -73,6 +75,8 @@ export class ReplayDesk {
     switch (result.outcome) {
       case 'not-found':
         throw notFound('replay', id);
+      case 'unexpected':
+        throw preconditionFailed(replayTag(result.replay));
       case 'ended':
         throw new AppError('replay-ended', `It is ${stateOf(result.replay)}.`);
       case 'changed':
@@ -82,6 +86,8 @@ export class ReplayDesk {
     }
   }
 }
+
+export const replayTag = ({ revision }: Pick<Replay, 'revision'>): string => `"${revision}"`;
 
 /** The limit that a request asks for, checked as a whole; null: none. */
 export const rateOf = ({ rateLimit: asked }: Pick<HowToSend, 'rateLimit'>): RateLimit | null =>

@@ -36,6 +36,6 @@ export class SendAgainController {
   @Needs('replays:write')
   @HttpCode(202)
   resend(@Param('id') id: string, @Body() body: unknown): Promise<ReplayAnswer> {
-    return this.resends.begin(id, checkBody(resendBody, body ?? undefined) ?? {});
+    return this.resends.begin(id, checkBody(resendBody, body) ?? {});
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listQuery, plainText } from '../http/list-query.js';
+import { listQuery, plainText, words } from '../http/list-query.js';
 
 export const tenantId = z
   .string()
@@ -13,7 +13,10 @@ export const createTenantBody = z
   })
   .meta({ id: 'CreateTenant', description: 'A customer of the platform, whose endpoints and events are kept apart.' });
 
-export const listTenantsQuery = z.strictObject(listQuery);
+export const listTenantsQuery = z.strictObject({
+  name: words('the name', 'acme').optional(),
+  ...listQuery,
+});
 
 export const tenantAnswer = z
   .object({

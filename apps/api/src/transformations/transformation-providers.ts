@@ -8,7 +8,7 @@ import { TransformationTest } from './transformation-test.js';
 import { Transformations } from './transformations.js';
 
 /** Where an api looks at code. People wait for it: what it cannot do soon it refuses. */
-class ApiSandbox implements BeforeApplicationShutdown {
+export class ApiSandbox implements BeforeApplicationShutdown {
   readonly sandbox: Sandbox = openSandbox({ threads: 1, maxQueued: 100, imageBytes: 4 * 1024 * 1024 });
 
   beforeApplicationShutdown(): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { identifier, listQuery, plainText } from '../http/list-query.js';
+import { identifier, listQuery, plainText, words } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
 
 const maxCodeBytes = 64 * 1024;
@@ -35,6 +35,7 @@ export const patchTransformationBody = z
 
 export const listTransformationsQuery = z.strictObject({
   tenantId: identifier('Only those of this tenant.', 'acme').optional(),
+  name: words('the name', 'slack').optional(),
   ...listQuery,
 });
 

@@ -3,6 +3,7 @@ import {
   topicNames,
   noCredentials,
   plainContent,
+  withoutVerification,
   type Attempt,
   type DeadLetter,
   type Delivery,
@@ -43,7 +44,12 @@ import { VirtualTime } from './virtual-time.js';
 
 /** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
 export type Reaction =
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly afterMs?: number }
+  | {
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+      readonly afterMs?: number;
+    }
   | { readonly error: AttemptErrorKind; readonly afterMs?: number }
   | 'hang';
 
@@ -222,6 +228,7 @@ export class WorkerWorld {
       backfill: null,
       ...plainContent,
       ...noCredentials,
+      ...withoutVerification,
       revision: 1,
       updatedAt: this.time.now(),
       ...changes,
@@ -354,7 +361,7 @@ export class WorkerWorld {
             kind: 'response',
             status: reaction.status,
             headers: reaction.headers ?? {},
-            body: Buffer.from('answer'),
+            body: Buffer.from(reaction.body ?? 'answer'),
             truncated: false,
             durationMs,
           };

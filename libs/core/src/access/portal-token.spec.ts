@@ -15,6 +15,7 @@ const claims: PortalClaims = {
   tenantId: 'acme',
   scopes: ['endpoints:read', 'deliveries:read'],
   endpointIds: null,
+  generation: 3,
   issuedAt: now,
   expiresAt: now + 3_600,
 };
@@ -39,6 +40,7 @@ describe('a portal token', () => {
       iat: now,
       exp: now + 3_600,
       scope: 'endpoints:read deliveries:read',
+      gen: 3,
       endpoints: ['ep_1'],
     });
     expect(verifyPortalToken(keys, token, now)).toEqual({ claims: { ...claims, endpointIds: ['ep_1'] } });

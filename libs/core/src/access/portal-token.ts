@@ -13,6 +13,8 @@ export interface PortalClaims {
   readonly scopes: readonly string[];
   /** Only these endpoints; null: all of the tenant's. */
   readonly endpointIds: readonly string[] | null;
+  /** Of its tenant's tokens: when that goes up, all that were minted before are void. */
+  readonly generation: number;
   /** Unix seconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -57,6 +59,7 @@ export function signPortalToken(keys: PortalKeys, claims: PortalClaims): string 
     iat: claims.issuedAt,
     exp: claims.expiresAt,
     scope: claims.scopes.join(' '),
+    gen: claims.generation,
     ...(claims.endpointIds === null ? {} : { endpoints: claims.endpointIds }),
   };
   const signed = `${encode(headerOf(version))}.${encode(payload)}`;
@@ -87,12 +90,22 @@ export function verifyPortalToken(
 
 /** Ours, since they are signed: null only if another version of Posthorn made them otherwise. */
 function claimsOf(payload: string): PortalClaims | null {
-  const { iss, aud, sub, jti, iat, exp, scope, endpoints } = JSON.parse(
-    Buffer.from(payload, 'base64url').toString('utf8'),
-  ) as Record<string, unknown>;
+  const {
+    iss,
+    aud,
+    sub,
+    jti,
+    iat,
+    exp,
+    scope,
+    endpoints,
+    // Of before there were generations.
+    gen = 0,
+  } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Record<string, unknown>;
   if (iss !== issuer || aud !== audience || typeof sub !== 'string' || sub === '' || typeof jti !== 'string')
     return null;
-  if (typeof iat !== 'number' || typeof exp !== 'number' || typeof scope !== 'string') return null;
+  if (typeof iat !== 'number' || typeof exp !== 'number' || typeof gen !== 'number' || typeof scope !== 'string')
+    return null;
   if (exp - iat > longestPortalTokenSeconds) return null;
   if (endpoints !== undefined && !isTexts(endpoints)) return null;
   return {
@@ -100,6 +113,7 @@ function claimsOf(payload: string): PortalClaims | null {
     tenantId: sub,
     scopes: scope.split(' ').filter((one) => one !== ''),
     endpointIds: endpoints ?? null,
+    generation: gen,
     issuedAt: iat,
     expiresAt: exp,
   };

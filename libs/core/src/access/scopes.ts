@@ -51,6 +51,9 @@ export function allows({ holder, scopes }: Grant, needed: Scope): boolean {
   return scopes.some((held) => held === '*' || held === needed || held === `${resourceOf(needed)}:*`);
 }
 
+/** What a holder of the scope may have in its list: the scope, all of its resource, all. */
+export const scopesOver = (scope: string): string[] => [scope, `${resourceOf(scope)}:*`, '*'];
+
 /** The scopes that a text stands for: one, those of a resource, or all; none when it is not in the list. */
 const meant = (text: string): readonly Scope[] =>
   allScopes.filter((scope) => text === '*' || text === scope || text === `${resourceOf(scope)}:*`);

@@ -5,6 +5,7 @@ export * from './endpoint-content.js';
 export * from './event-pattern.js';
 export * from './fattest.js';
 export * from './repeat-window.js';
+export * from './patterns-of.js';
 export * from './replay-selection.js';
 export * from './send-caps.js';
 export * from './source-position.js';

@@ -57,6 +57,23 @@ CREATE TABLE revoked_portal_tokens (
 );
 CREATE INDEX revoked_portal_tokens_by_age ON revoked_portal_tokens (revoked_at);
 
+-- For the filters of lists. A platform's own queries look there; a tenant's walk along the index of its own rows.
+CREATE INDEX endpoints_not_active ON endpoints (state, created_at, id) WHERE state <> 'active';
+CREATE INDEX endpoints_by_event_type ON endpoints USING gin (event_types);
+CREATE INDEX endpoints_by_words ON endpoints USING gin
+  (to_tsvector('simple', regexp_replace(url || ' ' || description, '[^[:alnum:]]+', ' ', 'g')));
+CREATE INDEX tenants_by_words ON tenants USING gin
+  (to_tsvector('simple', regexp_replace(name, '[^[:alnum:]]+', ' ', 'g')));
+CREATE INDEX transformations_by_words ON transformations USING gin
+  (to_tsvector('simple', regexp_replace(name, '[^[:alnum:]]+', ' ', 'g')));
+CREATE INDEX api_keys_by_scope ON api_keys USING gin (scopes);
+CREATE INDEX replays_by_endpoint ON replays USING gin (endpoint_ids);
+CREATE INDEX replays_by_state ON replays (state, created_at, id);
+CREATE INDEX audit_log_by_tenant ON audit_log (tenant_id, at, seq);
+CREATE INDEX audit_log_by_actor ON audit_log (actor_id, at);
+CREATE INDEX audit_log_by_action ON audit_log (action, at);
+CREATE INDEX audit_log_by_request ON audit_log (request_id, at) WHERE request_id IS NOT NULL;
+
 ${statsAndAccessTables.map(policiesOf).join(';\n')};
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${statsAndAccessTables.map(({ table }) => table).join(', ')} TO posthorn_app;

@@ -1,13 +1,4 @@
-import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
 
 /** PEM. */
 export interface Issued {
@@ -28,16 +19,19 @@ let serial = 0;
 
 /** A certificate authority that nobody trusts but who is told to. */
 export async function testAuthority(name: string): Promise<TestAuthority> {
+  // Most tests need none of it, and it takes its time.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
   const keys = await newKeys();
-  const root = await X509CertificateGenerator.createSelfSigned(
+  const root = await x509.X509CertificateGenerator.createSelfSigned(
     {
       ...validity(1),
       name: `CN=${name}`,
       signingAlgorithm: algorithm,
       keys,
       extensions: [
-        new BasicConstraintsExtension(true, 1, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+        new x509.BasicConstraintsExtension(true, 1, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       ],
     },
     webcrypto,
@@ -47,7 +41,7 @@ export async function testAuthority(name: string): Promise<TestAuthority> {
     async issue(subject, names = [], days = 1) {
       const own = await newKeys();
       const alternatives = names.map((value) => ({ type: /^[\d.]+$|:/.test(value) ? 'ip' : 'dns', value }) as const);
-      const certificate = await X509CertificateGenerator.create(
+      const certificate = await x509.X509CertificateGenerator.create(
         {
           ...validity(days),
           subject: `CN=${subject}`,
@@ -55,12 +49,12 @@ export async function testAuthority(name: string): Promise<TestAuthority> {
           publicKey: own.publicKey,
           signingKey: keys.privateKey,
           signingAlgorithm: algorithm,
-          extensions: alternatives.length === 0 ? [] : [new SubjectAlternativeNameExtension(alternatives)],
+          extensions: alternatives.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(alternatives)],
         },
         webcrypto,
       );
       const key = await webcrypto.subtle.exportKey('pkcs8', own.privateKey);
-      return { cert: certificate.toString('pem'), key: PemConverter.encode(key, PemConverter.PrivateKeyTag) };
+      return { cert: certificate.toString('pem'), key: x509.PemConverter.encode(key, x509.PemConverter.PrivateKeyTag) };
     },
   };
 }

@@ -1,0 +1,114 @@
+/**
+ * The api under requests that schemathesis makes out of its OpenAPI document: fit ones, and ones that break each rule of it.
+ * Real: the api behind its socket, PostgreSQL, Kafka, the schema registry, schemathesis. Doubled: nothing.
+ * `npm test -- fuzz --examples 500 --seed 3` plays longer, and others.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { connectKafka, type KafkaLog } from '#libs/kafka';
+import { connectDatabase, type Database } from '#libs/persistence';
+import { applySchemas, connectSchemaCodec } from '#libs/schema-codec';
+import { uniquePrefix } from '#libs/testing';
+import { furnish, type Owned } from '../access-world.js';
+import { noteAdded } from '../event-codec.js';
+import { operatorKey, startApiOn, type TestApi } from '../start-api.js';
+import { fuzzDocument } from './fuzz-document.js';
+import { Schemathesis, type FuzzReport } from './schemathesis.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    fuzz: { readonly examples: number; readonly seed: number };
+  }
+}
+const { examples, seed } = inject('fuzz');
+let schemathesis: Schemathesis | string;
+let api: TestApi<KafkaLog>;
+let database: Database;
+let url: string;
+const owned: Owned[] = [];
+
+beforeAll(async () => {
+  schemathesis = await Schemathesis.install();
+  if (typeof schemathesis === 'string') return;
+  const registryUrl = inject('schemaRegistryUrl');
+  const eventsFolder = await mkdtemp(join(tmpdir(), 'posthorn-events-'));
+  await writeFile(join(eventsFolder, 'note.added.avsc'), JSON.stringify(noteAdded));
+  await applySchemas({ registryUrl, eventsFolder });
+  await rm(eventsFolder, { recursive: true });
+  const kafka = connectKafka({ brokers: inject('kafkaBrokers').split(','), clientId: 'test' });
+  const administration = kafka.administration();
+  const settings = {
+    POSTHORN_EVENT_PARTITIONS: '3',
+    POSTHORN_DELIVERY_PARTITIONS: '1',
+    POSTHORN_TOPIC_PREFIX: `${uniquePrefix()}fuzz`,
+    POSTHORN_API_RATE_LIMIT: '10000000',
+    POSTHORN_LOG_LEVEL: 'error',
+  };
+  const codec = await connectSchemaCodec({ registryUrl });
+  api = await startApiOn(kafka, settings, (topics) => administration.ensure(topics), codec);
+  await administration.close();
+  await api.app.listen(0, '127.0.0.1');
+  url = await api.app.getUrl();
+  database = await connectDatabase(api.databaseUrl);
+  await api.call('POST', '/v1/tenants', { id: 'acme', name: 'Acme' });
+  const event = { specversion: '1.0', id: 'first', source: '/notes', type: 'note.added', tenantid: 'acme' };
+  const type = { 'content-type': 'application/cloudevents+json' };
+  const first = () => api.call('POST', '/v1/events', { ...event, data: { text: 'hello' } }, type);
+  await vi.waitFor(async () => expect((await first()).status).toBe(202), { timeout: 20_000, interval: 100 });
+  for (let n = 0; n < 3; n += 1) owned.push(await furnish(api, database, 'acme'));
+}, 180_000);
+afterAll(async () => {
+  await database?.close();
+  await api?.close();
+});
+
+/** What it found must be read in full, so it is the message. */
+const expectClean = (report: FuzzReport): void => expect(report.failures, report.text).toEqual([]);
+
+describe('the api, fuzzed', { timeout: 90_000 + examples * 20_000 }, () => {
+  it('answers the platform as its document says, and takes nothing that the document does not allow', async (context) => {
+    if (typeof schemathesis === 'string') return context.skip(schemathesis);
+    const document = fuzzDocument(owned, 'bare');
+    const phases = ['coverage', 'fuzzing'] as const;
+    const report = await schemathesis.run({ document, url, bearer: operatorKey, seed, examples, phases });
+    expectClean(report);
+    expect(report.testedOperations).toBe(operationsOf(document));
+    // Else most of it would have been refused at the door, and said little.
+    expect(report.acceptedOperations.length).toBeGreaterThan(report.testedOperations * 0.8);
+  });
+
+  it('never fails for a tenant, whatever a request carries', async (context) => {
+    if (typeof schemathesis === 'string') return context.skip(schemathesis);
+    const { body } = await api.call('POST', '/v1/keys', { name: 'fuzz', tenantId: 'acme', scopes: ['*'] });
+    const document = fuzzDocument(owned, 'whole');
+    const checks = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance'];
+    const bearer = String(body['key']);
+    const report = await schemathesis.run({ document, url, bearer, seed, examples, phases: ['fuzzing'], checks });
+    expectClean(report);
+    expect(report.testedOperations).toBe(operationsOf(document));
+  });
+
+  it('would have found a status and a field that the document does not know', async (context) => {
+    if (typeof schemathesis === 'string') return context.skip(schemathesis);
+    const document = fuzzDocument(owned, 'bare') as Document;
+    const operation = document.paths['/v1/tenants/{id}']!['get']!;
+    delete operation.responses['404'];
+    operation.responses['200'] = {
+      description: 'Not what is answered.',
+      content: { 'application/json': { schema: { type: 'object', properties: { id: { type: 'integer' } } } } },
+    };
+    const given = { document, url, bearer: operatorKey, seed, examples: 5, phases: ['coverage'] as const };
+    const report = await schemathesis.run({ ...given, operationId: operation.operationId });
+    expect(report.failures.toSorted()).toEqual(['ST103', 'ST108']);
+    expect(report.text).toContain('Undocumented status code');
+  });
+});
+
+interface Document {
+  readonly paths: Record<string, Record<string, { operationId: string; responses: Record<string, object> }>>;
+}
+
+const operationsOf = (document: object): number =>
+  Object.values((document as Document).paths).flatMap((operations) => Object.values(operations)).length;
