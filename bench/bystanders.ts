@@ -1,6 +1,6 @@
 /** Endpoints that want none of a tenant's events: each is known by something else that an event of the bench never has. */
 import { randomBytes } from 'node:crypto';
-import { noCredentials, plainContent, type EndpointConfig } from '#libs/contracts';
+import { noCredentials, plainContent, type EndpointConfig, withoutVerification } from '#libs/contracts';
 import { formatSecret, parseMasterKeys, scheduleOf, sealSecret } from '#libs/core';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { appendAll, eventType } from './load.js';
@@ -45,6 +45,7 @@ export function* bystanders(
     yield {
       ...plainContent,
       ...noCredentials,
+      ...withoutVerification,
       ...wish,
       endpointId,
       url: `${place.receiverUrl}/bystander/${n}`,

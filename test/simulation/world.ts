@@ -1,6 +1,7 @@
 import {
   noCredentials,
   plainContent,
+  withoutVerification,
   tenantKey,
   topicNames,
   type Attempt,
@@ -184,6 +185,7 @@ export class World {
       backfill: null,
       ...plainContent,
       ...noCredentials,
+      ...withoutVerification,
       ...config,
       ...before,
       ...changes,

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
-import { networkRules, parseMasterKeys, scheduleOf, type NetworkRules } from '#libs/core';
+import { networkRules, parseMasterKeys, scheduleOf } from '#libs/core';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, type Logger } from '#libs/observability';
 import {
@@ -35,7 +35,7 @@ import { EndpointBacklogController } from './endpoints/endpoint-backlog.controll
 import { EndpointBacklog } from './endpoints/endpoint-backlog.js';
 import { EndpointHistoryController } from './endpoints/endpoint-history.controller.js';
 import { EndpointVersions } from './endpoints/endpoint-history.js';
-import { ENDPOINT_RULES, EndpointsController } from './endpoints/endpoints.controller.js';
+import { ENDPOINT_RULES, EndpointsController, type EndpointRules } from './endpoints/endpoints.controller.js';
 import { Endpoints } from './endpoints/endpoints.js';
 import { HaltedKeysController } from './endpoints/halted-keys.controller.js';
 import { EndpointHaltedKeys } from './endpoints/halted-keys.js';
@@ -72,6 +72,10 @@ import { TenantsController } from './tenants/tenants.controller.js';
 import { Tenants } from './tenants/tenants.js';
 import { transformationProviders } from './transformations/transformation-providers.js';
 import { TransformationsController } from './transformations/transformations.controller.js';
+import { VerificationCallbacksController } from './verification/callbacks.controller.js';
+import { EndpointVerificationController } from './verification/verification.controller.js';
+import { verificationProviders } from './verification/verification-providers.js';
+import { VerifyDue } from './verification/verify-due.js';
 
 const maxPendingBytes = 64 * 1024 * 1024;
 /** Events of a partition that one process remembers as acknowledged: about 150 bytes each. */
@@ -100,6 +104,8 @@ const newId = (): string => v7().replaceAll('-', '');
     EndpointHistoryController,
     EndpointBacklogController,
     TestSendsController,
+    EndpointVerificationController,
+    VerificationCallbacksController,
     DeliveriesController,
     DeadLettersController,
     ReplaysController,
@@ -190,7 +196,10 @@ const newId = (): string => v7().replaceAll('-', '');
     {
       provide: ENDPOINT_RULES,
       inject: [CONFIG],
-      useFactory: (config: Config): NetworkRules => networkRules(config),
+      useFactory: (config: Config): EndpointRules => ({
+        network: networkRules(config),
+        verification: config.verification,
+      }),
     },
     {
       provide: SourceLog,
@@ -214,12 +223,13 @@ const newId = (): string => v7().replaceAll('-', '');
     },
     {
       provide: Endpoints,
-      inject: [DATABASE, OutboxPublisher, SourceLog, VersionPins, CONFIG],
+      inject: [DATABASE, OutboxPublisher, SourceLog, VersionPins, VerifyDue, CONFIG],
       useFactory: (
         database: Database,
         publication: OutboxPublisher,
         source: SourceLog,
         pins: VersionPins,
+        due: VerifyDue,
         config: Config,
       ) =>
         new Endpoints(
@@ -229,6 +239,7 @@ const newId = (): string => v7().replaceAll('-', '');
             publication,
             source,
             pins,
+            verification: { rule: config.verification, begun: () => due.look() },
             masterKeys: parseMasterKeys(config.masterKeys),
             now: Date.now,
             newId,
@@ -316,6 +327,7 @@ const newId = (): string => v7().replaceAll('-', '');
     ...eventTypeProviders,
     ...transformationProviders,
     ...testSendProviders,
+    ...verificationProviders,
   ],
 })
 export class ApiModule {}

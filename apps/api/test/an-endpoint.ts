@@ -1,4 +1,4 @@
-import { plainContent } from '#libs/contracts';
+import { plainContent, withoutVerification } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import { noEndpointCredentials, type Endpoint } from '#libs/persistence';
 
@@ -21,6 +21,8 @@ export const anEndpoint = (changes: Partial<Endpoint> = {}): Endpoint => ({
   circuit: null,
   ...plainContent,
   ...noEndpointCredentials,
+  ...withoutVerification,
+  verification: null,
   secrets: [],
   backfill: null,
   revision: 1,

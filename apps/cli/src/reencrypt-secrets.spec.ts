@@ -1,7 +1,13 @@
 // Real: the passes, sealing, the codec. Doubled: the tables, the log (in memory), the registry.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { noCredentials, plainContent, type EndpointConfig, type EndpointCredentials } from '#libs/contracts';
+import {
+  noCredentials,
+  plainContent,
+  type EndpointConfig,
+  type EndpointCredentials,
+  withoutVerification,
+} from '#libs/contracts';
 import { openSecret, parseMasterKeys, scheduleOf, sealEnvelope, sealSecret } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { ResealPass } from '#libs/persistence';
@@ -172,6 +178,7 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
       retry: scheduleOf([]),
       ...plainContent,
       ...credentials,
+      ...withoutVerification,
       backfill: null,
       resolutions: [],
       revision: 1,

@@ -5,7 +5,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { noCredentials, plainContent, tenantKey, topicNames, topicSpecs, type Delivery } from '#libs/contracts';
+import {
+  noCredentials,
+  plainContent,
+  tenantKey,
+  topicNames,
+  topicSpecs,
+  type Delivery,
+  withoutVerification,
+} from '#libs/contracts';
 import { deliveryIdOf, scheduleOf } from '#libs/core';
 import { connectKafka, type LogRecord } from '#libs/kafka';
 import { connectDatabase, Cursors, migrate, ReplayParts, type Database } from '#libs/persistence';
@@ -177,6 +185,7 @@ it('dispatches each binding, rejects what is wrong, and goes on after a hand-ove
         backfill: null,
         ...plainContent,
         ...noCredentials,
+        ...withoutVerification,
       }),
     },
   ]);

@@ -11,6 +11,7 @@ import {
   type ReplayState,
   noCredentials,
   plainContent,
+  withoutVerification,
   transformationPrefix,
   type TransformationConfig,
 } from '#libs/contracts';
@@ -177,6 +178,7 @@ export class Harness {
       backfill: null,
       ...plainContent,
       ...noCredentials,
+      ...withoutVerification,
       ...change,
     });
     this.cursors.endpoints.add(endpointId);

@@ -1,5 +1,12 @@
 import type { Delivery } from '#libs/contracts';
-import { batchBodyType, batchIdOf, deliveryIdOf, hasAttributeHeaders, isTestStream, type WriterEpoch } from '#libs/core';
+import {
+  batchBodyType,
+  batchIdOf,
+  deliveryIdOf,
+  hasAttributeHeaders,
+  isTestStream,
+  type WriterEpoch,
+} from '#libs/core';
 
 /**
  * A batch as it stands in a retry topic (docs/delivery-state.md, Batches): a Delivery with `members` in place of a body. A

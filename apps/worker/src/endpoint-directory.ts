@@ -6,7 +6,7 @@ import {
   type EndpointSecret,
   type HaltAction,
 } from '#libs/contracts';
-import { isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } from '#libs/core';
+import { handshakeHeaders, isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
@@ -27,7 +27,7 @@ export interface ReadyEndpoint {
 
 /**
  * - `unread`: made with a configuration that was not read yet
- * - `waiting`: paused, disabled, about to be disabled, or its configuration cannot be read here: it is not sent to for now; or its replay is paused
+ * - `waiting`: paused, not verified, disabled, about to be disabled, or its configuration cannot be read here: it is not sent to for now; or its replay is paused
  * - `gone`: there is no such endpoint (any more), or its replay is cancelled
  */
 export type Lookup =
@@ -97,6 +97,8 @@ export class EndpointDirectory {
     const replay = this.replays.get(stream)?.state;
     if (known === undefined || replay === 'cancelled') return gone;
     const { endpoint } = known;
+    // Not even what is sent to paused endpoints too: its URL has not shown that it wants anything.
+    if (endpoint?.config.awaitsVerification === true) return waiting;
     // A test asks whether an endpoint would be sent to, whatever its state.
     if (endpoint !== null && isTestStream(stream)) return { kind: 'ready', endpoint };
     return endpoint !== null && this.isSentTo(endpointId) && replay !== 'paused'
@@ -183,7 +185,7 @@ export class EndpointDirectory {
   /** An endpoint whose record cannot be used must not count as deleted: its deliveries wait until someone mends it. */
   #known(endpointId: string, version: number, value: Buffer): Known {
     try {
-      const config = this.#ports.codecs.endpointConfig.decode(value);
+      const config = naming(this.#ports.codecs.endpointConfig.decode(value));
       const url = new URL(config.url);
       const secrets = config.secrets.map((secret) => this.#opened(endpointId, secret));
       if (secrets.length === 0) throw new RangeError('it has no secret');
@@ -207,6 +209,16 @@ export class EndpointDirectory {
     const opened = openSecret(this.#masterKeys, secret.ciphertext, endpointId);
     return { key: signingKey(opened), expiresAt: secret.expiresAt };
   }
+}
+
+/**
+ * Once its receiver has allowed an origin to send to it, each request names it (CloudEvents webhook, section 4.1.2). It is
+ * put among the endpoint's own headers, which are there once and cannot have this name themselves.
+ */
+function naming(config: EndpointConfig): EndpointConfig {
+  const { requestOrigin, headers } = config;
+  if (requestOrigin === null) return config;
+  return { ...config, headers: { ...headers, [handshakeHeaders.requestOrigin]: requestOrigin } };
 }
 
 /** When the policy's total time is over for a delivery, or nobody waits for a test any more, Unix milliseconds; null: never. */

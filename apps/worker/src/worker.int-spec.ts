@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   noCredentials,
   plainContent,
+  withoutVerification,
   topicNames,
   topicSpecs,
   type Attempt,
@@ -155,6 +156,7 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
     backfill: null,
     ...plainContent,
     ...noCredentials,
+    ...withoutVerification,
     revision: 1,
     updatedAt: Date.now(),
   };

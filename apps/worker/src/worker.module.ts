@@ -11,11 +11,10 @@ import { parseMasterKeys } from '#libs/core';
 import { createHttpSender, type HttpSender } from '#libs/http-delivery';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, senderOptionsOf, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import type { Clock } from './clock.js';
 import { DeliverConsumer } from './deliver.consumer.js';
-import { senderOptionsOf } from './sender-options.js';
 
 const HTTP_SENDER = Symbol('HttpSender');
 

@@ -103,6 +103,25 @@ export const settings = {
   }),
   noProxy: list('NO_PROXY', [], 'Names, addresses and CIDR ranges that are reached without the proxy; `*`: all.'),
 
+  verification: choice(
+    'POSTHORN_VERIFICATION',
+    ['off', 'handshake', 'challenge', 'any'],
+    'off',
+    'What new endpoints, and those with a new URL, must pass before they get anything; `any`: a method of their choice (docs/endpoint-verification.md).',
+  ),
+  webhookOrigin: text(
+    'POSTHORN_WEBHOOK_ORIGIN',
+    'posthorn',
+    'DNS name that stands for this deployment in `WebHook-Request-Origin`.',
+    { pattern: /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i },
+  ),
+  publicUrl: text(
+    'POSTHORN_PUBLIC_URL',
+    '',
+    'Where receivers reach the REST API, for example `https://hooks.example.com`; without it handshakes offer no callback.',
+    { url: ['http', 'https'] },
+  ),
+
   topicPrefix: text('POSTHORN_TOPIC_PREFIX', 'posthorn', 'First part of every topic and group name.', {
     pattern: /^[A-Za-z0-9._-]{1,100}$/,
   }),

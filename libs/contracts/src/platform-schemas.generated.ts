@@ -1410,6 +1410,21 @@ export const endpointConfigSchema = {
       ],
       "doc": "Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones.",
       "default": null
+    },
+    {
+      "name": "awaitsVerification",
+      "type": "boolean",
+      "doc": "Nothing at all may be sent to its URL until it is verified; `state` then is not active either.",
+      "default": false
+    },
+    {
+      "name": "requestOrigin",
+      "type": [
+        "null",
+        "string"
+      ],
+      "doc": "What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked.",
+      "default": null
     }
   ]
 } as const;

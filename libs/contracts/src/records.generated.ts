@@ -288,6 +288,10 @@ export interface EndpointConfig {
   readonly sealedClientCertificate: string | null;
   /** Certificates to trust instead of the public ones, PEM; no secret. Null: the public ones. */
   readonly caPem: string | null;
+  /** Nothing at all may be sent to its URL until it is verified; `state` then is not active either. */
+  readonly awaitsVerification: boolean;
+  /** What its receiver has allowed to send to it, named in WebHook-Request-Origin; null: nothing was asked. */
+  readonly requestOrigin: string | null;
 }
 
 export type EndpointState = 'active' | 'paused' | 'disabled';

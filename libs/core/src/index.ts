@@ -8,3 +8,4 @@ export * from './json/index.js';
 export * from './log/index.js';
 export * from './network/index.js';
 export * from './signing/index.js';
+export * from './verification/index.js';

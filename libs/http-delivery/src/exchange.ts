@@ -69,13 +69,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #dispatch({ pool }: OriginPool, body: Buffer): void {
-    const { path, headers } = this.#request;
+    const { method = 'POST', path, headers } = this.#request;
     try {
       // A request that cannot be written (a header with a line break, …) is reported through onResponseError.
       pool.dispatch(
         {
           path,
-          method: 'POST',
+          method,
           headers,
           body,
           headersTimeout: this.#bounds.headersTimeoutMs,

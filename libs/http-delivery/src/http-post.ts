@@ -1,7 +1,9 @@
 import type { ClientTls } from './client-tls.js';
 
-/** One POST. The caller has signed it; `headers` are sent as they are. */
+/** One POST, or another request that is sent by the same rules. The caller has signed it; `headers` are sent as they are. */
 export interface HttpPost {
+  /** Default POST. Others have an empty body. */
+  readonly method?: 'POST' | 'OPTIONS';
   /** Scheme, host and port: `https://example.com:8443`. */
   readonly origin: string;
   /** Path and query, beginning with `/`. */

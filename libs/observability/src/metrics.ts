@@ -99,6 +99,9 @@ export class Metrics {
   endpointFault(kind: string): void {
     this.#counters.endpointFaults.inc({ kind });
   }
+  endpointVerification(method: string, result: string): void {
+    this.#counters.verifications.inc({ method, result });
+  }
   transformationRan(outcome: string, cpuMs: number): void {
     this.#counters.transformations.inc({ outcome });
     this.#counters.transformationSeconds.inc(cpuMs / 1000);
@@ -189,6 +192,12 @@ const counters = (registers: Registry[]) => ({
     name: 'posthorn_endpoint_faults_total',
     help: 'By kind: filters that failed on an event, transformations that failed, and deliveries that they cancelled',
     labelNames: ['kind'],
+    registers,
+  }),
+  verifications: new Counter({
+    name: 'posthorn_endpoint_verifications_total',
+    help: 'Tries to verify endpoints by method and result: verified, why not, or void (for a URL that was replaced)',
+    labelNames: ['method', 'result'],
     registers,
   }),
   transformations: new Counter({

@@ -5,11 +5,12 @@ import { connectDatabase, type Database } from './database.js';
 import * as persistence from './index.js';
 import { migrate } from './migrate.js';
 import { statsAndAccessTables } from './migrations/0025-stats-and-access.sql.js';
+import { verificationTables } from './migrations/0023-endpoint-verification.sql.js';
 import { confinedTables as firstTables, unconfinedTables } from './migrations/confined-tables.js';
 import { aReplay, now } from './replays.fixture.js';
-import { createTenant, digestOf, endpointOf, forgetTenants } from './tenants.fixture.js';
+import { aSettledTry, createTenant, digestOf, endpointOf, forgetTenants } from './tenants.fixture.js';
 
-const confinedTables = [...firstTables, ...statsAndAccessTables];
+const confinedTables = [...firstTables, ...statsAndAccessTables, ...verificationTables];
 
 // Real: PostgreSQL, which everybody is let into as a superuser, as in the embedded runtime.
 let test: TestDatabase;
@@ -65,6 +66,7 @@ const outcome = async (call: () => unknown): Promise<string> => {
 
 const page = { limit: 100 };
 const later = now + 1_000;
+const afterClaim = now + 61_000;
 
 /** `reads`: whose rows it is gives away something. `changes`: it does something to them. */
 type Call = readonly [effect: 'reads' | 'changes', call: (db: Database) => unknown];
@@ -83,6 +85,7 @@ const {
   EndpointFaultLog,
   EndpointHistory,
   EndpointRepository,
+  EndpointVerifications,
   HaltedKeys,
   PortalTokenRegister,
   ReplayParts,
@@ -175,6 +178,14 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
       (db) =>
         new EndpointRepository(db).noteTest('ep_theirs', { deliveryId: 'd', webhookId: 'm', eventType: 't' }, later),
     ],
+  },
+  EndpointVerifications: {
+    claim: ['changes', (db) => new EndpointVerifications(db).claim('ep_theirs', 'd', afterClaim)],
+    claimDue: 'for the api’s own round',
+    settle: ['changes', (db) => new EndpointVerifications(db).settle(aSettledTry('ep_theirs'), later)],
+    release: 'of a claim that the caller has',
+    allow: 'by a token that only the receiver has',
+    get: ['reads', async (db) => ((await new EndpointVerifications(db).get('ep_theirs')) === null ? '' : 'theirs')],
   },
   HaltedKeys: {
     list: ['reads', (db) => new HaltedKeys(db).list('ep_theirs', page)],

@@ -28,7 +28,8 @@ describe('cursor', () => {
   it('holds no number that its column does not: one of another list is none', () => {
     const at = (number: number) => encodeCursor({ at: number, id: 'tr_1' });
     expect(decodeNumber(at(2_147_483_647))).toBe(2_147_483_647);
-    for (const number of [2_147_483_648, 1_763_926_200_000]) expect(() => decodeNumber(at(number))).toThrow(InvalidCursor);
+    for (const number of [2_147_483_648, 1_763_926_200_000])
+      expect(() => decodeNumber(at(number))).toThrow(InvalidCursor);
   });
 
   it('ends with the last page, also when that is full', () => {

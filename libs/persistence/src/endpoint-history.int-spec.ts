@@ -249,6 +249,7 @@ it('begins, at the migration, with what is there, as if it had been kept before'
     later.push('headers jsonb', 'compression text', 'batch jsonb', 'transformation_id text');
     later.push('sealed_authentication text', 'authentication jsonb', 'sealed_client_certificate text');
     later.push('client_certificate jsonb', 'ca_pem text', 'ca_certificates jsonb');
+    later.push('verification jsonb');
     await earlier.session.query(`ALTER TABLE endpoints ${later.map((one) => `ADD COLUMN ${one}`).join(', ')}`);
     const insertSecret =
       'INSERT INTO endpoint_secrets (endpoint_id, id, place, ciphertext, expires_at) VALUES ($1, $2, $3, $4, $5)';
@@ -256,6 +257,7 @@ it('begins, at the migration, with what is there, as if it had been kept before'
       const row = {
         ...noEndpointCredentials,
         ...endpoint,
+        verification: null,
         disabledReason: null,
         backfill: null,
         revision: 4,

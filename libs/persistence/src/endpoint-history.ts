@@ -167,5 +167,11 @@ const versionOf = (row: VersionRow, before: VersionRow | undefined): EndpointVer
 });
 
 /** What was kept before endpoints had these settings. */
-const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...plainContent, ...unauthenticated, ...config });
-const unauthenticated = { authentication: null, clientCertificate: null, caCertificates: null };
+const older: Partial<EndpointSnapshot> = {
+  ...plainContent,
+  authentication: null,
+  clientCertificate: null,
+  caCertificates: null,
+  verification: null,
+};
+const whole = (config: EndpointSnapshot): EndpointSnapshot => ({ ...older, ...config });

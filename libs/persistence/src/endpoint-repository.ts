@@ -1,6 +1,6 @@
 import { In } from 'typeorm';
 import type { HaltResolution } from '#libs/contracts';
-import { inForce } from '#libs/core';
+import { inForce, unverified, verificationAfter, type EndpointVerification, type VerificationMethod } from '#libs/core';
 import { columns } from './columns.js';
 import { decodeCursor, toPage } from './cursor.js';
 import { insertBackfill } from './cursors.sql.js';
@@ -12,16 +12,18 @@ import { noteVersion } from './endpoint-version.js';
 import { noteAudit } from './note-audit.js';
 import { endpointEntity, endpointSecretEntity, tenantEntity, type EndpointRow } from './entities.js';
 import { noteChange } from './note-change.js';
+import { keepRound } from './verification-rounds.js';
 import type { Page, PageRequest } from './page.js';
 
 type Credentials = typeof noEndpointCredentials;
+type Begun = 'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill' | 'verification';
 
 /** Without credentials unless they are named. */
-export type NewEndpoint = Omit<
-  Endpoint,
-  'revision' | 'updatedAt' | 'createdAt' | 'disabledReason' | 'backfill' | keyof Credentials
-> &
-  Partial<Credentials>;
+export type NewEndpoint = Omit<Endpoint, Begun | keyof Credentials> &
+  Partial<Credentials> & {
+    /** How it is to show that it wants what is sent to it. Null or left out: it need not. */
+    readonly verification?: VerificationMethod | null;
+  };
 
 /** Where an endpoint begins that is to have history: in every source partition. */
 export interface NewBackfill {
@@ -67,11 +69,13 @@ export class EndpointRepository {
       });
       if (tenant === null) return null;
       const begun = { disabledReason: null, revision: 1, createdAt: now, updatedAt: now };
+      const { verification: method = null } = endpoint;
       const created: Endpoint = {
         ...noEndpointCredentials,
         ...endpoint,
         ...begun,
         backfill: backfill?.run ?? null,
+        verification: method && unverified(method, begun.revision, now),
       };
       await session.insert(endpointEntity, rowOf(created));
       if (backfill !== undefined) {
@@ -79,6 +83,7 @@ export class EndpointRepository {
         await session.query(insertBackfill, [created.endpointId, backfill.run, new Date(now), ...cells]);
       }
       await storeSecrets(session, created);
+      await keepRound(session, null, created);
       await noteChange(session, created.endpointId, now);
       await noteVersion(session, { before: null, endpoint: created, change: 'created', at: now });
       return created;
@@ -105,7 +110,10 @@ export class EndpointRepository {
     return toPage(rows, limit, (row) => ({ at: row.createdAt, id: row.endpointId }));
   }
 
-  /** Raises the revision by one. With `expectedRevision` it changes nothing but that revision. */
+  /**
+   * Raises the revision by one. With `expectedRevision` it changes nothing but that revision. An endpoint that is verified
+   * has to be again when its URL or method is another one.
+   */
   update(
     endpointId: string,
     changes: EndpointChanges,
@@ -118,7 +126,11 @@ export class EndpointRepository {
         return { outcome: 'conflict', revision: before.revision };
       }
       const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-      const merged: Endpoint = { ...before, ...(given as Partial<NewEndpoint>) };
+      const { verification: method, ...settings } = given as Partial<NewEndpoint>;
+      const changed = { ...before, ...settings };
+      const { url } = changed;
+      const verification = verificationAfter(before, { url, method }, before.revision + 1, options.now);
+      const merged: Endpoint = { ...changed, verification };
       return { outcome: 'updated', endpoint: await store(session, before, merged, 'updated', options.now) };
     });
   }
@@ -224,11 +236,29 @@ async function lockEndpoint(session: Session, endpointId: string): Promise<Endpo
   return endpoint ?? null;
 }
 
+/**
+ * What became of its verification, as a part of a transaction.
+ * @param decide is asked with its row locked; null: nothing is changed
+ * @returns the endpoint as it is then; null: there is none
+ */
+export async function changeVerification(
+  session: Session,
+  endpointId: string,
+  decide: (endpoint: Endpoint) => Promise<EndpointVerification | null>,
+  now: number,
+): Promise<Endpoint | null> {
+  const before = await lockEndpoint(session, endpointId);
+  const verification = before && (await decide(before));
+  if (before === null || verification === null) return before;
+  const change = verification.state === 'verified' ? 'verified' : 'verification-failed';
+  return store(session, before, { ...before, verification }, change, now);
+}
+
 async function store(
   session: Session,
   before: Endpoint,
   changed: Endpoint,
-  change: 'updated' | 'disabled',
+  change: 'updated' | 'disabled' | 'verified' | 'verification-failed',
   now: number,
 ): Promise<Endpoint> {
   const live = inForce(changed.secrets, now);
@@ -243,6 +273,7 @@ async function store(
   };
   await session.update(endpointEntity, { id: after.endpointId }, rowOf(after));
   if (after.secrets !== before.secrets) await storeSecrets(session, after);
+  await keepRound(session, before, after);
   await noteChange(session, after.endpointId, now);
   await noteVersion(session, { before, endpoint: after, change, at: after.updatedAt });
   return after;

@@ -3,8 +3,12 @@ import type { Session } from './database.js';
 import { noteAudit } from './note-audit.js';
 import type { Endpoint } from './endpoint.js';
 
-/** `resolved`: something was decided of a halted delivery. `found`: it was there when its history began. */
-export type EndpointChange = 'created' | 'updated' | 'disabled' | 'resolved' | 'deleted' | 'found';
+/**
+ * `resolved`: something was decided of a halted delivery. `verified`, `verification-failed`: its URL was asked whether it
+ * wants what is sent there. `found`: it was there when its history began.
+ */
+export type EndpointChange =
+  'created' | 'updated' | 'disabled' | 'resolved' | 'verified' | 'verification-failed' | 'deleted' | 'found';
 
 type Identity = 'endpointId' | 'tenantId' | 'revision' | 'createdAt' | 'updatedAt' | 'backfill';
 /** What is shown of them stands beside them. */

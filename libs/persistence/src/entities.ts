@@ -11,7 +11,7 @@ import type {
   RetryJitter,
   RetryKind,
 } from '#libs/contracts';
-import type { SecretKind } from '#libs/core';
+import type { EndpointVerification, SecretKind } from '#libs/core';
 import type { ShownCredentials } from './endpoint.js';
 
 export interface TenantRow {
@@ -60,6 +60,7 @@ export interface EndpointRow {
   clientCertificate: ShownCredentials['clientCertificate'];
   caPem: string | null;
   caCertificates: ShownCredentials['caCertificates'];
+  verification: EndpointVerification | null;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -144,6 +145,7 @@ export const endpointEntity = new EntitySchema<EndpointRow>({
     clientCertificate: { type: 'jsonb', nullable: true, name: 'client_certificate' },
     caPem: { type: 'text', nullable: true, name: 'ca_pem' },
     caCertificates: { type: 'jsonb', nullable: true, name: 'ca_certificates' },
+    verification: { type: 'jsonb', nullable: true },
     revision: { type: 'integer' },
     createdAt: { ...time, name: 'created_at' },
     updatedAt: { ...time, name: 'updated_at' },

@@ -10,7 +10,7 @@ export { DeadLetterExtents, type DeadLetterCount, type DeadLetterExtent } from '
 export { DeadLetters, type DeadLetterRecord } from './dead-letters.js';
 export { DeliveryLog, type DeliveryFilter, type EndpointStats } from './delivery-log.js';
 export type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
-export type { Endpoint, ShownAuthentication, StoredSecret } from './endpoint.js';
+export { noEndpointCredentials, type Endpoint, type ShownAuthentication, type StoredSecret } from './endpoint.js';
 export {
   EndpointHistory,
   type ConfigurationInForce,
@@ -26,6 +26,14 @@ export {
   type NewEndpoint,
   type UpdateResult,
 } from './endpoint-repository.js';
+export {
+  EndpointVerifications,
+  type ClaimedTry,
+  type ClaimResult,
+  type SettledTry,
+  type VerificationExchange,
+  type VerificationRecord,
+} from './endpoint-verifications.js';
 export { HaltedKeys, type HaltedKey } from './halted-keys.js';
 export {
   IdempotencyKeys,
@@ -73,7 +81,7 @@ export type {
 export { Replays } from './replays.js';
 export { DeliveryStats, type Stats, type StatsQuery } from './stats.js';
 export { TenantRepository, type Tenant } from './tenant-repository.js';
-export { inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
+export { asPosthorn, inScope, scopeNow, type Confinement, type WorkScope } from './work-scope.js';
 export type {
   NewTransformation,
   Transformation,

@@ -13,6 +13,7 @@ import { recordsAt } from './audit-records.js';
 import type { Database, Session } from './database.js';
 import { tenantEntity } from './entities.js';
 import { findEndpoint } from './endpoint-repository.js';
+import { publishedEndpoint } from './published-endpoint.js';
 import { resolutionsOf } from './halt-resolutions.js';
 import { configOf } from './replay-rows.js';
 import { findReplay } from './replays.js';
@@ -147,9 +148,5 @@ async function newestState(session: Session, key: string, now: number): Promise<
   }
   const endpoint = await findEndpoint(session, key);
   if (endpoint === null) return { kind: 'endpoint', key, config: null };
-  // Without what is for people only.
-  const { description: _d, disabledReason: _r, createdAt: _c, secrets: stored, ...rest } = endpoint;
-  const { authentication: _a, clientCertificate: _t, caCertificates: _n, ...config } = rest;
-  const secrets = stored.map(({ secretId, ciphertext, expiresAt }) => ({ secretId, ciphertext, expiresAt }));
-  return { kind: 'endpoint', key, config: { ...config, secrets, resolutions: await resolutionsOf(session, key, now) } };
+  return { kind: 'endpoint', key, config: publishedEndpoint(endpoint, await resolutionsOf(session, key, now)) };
 }

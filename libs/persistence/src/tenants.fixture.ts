@@ -5,6 +5,7 @@ import type { Database } from './database.js';
 import { EndpointFaultLog } from './endpoint-faults.js';
 import { EndpointHistory } from './endpoint-history.js';
 import { EndpointRepository, type NewEndpoint } from './endpoint-repository.js';
+import { EndpointVerifications, type SettledTry } from './endpoint-verifications.js';
 import { HaltedKeys } from './halted-keys.js';
 import { noteAudit } from './note-audit.js';
 import { PortalTokenRegister } from './portal-tokens.js';
@@ -45,12 +46,22 @@ export const endpointOf = (tenantId: string, changes: Partial<NewEndpoint> = {})
 
 export const digestOf = (tenantId: string): Buffer => Buffer.alloc(32, tenantId);
 
+/** Of the claim that `createTenant` makes. */
+export const aSettledTry = (endpointId: string, changes: Partial<SettledTry> = {}): SettledTry => ({
+  claimed: { endpoint: { endpointId }, verification: { round: 1 }, claim: 'c', tries: null },
+  verdict: { verified: true, allowedRate: null },
+  origin: null,
+  exchange: null,
+  ...changes,
+});
+
 /** A tenant that has one of everything: what is its own has its id in its name. */
 export async function createTenant(database: Database, tenantId: string): Promise<void> {
   const endpointId = `ep_${tenantId}`;
   await new TenantRepository(database).create({ id: tenantId, name: tenantId }, now);
   const backfill = { run: `b_${tenantId}`, cursors: [{ partition: 0, incarnation: 0, position: 1 }] };
-  await new EndpointRepository(database).create(endpointOf(tenantId), now, backfill);
+  await new EndpointRepository(database).create(endpointOf(tenantId, { verification: 'challenge' }), now, backfill);
+  await new EndpointVerifications(database).claim(endpointId, 'c', now);
   await new EndpointHistory(database).notePublished([{ endpointId, offset: 7, appendedAt: now, revision: 1 }]);
   const detail = `fault of ${tenantId}`;
   await new EndpointFaultLog(database).addFaults([
@@ -123,7 +134,7 @@ async function project(database: Database, tenantId: string, endpointId: string)
 /** Empties all but the audit log, which cannot be emptied. */
 export async function forgetTenants(database: Database): Promise<void> {
   await database.session.query(
-    `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults,
+    `TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, endpoint_publications, endpoint_faults, endpoint_verifications,
        cursors, source_partitions, halt_resolutions, dead_letter_resolutions, replays,
        replay_partitions, outbox, idempotency_keys, portal_generations, revoked_portal_tokens`,
   );

@@ -33,5 +33,8 @@ const scopes = new AsyncLocalStorage<WorkScope>();
  */
 export const inScope = <T>(scope: WorkScope, work: () => T): T => scopes.run(scope, work);
 
+/** Runs `work` as Posthorn itself does, whoever's request has set it off. */
+export const asPosthorn = <T>(work: () => T): T => scopes.run(posthornItself, work);
+
 /** Outside of any scope: Posthorn itself, as background jobs are. */
 export const scopeNow = (): WorkScope => scopes.getStore() ?? posthornItself;

@@ -11,4 +11,5 @@ export {
   type AppDefinition,
   type RunningApp,
 } from './run-app.js';
+export { senderOptionsOf } from './sender-options.js';
 export { CONFIG, DATABASE, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS } from './tokens.js';

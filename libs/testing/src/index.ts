@@ -8,4 +8,5 @@ export {
 export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
+export { isVerification, verificationAnswer } from './verification-answer.js';
 export { uniquePrefix } from './unique-prefix.js';

@@ -122,6 +122,14 @@ const rows: readonly Row[] = [
   { route: 'POST /v1/endpoints/:id/resume', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/history', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/backlog', ids: endpoint, owner: 200, stranger: 404 },
+  { route: 'GET /v1/endpoints/:id/verification', ids: endpoint, owner: 200, stranger: 404 },
+  {
+    route: 'POST /v1/endpoints/:id/verify',
+    ids: endpoint,
+    owner: 409,
+    stranger: 404,
+    noEntry: 'it need not be verified',
+  },
   { route: 'GET /v1/endpoints/:id/retry-preview', ids: endpoint, owner: 200, stranger: 404 },
   { route: 'GET /v1/endpoints/:id/versions', ids: endpoint, owner: 200, stranger: 404 },
   {

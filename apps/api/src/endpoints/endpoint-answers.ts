@@ -63,7 +63,7 @@ export const retryPreviewSchema = z
 
 export const backlogSchema = z
   .object({
-    state: z.enum(['live', 'pausing', 'paused', 'disabled', 'frozen', 'catching-up']),
+    state: z.enum(['live', 'pausing', 'paused', 'unverified', 'disabled', 'frozen', 'catching-up']),
     partitions: z
       .array(
         z.object({
@@ -107,7 +107,16 @@ export const haltedKeySchema = z
 export const endpointVersionSchema = z
   .object({
     revision: z.int().meta({ example: 3 }),
-    change: z.enum(['created', 'updated', 'disabled', 'resolved', 'deleted', 'found']),
+    change: z.enum([
+      'created',
+      'updated',
+      'disabled',
+      'resolved',
+      'verified',
+      'verification-failed',
+      'deleted',
+      'found',
+    ]),
     at: instant,
     actor: z.string().nullable().meta({ description: 'Null: not known.' }),
     configVersions: z

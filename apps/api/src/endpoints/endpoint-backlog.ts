@@ -1,13 +1,14 @@
+import { awaitsVerification } from '#libs/core';
 import type { CursorReason, CursorRecord, Cursors, Endpoint, EndpointRepository } from '#libs/persistence';
 import { checkId, dateTime } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
 import type { SourceLog } from './source-log.js';
 
 /**
- * `live`: it gets events as they come. `pausing`: it is paused or disabled, but not every partition has taken note; what it
- * is still sent waits. `frozen`: it had too much outstanding or failed for too long, and has not begun to catch up.
+ * `live`: it gets events as they come. `pausing`: it is paused, disabled or not verified, but not every partition has taken
+ * note; what it is still sent waits. `unverified`: it is active, and waits for its verification alone. `frozen`: it had too much outstanding or failed for too long, and has not begun to catch up.
  */
-export type BacklogState = 'live' | 'pausing' | 'paused' | 'disabled' | 'frozen' | 'catching-up';
+export type BacklogState = 'live' | 'pausing' | 'paused' | 'unverified' | 'disabled' | 'frozen' | 'catching-up';
 
 export interface BacklogAnswer {
   readonly state: BacklogState;
@@ -43,7 +44,7 @@ export class EndpointBacklog {
     // Read after the positions, so that none lies beyond the end.
     const ends = inForce.length === 0 ? [] : await source.ends();
     return {
-      state: stateOf(endpoint.state, inForce, source.partitions),
+      state: stateOf(reasonOf(endpoint), inForce, source.partitions),
       partitions: inForce.map(({ partition, position, reason, createdAt, run }) => {
         const end = ends[partition] ?? position;
         const behind = Math.max(0, end - position);
@@ -53,9 +54,12 @@ export class EndpointBacklog {
   }
 }
 
+const reasonOf = ({ state, verification }: Endpoint): Endpoint['state'] | 'unverified' =>
+  state === 'active' && awaitsVerification(verification) ? 'unverified' : state;
+
 /** @param inForce the endpoint's cursors; `partitions`: how many there are of the source */
 export function stateOf(
-  state: Endpoint['state'],
+  state: Endpoint['state'] | 'unverified',
   inForce: readonly Pick<CursorRecord, 'reason' | 'position' | 'startedAt'>[],
   partitions: number,
 ): BacklogState {

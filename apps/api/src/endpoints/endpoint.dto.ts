@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventPatternFault, type NetworkRules } from '#libs/core';
+import { eventPatternFault, type NetworkRules, type VerificationRule } from '#libs/core';
 import { filtersField } from '../filters/filters-field.js';
 import { identifier, listQuery, plainText, words } from '../http/list-query.js';
 import { tenantId } from '../tenants/tenant.dto.js';
@@ -9,6 +9,7 @@ import { destination } from './destination.js';
 import { circuitAnswer, circuitPatch, rateLimitAnswer, rateLimitPatch } from './flow.dto.js';
 import { retryAnswer, retryPatch } from './retry.dto.js';
 import { sharedSecret } from './secrets.dto.js';
+import { verificationField, verificationState } from '../verification/verification.dto.js';
 import { versions, versionsPatch } from './versions.dto.js';
 
 const url = (rules: NetworkRules) =>
@@ -64,7 +65,7 @@ const since = z
     example: '2026-11-01T00:00:00Z',
   });
 
-export const createEndpointBody = (rules: NetworkRules) =>
+export const createEndpointBody = (rules: NetworkRules, verification: VerificationRule = 'off') =>
   z
     .strictObject({
       tenantId,
@@ -92,11 +93,12 @@ export const createEndpointBody = (rules: NetworkRules) =>
       authentication: authentication(rules).nullable().optional(),
       clientCertificate: clientCertificate.nullable().optional(),
       caCertificates: caCertificates.nullable().optional(),
+      verification: verificationField(verification).nullable().optional(),
     })
     .meta({ id: 'CreateEndpoint', description: 'An HTTP endpoint of a tenant, and the events that it wants.' });
 
 /** JSON merge patch (RFC 7396): what is absent stays; null gives back the default. */
-export const patchEndpointBody = (rules: NetworkRules) =>
+export const patchEndpointBody = (rules: NetworkRules, verification: VerificationRule = 'off') =>
   z
     .strictObject({
       url: url(rules).optional(),
@@ -121,6 +123,7 @@ export const patchEndpointBody = (rules: NetworkRules) =>
       authentication: authentication(rules).nullable().optional(),
       clientCertificate: clientCertificate.nullable().optional(),
       caCertificates: caCertificates.nullable().optional(),
+      verification: verificationField(verification).nullable().optional(),
     })
     .meta({ id: 'PatchEndpoint', description: 'Changes of an endpoint, as a JSON merge patch.' });
 
@@ -162,6 +165,7 @@ export const endpointAnswer = z
     retry: retryAnswer,
     ...contentAnswer,
     ...shownCredentials,
+    verification: verificationState.nullable().meta({ description: 'Null: it need not be verified.' }),
     revision: z.int().meta({ description: 'Counts the changes, from 1.', example: 1 }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

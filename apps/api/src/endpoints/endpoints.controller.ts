@@ -12,7 +12,7 @@ import {
   Post,
   Query,
 } from '@nestjs/common';
-import type { NetworkRules } from '#libs/core';
+import type { NetworkRules, VerificationRule } from '#libs/core';
 import { Needs } from '../access/needs.js';
 import { ifMatch } from '../http/entity-tags.js';
 import { Documented } from '../openapi/operation.js';
@@ -27,6 +27,12 @@ import {
 import { Endpoints } from './endpoints.js';
 import { endpointOperations } from './endpoint-operations.js';
 
+/** What URLs may be, and how they are verified. */
+export interface EndpointRules {
+  readonly network: NetworkRules;
+  readonly verification: VerificationRule;
+}
+
 export const ENDPOINT_RULES = Symbol('EndpointRules');
 
 @Controller('v1/endpoints')
@@ -36,10 +42,10 @@ export class EndpointsController {
 
   constructor(
     @Inject(Endpoints) private readonly endpoints: Endpoints,
-    @Inject(ENDPOINT_RULES) rules: NetworkRules,
+    @Inject(ENDPOINT_RULES) { network, verification }: EndpointRules,
   ) {
-    this.#createBody = createEndpointBody(rules);
-    this.#patchBody = patchEndpointBody(rules);
+    this.#createBody = createEndpointBody(network, verification);
+    this.#patchBody = patchEndpointBody(network, verification);
   }
 
   /** The only answer that ever holds the secret. */

@@ -1,4 +1,11 @@
 import { plainContent, type RetryPolicyConfig } from '#libs/contracts';
+import {
+  isMethodAllowed,
+  standardMethod,
+  type EndpointVerification,
+  type VerificationMethod,
+  type VerificationRule,
+} from '#libs/core';
 import type { Filters } from '#libs/filters';
 import type { Endpoint, EndpointChanges, EndpointFaultLog, EndpointRepository, NewBackfill } from '#libs/persistence';
 import { z } from 'zod';
@@ -23,6 +30,8 @@ import { mergeRetry, type RetryPatch } from './retry-merge.js';
 import { previewAnswer, retryPolicy, type RetryPreviewAnswer } from './retry.dto.js';
 import { makeSecret, type SecretMaking } from './secret-making.js';
 import type { SourceLog } from './source-log.js';
+import { stateAnswer } from '../verification/verification-answer.js';
+import { chosenMethod } from '../verification/verification.dto.js';
 import { shownPins } from './versions-merge.js';
 import type { VersionPins } from './versions-pins.js';
 
@@ -38,6 +47,12 @@ export interface EndpointPorts extends SecretMaking {
   readonly publication: Publication;
   readonly source: Pick<SourceLog, 'historyFrom'>;
   readonly pins: Pick<VersionPins, 'ofNew' | 'ofPatched'>;
+  readonly verification: {
+    /** What the operator asks of new URLs. */
+    readonly rule: VerificationRule;
+    /** An endpoint is to be verified. */
+    begun(): void;
+  };
 }
 
 /** A patch is merged with the endpoint that was read; if someone changed that meanwhile, it is read again. */
@@ -83,6 +98,7 @@ export class Endpoints {
           ...pins,
           ...credentials,
           state: body.state ?? 'active',
+          verification: chosenMethod(body.verification) ?? standardMethod(this.ports.verification.rule),
           secrets: [secret.stored],
         },
         now(),
@@ -94,7 +110,7 @@ export class Endpoints {
         errors: [{ pointer: '/tenantId', code: 'unknown-tenant', detail: 'There is no such tenant.' }],
       });
     }
-    await this.ports.publication.published();
+    await this.#announce(endpoint, null);
     return { ...answerOf(endpoint), secret: secret.plain, backfill: history?.answer ?? null };
   }
 
@@ -143,7 +159,7 @@ export class Endpoints {
       const expected = { now: now(), expectedRevision: before.revision };
       const result = await repository.update(id, changes, expected).catch(refuseTransformation);
       if (result.outcome === 'updated') {
-        await this.ports.publication.published();
+        await this.#announce(result.endpoint, before.verification);
         return answerOf(result.endpoint);
       }
       if (result.outcome === 'not-found') throw notFound('endpoint', id);
@@ -164,6 +180,12 @@ export class Endpoints {
       case 'deleted':
         await this.ports.publication.published();
     }
+  }
+
+  /** Nobody who sends knows an endpoint's new URL as one to send to before it is tried. */
+  async #announce({ verification }: Endpoint, before: EndpointVerification | null): Promise<void> {
+    await this.ports.publication.published();
+    if (verification !== null && verification.round !== before?.round) this.ports.verification.begun();
   }
 
   async #history(
@@ -207,7 +229,20 @@ export class Endpoints {
       ...content,
       ...credentials,
       filters: body.filters === undefined ? undefined : filtersText(body.filters),
+      verification: this.#method(before, body),
     };
+  }
+
+  /**
+   * The one that is asked for, or the operator's, where the choice is given back, or where a new URL has to have one that it
+   * lacks. Endpoints that were there before the operator asked for it keep what they have until then.
+   */
+  #method({ url, verification }: Endpoint, body: PatchEndpointBody): VerificationMethod | null | undefined {
+    const { rule } = this.ports.verification;
+    const chosen = chosenMethod(body.verification);
+    if (chosen !== undefined) return chosen ?? standardMethod(rule);
+    if (rule === 'off' || body.url === undefined || body.url === url) return undefined;
+    return verification !== null && isMethodAllowed(rule, verification.method) ? undefined : standardMethod(rule);
   }
 
   /** What the patch does not name stays undefined. */
@@ -260,6 +295,7 @@ const answerOf = (endpoint: Endpoint): EndpointAnswer => ({
   batch: endpoint.batch,
   transformationId: endpoint.transformationId,
   ...shownOf(endpoint),
+  verification: stateAnswer(endpoint.verification),
   revision: endpoint.revision,
   createdAt: dateTime(endpoint.createdAt),
   updatedAt: dateTime(endpoint.updatedAt),

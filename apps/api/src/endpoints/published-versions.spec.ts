@@ -1,6 +1,6 @@
 // Real: the codec. Doubled: Kafka (InMemoryLog), the history in Postgres, the clock.
 import { beforeEach, expect, it } from 'vitest';
-import { noCredentials, plainContent, type EndpointConfig } from '#libs/contracts';
+import { noCredentials, plainContent, type EndpointConfig, withoutVerification } from '#libs/contracts';
 import { scheduleOf } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { PublishedVersion } from '#libs/persistence';
@@ -64,6 +64,7 @@ const config = (endpointId: string, revision: number): EndpointConfig => ({
   backfill: null,
   ...plainContent,
   ...noCredentials,
+  ...withoutVerification,
   revision,
   updatedAt: 1,
 });

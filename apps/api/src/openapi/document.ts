@@ -73,6 +73,7 @@ const always: readonly ProblemCode[] = [
   'internal',
   'shutting-down',
 ];
+const ofEverybody: readonly ProblemCode[] = ['bad-request', 'internal'];
 /** What every POST may refuse that takes an Idempotency-Key. */
 const ofRepeats: readonly ProblemCode[] = ['invalid-parameter', 'request-in-progress', 'idempotency-key-reused'];
 const ofBodies: readonly ProblemCode[] = ['malformed-json', 'too-large', 'unsupported-content-type', 'invalid-body'];
@@ -86,7 +87,7 @@ class DocumentParts {
   }
 
   operation({ method, path, status, operation, needs }: DocumentedRoute): JsonSchema {
-    const { id, summary, description, query, body, ifMatch = false, problems = [] } = operation;
+    const { id, summary, description, query, body, ifMatch = false, open = false, problems = [] } = operation;
     const fields = method === 'get' && operation.answer !== undefined ? fieldsOf(operation.answer) : null;
     const ids = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
     const parameters = [
@@ -100,16 +101,16 @@ class DocumentParts {
       ...(query === undefined ? [] : this.#queryParameters(query)),
       ...(fields === null ? [] : [fieldsParameter(fields)]),
       ...(ifMatch ? [ifMatchParameter] : []),
-      ...(method === 'post' ? [idempotencyKey] : []),
+      ...(method === 'post' && !open ? [idempotencyKey] : []),
     ];
     const refused: ProblemCode[] = [
-      ...always,
+      ...(open ? ofEverybody : always),
       'database-unavailable',
       ...(body === undefined ? [] : ofBodies),
       ...(query !== undefined || fields !== null || ifMatch ? ['invalid-parameter' as const] : []),
       ...(ifMatch ? ['precondition-failed' as const] : []),
       ...(ids.length > 0 ? ['not-found' as const] : []),
-      ...(method === 'post' ? ofRepeats : []),
+      ...(method === 'post' && !open ? ofRepeats : []),
       ...problems,
     ];
     return {
@@ -117,6 +118,7 @@ class DocumentParts {
       summary,
       ...described(description, needs),
       ...(operation.deprecated === true ? { deprecated: true } : {}),
+      ...(open ? { security: [] } : {}),
       tags: [operation.tag ?? path.split('/')[2] ?? ''],
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(body === undefined ? {} : { requestBody: this.#requestBody(method, body, operation.example) }),

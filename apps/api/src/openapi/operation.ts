@@ -6,6 +6,8 @@ export interface Operation {
   /** As generated clients call it. */
   readonly id: string;
   readonly summary: string;
+  /** Without a key. */
+  readonly open?: boolean;
   readonly description?: string;
   /** It will go in a later release: before that, the check lets nothing go. */
   readonly deprecated?: boolean;

@@ -37,6 +37,7 @@ export const tags: readonly (readonly [name: string, description: string])[] = [
 export const pathParameters: Readonly<Record<string, string>> = {
   id: 'Its id.',
   deliveryId: 'Id of the delivery.',
+  token: 'Of the request that offered it.',
   secretId: 'Id of the secret.',
   tokenId: 'Id of the token.',
   type: 'The event type.',

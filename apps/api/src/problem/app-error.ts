@@ -28,6 +28,8 @@ export const problems = {
   'nothing-to-replay': [409, 'There is nothing to send'],
   'not-replayable': [409, 'It cannot be sent again'],
   'replay-ended': [409, 'The replay has ended'],
+  'no-verification': [409, 'The endpoint need not be verified'],
+  'verification-under-way': [409, 'The endpoint is being verified, or was a moment ago'],
   conflict: [409, 'It was changed at the same time'],
   'request-in-progress': [409, 'The request is under way already'],
   'idempotency-key-reused': [409, 'The Idempotency-Key was used for another request'],

@@ -20,7 +20,7 @@ const ofTenant = `tenant_id = nullif(current_setting('posthorn.tenant', true), '
 const ofEndpoints = (column: string): string =>
   `${ofTenant} AND ${column} = ANY (string_to_array(current_setting('posthorn.endpoints', true), ','))`;
 const none = 'false';
-const change = 'SELECT, INSERT, UPDATE, DELETE';
+export const change = 'SELECT, INSERT, UPDATE, DELETE';
 
 const byTenant = (table: string, grant: string, narrowed: string): ConfinedTable => ({
   table,
@@ -34,7 +34,7 @@ const byParent = (table: string, grant: string, parent: string, key: string): Co
   const rows = `EXISTS (SELECT FROM ${parent} p WHERE p.${key} = ${table}.${parent.replace(/s$/, '')}_id)`;
   return { table, grant, rows, narrowed: rows };
 };
-const byEndpoint = (table: string, grant: string): ConfinedTable => byParent(table, grant, 'endpoints', 'id');
+export const byEndpoint = (table: string, grant: string): ConfinedTable => byParent(table, grant, 'endpoints', 'id');
 
 const byDelivery = (table: string, grant: string): ConfinedTable => {
   const rows = 'posthorn_sees_delivery(delivery_id)';

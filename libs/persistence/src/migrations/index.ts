@@ -12,6 +12,7 @@ import { auditLog } from './0011-audit-log.sql.js';
 import { confinement } from './0012-confinement.sql.js';
 import { endpointSecrets } from './0020-endpoint-secrets.sql.js';
 import { endpointCredentials } from './0021-endpoint-credentials.sql.js';
+import { endpointVerification } from './0023-endpoint-verification.sql.js';
 import { logPartitions } from './0024-log-partitions.sql.js';
 import { statsAndAccess } from './0025-stats-and-access.sql.js';
 
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
   { number: 12, name: 'confinement', sql: confinement },
   { number: 20, name: 'endpoint-secrets', sql: endpointSecrets },
   { number: 21, name: 'endpoint-credentials', sql: endpointCredentials },
+  { number: 23, name: 'endpoint-verification', sql: endpointVerification },
   { number: 24, name: 'log-partitions', sql: logPartitions },
   { number: 25, name: 'stats-and-access', sql: statsAndAccess },
 ];
