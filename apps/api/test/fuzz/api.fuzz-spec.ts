@@ -107,7 +107,8 @@ describe('the api, fuzzed', { timeout: 240_000 + examples * 20_000 }, () => {
     const report = await schemathesis.run(given);
     expectClean(report);
     expect(report.testedOperations).toBe(operationsOf(document) - 2);
-    expect(report.acceptedOperations.length).toBeGreaterThan(report.testedOperations / 2);
+    // Most of what is made up names things that there are not; all of it being refused would say little.
+    expect(report.acceptedOperations.length).toBeGreaterThan(10);
   });
 
   it('would have found a status and a field that the document does not know', async (context) => {
