@@ -357,7 +357,7 @@ describe('the answer to a test', () => {
 describe('before a test is sent', () => {
   it('the audit log has it', async () => {
     await send();
-    const [{ webhookId = '' } = {}] = deliveries();
+    const webhookId = deliveries()[0]?.webhookId;
     expect(noted).toEqual([
       { endpointId: 'ep_1', deliveryId: 'ep_1.test:2.0.0.0', webhookId, eventType: 'note.added', sentBefore: 0 },
     ]);
@@ -368,12 +368,15 @@ describe('before a test is sent', () => {
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     unpublished = new Error('no broker answers');
     expect(await refusal({})).toMatchObject({ code: 'broker-unavailable' });
+    unpublished = null;
+    endpoint = anEndpoint({ verification: unverified('challenge', 1, 0) });
+    expect(await refusal({})).toMatchObject({ code: 'not-verified' });
     endpoint = null;
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     expect(deliveries()).toEqual([]);
   });
 
-  it('it is known that it fits into a record', async () => {
+  it('a record is known to hold it', async () => {
     sends = open({ maxEventBytes: 10_000_000 });
     const data = { text: 'x'.repeat(2_000_000) };
     expect(await refusal({ type: 'note.added', data })).toMatchObject({ code: 'too-large' });

@@ -3,7 +3,7 @@
  * Writes: an audit entry, then the delivery of the test to posthorn.deliveries, once.
  * Guarantees: what is answered is what a worker has recorded; bounded in number and in time.
  * On a crash: the test is sent or not, and seen in the delivery log; nothing else is left of it.
- * Tests: test-sends.spec.ts, ../../../../test/e2e/content.e2e-spec.ts.
+ * Tests: test-sends.spec.ts, test/e2e/pause-and-backfill.e2e-spec.ts.
  */
 import type { Attempt, Delivery } from '#libs/contracts';
 import { awaitsVerification, deliveryIdOf, partitionFor } from '#libs/core';
@@ -60,9 +60,9 @@ export class TestSends {
   async send(id: string, body: SendTestBody): Promise<TestAnswer> {
     const endpoint = await this.ports.endpoints.get(checkId('endpoint', id));
     if (endpoint === null) throw notFound('endpoint', id);
-    // A worker would hold it, too.
+    // Its URL may be of somebody who wants nothing.
     if (awaitsVerification(endpoint.verification))
-      throw new AppError('not-verified', 'Verify it first: POST …/verify.');
+      throw new AppError('not-verified', 'Nothing is sent to it before it is verified, not even a test.');
     const leave = this.#enter(endpoint.endpointId);
     try {
       return await this.#send(endpoint, body);
