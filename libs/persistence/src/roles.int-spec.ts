@@ -92,6 +92,11 @@ describe('a user of the apps, who has the role posthorn_app', () => {
     });
     expect((await new DeliveryLog(asApp).list({}, { limit: 9 })).data).toHaveLength(6);
     expect((await new DeadLetters(asApp).list({ error: 'pipe' }, { limit: 9 })).data).toHaveLength(2);
+    // Without the right to change tables: by functions of their owner.
+    const parts = new LogParts(asApp);
+    expect(await parts.makeUpTo('attempts', Date.now() + 30 * 86_400_000, 7)).toBeGreaterThan(0);
+    expect(await parts.dropOldest('attempts', Date.now() + 30 * 86_400_000)).toMatchObject({ kept: 0 });
+    expect(await parts.expireOlder('attempts', Date.now() + 30 * 86_400_000, 9)).toBe(0);
   });
 
   it('is confined in a tenant’s scope', async () => {
@@ -110,6 +115,9 @@ describe('a user of the apps, who has the role posthorn_app', () => {
     `UPDATE audit_log SET action = 'x'`,
     'DELETE FROM audit_log',
     'DELETE FROM audit_heads',
+    'SELECT * FROM posthorn_partitions.deliveries_older',
+    'DROP TABLE posthorn_partitions.deliveries_older',
+    `SELECT posthorn_know_part('x')`,
     'TRUNCATE deliveries',
     'DROP TABLE deliveries',
     'ALTER TABLE endpoints DISABLE ROW LEVEL SECURITY',
