@@ -58,7 +58,7 @@ const columns = `d.*, l.log_partition, l.log_offset, r.state AS resolved_as, r.r
 const selected = `SELECT ${columns} FROM ${deadLetters}`;
 const lastFirst = 'ORDER BY d.completed_at DESC, d.delivery_id DESC';
 /** So many are cut into words before the index is asked. */
-const looked = 1_000;
+const looked = 500;
 
 function following(filter: DeadLetterFilter, cursor: string | undefined): Conditions {
   const conditions = deadLetterConditions(filter);

@@ -80,7 +80,7 @@ function addTime(conditions: Conditions, operator: '>=' | '<' | '<=', at: number
 }
 
 /** So many failures are cut into words before the index is asked. */
-const looked = 1_000;
+const looked = 500;
 
 interface Place {
   readonly accepted_at: Date;
