@@ -1,4 +1,5 @@
 import {
+  bearerCredential,
   callbackSeconds,
   callbackToken,
   challengeBody,
@@ -12,14 +13,18 @@ import {
   refusedFor,
   signingKey,
   signWebhook,
+  tokenOutcomeOf,
   webhookHeaders,
+  withoutCredential,
+  type Credential,
   type EndpointVerification,
   type HandshakeAsked,
   type MasterKeys,
+  type PostFailure,
   type PostResult,
   type VerificationVerdict,
 } from '#libs/core';
-import type { HttpSender } from '#libs/http-delivery';
+import { credentialsOf, type EndpointCredentials, type HttpSender } from '#libs/http-delivery';
 import type { Endpoint, VerificationExchange } from '#libs/persistence';
 
 export interface AskingPorts {
@@ -47,6 +52,8 @@ export interface Asked {
 
 /** Below the time that a process has to stop, and the one after which a claim on a try ends. */
 const longestMs = 10_000;
+/** For a token before it. */
+const longestTokenMs = 5_000;
 const userAgent = 'Posthorn/0.1';
 /** Path of the callbacks, on the api. */
 export const callbackPath = 'verifications';
@@ -111,31 +118,60 @@ export class EndpointAsking {
     }: { readonly method: 'POST' | 'OPTIONS'; readonly headers: object; readonly body: Buffer },
   ): Promise<{ readonly result: PostResult; readonly exchange: VerificationExchange }> {
     const { origin, pathname, search } = new URL(endpoint.url);
-    const headers = { ...headersOf(endpoint), 'user-agent': userAgent, ...own } as Record<string, string>;
+    const credentials = credentialsOf(endpoint, this.ports.masterKeys);
+    const { credential, failed } = await this.#proofOf(credentials);
+    const headers = {
+      ...endpoint.headers,
+      ...(credential === null ? {} : { [credential.name]: credential.value }),
+      'user-agent': userAgent,
+      ...own,
+    } as Record<string, string>;
     const at = this.ports.now();
-    const result = await this.ports.sender.post({
-      method,
-      origin,
-      path: pathname + search,
-      headers,
-      body,
-      encoding: 'identity',
-      timeoutMs: Math.min(endpoint.timeoutMs, longestMs),
-    });
-    const request = { method, url: endpoint.url, headers: shownHeaders(headers), body: body.toString('utf8') };
+    const answer =
+      failed ??
+      (await this.ports.sender.post({
+        method,
+        origin,
+        path: pathname + search,
+        headers,
+        body,
+        encoding: 'identity',
+        timeoutMs: Math.min(endpoint.timeoutMs, longestMs),
+        ...(credentials.tls === null ? {} : { tls: credentials.tls }),
+      }));
+    const result = credential === null ? answer : withoutCredential(answer, credential.hidden);
+    const shown = shownHeaders(headers, credential?.name);
+    const request = { method, url: endpoint.url, headers: shown, body: body.toString('utf8') };
     return { result, exchange: { at, request, ...outcomeOf(result) } };
+  }
+
+  /** What a delivery would show. A token is fetched for this alone: it is asked for so rarely. */
+  async #proofOf({ credential, grant }: EndpointCredentials): Promise<Proof> {
+    if (grant === null) return { credential, failed: null };
+    const asked = await this.ports.sender.post({ ...grant.request, timeoutMs: longestTokenMs });
+    const outcome = tokenOutcomeOf(asked, grant.hidden);
+    if (outcome.kind === 'token') return { credential: bearerCredential(outcome.token), failed: null };
+    const message = `no token from ${grant.place}: ${outcome.message}`;
+    return { credential: null, failed: { kind: 'error', error: { kind: 'auth-token', message }, durationMs: 0 } };
   }
 }
 
-/** What goes with every request to an endpoint. Its authentication belongs here, once it has one. */
-const headersOf = ({ headers }: Endpoint): Readonly<Record<string, string>> => headers;
+interface Proof {
+  /** Null: none is wanted, or there is none. */
+  readonly credential: Credential | null;
+  /** What comes of it without a request. */
+  readonly failed: PostFailure | null;
+}
 
 /** Secret: who had the callback could allow what only the receiver may. */
 const hiddenHeaders: ReadonlySet<string> = new Set(['authorization', handshakeHeaders.requestCallback]);
 
-const shownHeaders = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+const shownHeaders = (headers: Readonly<Record<string, string>>, credential?: string): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, hiddenHeaders.has(name.toLowerCase()) ? '[hidden]' : value]),
+    Object.entries(headers).map(([name, value]) => {
+      const isHidden = name === credential || hiddenHeaders.has(name.toLowerCase());
+      return [name, isHidden ? '[hidden]' : value];
+    }),
   );
 
 function outcomeOf(result: PostResult): Pick<VerificationExchange, 'response' | 'error' | 'durationMs'> {
