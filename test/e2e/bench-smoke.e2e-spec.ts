@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { uniquePrefix } from '#libs/testing';
 import { batches } from '../../bench/batch.js';
+import { deliveryLog } from '../../bench/delivery-log.js';
 import { downEndpoint } from '../../bench/down-endpoint.js';
 import { fanoutIndex } from '../../bench/fanout-index.js';
 import { deadEndpoint, neighboursFailing } from '../../bench/isolation.js';
@@ -134,5 +135,12 @@ describe('the bench, in small', () => {
     expect(down).toMatchObject({ events: 200, missing: 0, surplus: 0, outOfOrder: 0 });
     const { fields: recovered } = await recover(stage);
     expect(recovered).toMatchObject({ deadLetters: 50, missing: 0, surplus: 0, duplicates: 0 });
+  });
+
+  it('delivery-log: every filter is answered, to the operator and to a tenant', async () => {
+    const { fields } = await deliveryLog(stage);
+    expect(fields).toMatchObject({ rows: 10_000, filters: 64 });
+    expect(fields.p50Ms).toBeGreaterThan(0);
+    expect(fields.worstP95Ms).toBeGreaterThanOrEqual(fields.p50Ms);
   });
 });

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isVerification, verificationAnswer } from '#libs/testing';
 import { judgeWindow } from '../oracle/window-oracle.js';
 import { PlatformUnderTest, type EndpointUnderTest } from './platform-under-test.js';
 import { comment, sampleEvents, type UpstreamService } from './sample-events.js';
@@ -157,6 +158,57 @@ describe('endpoints that wait, and begin in the past', () => {
     await expectExactly(leaving);
   });
 
+  it('1, 2, 3. an endpoint gets nothing before it is verified, at no URL of its, and then all, in order', async () => {
+    let wants = false;
+    // What it is asked is not among what it gets.
+    const asked: string[] = [];
+    const endpoint = await test.addEndpoint(
+      ['*'],
+      (request) => {
+        if (!isVerification(request.body)) return {};
+        asked.push(request.path);
+        return (wants && verificationAnswer(request)) || { status: 404 };
+      },
+      { ordering: 'endpoint', verification: { method: 'challenge' } },
+    );
+    const { endpointId, receiver } = endpoint;
+    const verify = (state: string): Promise<unknown> =>
+      vi.waitUntil(async () => {
+        const { body } = await test.platform.request<{ verification?: { state: string } }>(
+          'POST',
+          `/v1/endpoints/${endpointId}/verify`,
+        );
+        return body.verification?.state === state;
+      }, waiting);
+    await verify('failed');
+    await untilBacklogIs(endpoint, 'unverified');
+    await send(60);
+    await dispatched();
+    expect(receiver.requests).toHaveLength(asked.length);
+    wants = true;
+    await verify('verified');
+    await untilBacklogIs(endpoint, 'live');
+    await send(30);
+
+    // With deliveries on their way and waiting at a worker: none of them may go to the new URL yet.
+    wants = false;
+    const url = `${receiver.url}/moved`;
+    expect((await test.platform.request('PATCH', `/v1/endpoints/${endpointId}`, { url })).status).toBe(200);
+    await verify('failed');
+    await send(60);
+    await dispatched();
+    await untilBacklogIs(endpoint, 'unverified');
+    const gotAt = (path: string) => receiver.requests.filter((one) => one.path === path && !isVerification(one.body));
+    expect(gotAt('/moved')).toEqual([]);
+    expect(asked).toContain('/moved');
+    wants = true;
+    await verify('verified');
+    await untilBacklogIs(endpoint, 'live');
+    await vi.waitUntil(() => gotAt('/moved').length >= 60, waiting);
+    await vi.waitUntil(() => test.arrivalsOf(endpoint).length >= 150, waiting);
+    await expectExactly(endpoint);
+  });
+
   it('1. every event has its end state at each of them, and nothing came twice', async () => {
     const verdict = await test.settledVerdict(20_000);
     expect(verdict.violations.slice(0, 5)).toEqual([]);
@@ -167,7 +219,7 @@ describe('endpoints that wait, and begin in the past', () => {
   describe('and are sent tests', () => {
     const sendTest = async ({ endpointId }: EndpointUnderTest, body: object = {}): Promise<TestResult> => {
       const answer = await test.platform.request<TestResult>('POST', `/v1/endpoints/${endpointId}/test`, body);
-      expect(answer, JSON.stringify(answer.body)).toMatchObject({ status: 200 });
+      expect(answer).toMatchObject({ status: 200 });
       return answer.body;
     };
     const text = ({ receiver }: EndpointUnderTest, nth = 0): string => {

@@ -100,11 +100,20 @@ describe('conventions', () => {
     ['QUERY', '/v1/events', 'POST'],
     ['POST', '/healthz', 'GET'],
   ])('%s %s is told which methods there are', async (method, path, allow) => {
-    const { status, headers, body } = await api.call(method, path);
+    const { status, headers, body } = await api.call(method, path, undefined, { origin: 'https://other.example' });
     expect([status, headers['allow']]).toEqual([405, allow]);
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     if (method !== 'HEAD') expect(body).toMatchObject({ status, code: 'method-not-allowed' });
     if (path.startsWith('/v1'))
       expect((await api.call(method, path, undefined, { authorization: '' })).status).toBe(401);
+  });
+
+  it('takes no event of which readers would make different things, and says where', async () => {
+    const text = JSON.stringify([event(), event()]).replace('"text":"hello"}}]', '"text":"hello","text":"bye"}}]');
+    const batch = { 'content-type': 'application/cloudevents-batch+json' };
+    const { status, body } = await api.call('POST', '/v1/events', text, batch);
+    expect([status, body['code']]).toEqual([400, 'malformed']);
+    expect(body['errors']).toMatchObject([{ index: 1, pointer: '/1/data/text', code: 'duplicate-name' }]);
   });
 
   it('answers health without a key', async () => {

@@ -16,6 +16,12 @@ import { apiApp } from '../src/index.js';
 import { DocumentedAnswers } from './documented-answers.js';
 import { testCodec } from './event-codec.js';
 
+const asRole = (databaseUrl: string, role: string): string => {
+  const url = new URL(databaseUrl);
+  url.searchParams.set('options', `-c role=${role}`);
+  return url.href;
+};
+
 export const operatorKey = 'test-operator-key-0123456789';
 
 interface Answer {
@@ -70,7 +76,8 @@ export async function startApiOn<L extends KafkaLog>(
   const config = parseConfig({
     KAFKA_BROKERS: '127.0.0.1:1',
     SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
-    DATABASE_URL: database.url,
+    // With no more rights than the api needs.
+    DATABASE_URL: asRole(database.url, 'posthorn_api'),
     POSTHORN_OPERATOR_KEY: operatorKey,
     POSTHORN_MASTER_KEYS: `1:${randomBytes(32).toString('base64')}`,
     POSTHORN_REPLICATION_FACTOR: '1',

@@ -3,6 +3,7 @@ import type { Config } from '#libs/config';
 import { groupNames, topicNames } from '#libs/contracts';
 import { decodeSourcePosition, encodeSourcePosition } from '#libs/core';
 import { CommitRefused, partitionName, type KafkaLog, type LogReader, type PartitionCommit } from '#libs/kafka';
+import { registryOf } from '#libs/platform';
 import { CodecError, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
 import { CursorRelocation } from '#libs/persistence';
 import { connectBrokers } from './broker.js';
@@ -30,7 +31,7 @@ export async function applyOffsets(config: Config, file: string, request: ApplyR
     await rebuildProjection({ moveTo: file });
     return;
   }
-  const { platform: codecs } = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+  const { platform: codecs } = await connectSchemaCodec(registryOf(config));
   const kafka = connectBrokers(config);
   await withDatabase(config, (database) =>
     applyOffsetsIn({ kafka, codecs, cursors: new CursorRelocation(database) }, config, plan, request, report),

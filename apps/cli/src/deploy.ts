@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { projectRoot, type Config } from '#libs/config';
 import { migrate } from '#libs/persistence';
+import { registryOf } from '#libs/platform';
 import { applySchemas } from '#libs/schema-codec';
 import { createTopics } from './create-topics.js';
 import type { Report } from './report.js';
@@ -15,7 +16,7 @@ export async function deploy(config: Config, report: Report): Promise<void> {
 /** Registers the platform's schemas and those of the events. */
 export async function applyAllSchemas(config: Config, report: Report): Promise<void> {
   const eventsFolder = resolve(projectRoot(), config.eventsDir);
-  await applySchemas({ registryUrl: config.schemaRegistryUrl, eventsFolder, log: report });
+  await applySchemas({ ...registryOf(config), eventsFolder, log: report });
 }
 
 export async function migrateTables(config: Config, report: Report): Promise<void> {

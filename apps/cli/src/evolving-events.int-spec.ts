@@ -7,7 +7,7 @@ import { HttpRegistry } from '#libs/schema-codec';
 import { uniquePrefix } from '#libs/testing';
 
 const run = uniquePrefix().replace(/[^a-zA-Z0-9]/g, '_');
-const registry = new HttpRegistry(inject('schemaRegistryUrl'), 10_000);
+const registry = new HttpRegistry({ registryUrl: inject('schemaRegistryUrl') }, 10_000);
 const sections = readFileSync(join(projectRoot(), 'docs/evolving-events.md'), 'utf8')
   .split(/^## /m)
   .map((text, index) => ({

@@ -9,6 +9,7 @@ import {
   type LogBounds,
   type LogReader,
 } from '#libs/kafka';
+import { registryOf } from '#libs/platform';
 import { CodecError, connectSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
 import { connectBrokers } from './broker.js';
 import { CommandFailed, type Report } from './report.js';
@@ -29,7 +30,7 @@ export interface PositionsRequest {
  * @throws CommandFailed
  */
 export async function openPositions(config: Config, request: PositionsRequest, report: Report): Promise<void> {
-  const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+  const codec = await connectSchemaCodec(registryOf(config));
   await openPositionsIn(connectBrokers(config), codec, config, request, report);
 }
 

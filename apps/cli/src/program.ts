@@ -7,6 +7,7 @@ import { createTopics } from './create-topics.js';
 import { deploy, migrateTables } from './deploy.js';
 import { openIncarnation, type IncarnationRequest } from './open-incarnation.js';
 import { openPositions, type PositionsRequest } from './open-positions.js';
+import { redactedText } from '#libs/observability';
 import { CursorRelocation, type CursorRecord } from '#libs/persistence';
 import { withDatabase } from './database.js';
 import { parseSaved, planOffsets, type GroupName } from './offsets-plan.js';
@@ -30,7 +31,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     // commander has said it already; its code is 0 for --help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    process.stderr.write(`${wordsFor(error)}\n`);
+    process.stderr.write(`${redactedText(wordsFor(error))}\n`);
     return 1;
   }
 }

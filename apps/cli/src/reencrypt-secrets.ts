@@ -5,6 +5,7 @@ import { topicNames } from '#libs/contracts';
 import { newestSeal, newestVersion, parseMasterKeys, reseal, type MasterKeys } from '#libs/core';
 import type { LogReader } from '#libs/kafka';
 import { SecretSeals, type ResealPass } from '#libs/persistence';
+import { registryOf } from '#libs/platform';
 import { connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
 import { connectBrokers } from './broker.js';
 import { withDatabase } from './database.js';
@@ -33,7 +34,7 @@ export interface ReencryptPorts {
  */
 export async function reencryptSecrets(config: Config, request: ReencryptRequest, report: Report): Promise<void> {
   const masterKeys = parseMasterKeys(config.masterKeys);
-  const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+  const codec = await connectSchemaCodec(registryOf(config));
   const reader = connectBrokers(config).reader();
   try {
     await withDatabase(config, async (database) => {

@@ -139,12 +139,12 @@ describe('schemas check against git', () => {
 describe('schemas check against the registry', () => {
   it('says what would be registered and what would be refused', async () => {
     const registryUrl = inject('schemaRegistryUrl');
-    expect((await check({ registryUrl })).lines).toContain(`${type}: ${type}.avsc would be registered`);
+    expect((await check({ registry: { registryUrl } })).lines).toContain(`${type}: ${type}.avsc would be registered`);
     await applySchemas({ registryUrl, eventsFolder: folder });
-    expect((await check({ registryUrl })).lines.filter((line) => line.includes(type))).toEqual([]);
+    expect((await check({ registry: { registryUrl } })).lines.filter((line) => line.includes(type))).toEqual([]);
     await write(`versions/${type}/1.avsc`, schemaOf());
     await write(`${type}.avsc`, schemaOf({ name: 'n', type: 'int' }));
-    const { lines, faults } = await check({ registryUrl });
+    const { lines, faults } = await check({ registry: { registryUrl } });
     expect(lines).toContain(`${type}: ${type}.avsc would be refused`);
     expect(faults).toMatch(/the registry's version 1 are not compatible \(backward\): n/);
     await expect(applySchemas({ registryUrl, eventsFolder: folder })).rejects.toThrow(/refuses/);

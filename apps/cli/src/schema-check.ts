@@ -1,5 +1,12 @@
 import type { Config } from '#libs/config';
-import { HttpRegistry, parseEventFolder, parseEventMeta, readFolder, type EventFolder } from '#libs/schema-codec';
+import {
+  HttpRegistry,
+  parseEventFolder,
+  parseEventMeta,
+  readFolder,
+  type EventFolder,
+  type RegistryAddress,
+} from '#libs/schema-codec';
 import { brokenPins } from './broken-pins.js';
 import { withDatabase } from './database.js';
 import { CommandFailed, type Report } from './report.js';
@@ -11,7 +18,7 @@ export interface CheckRequest {
   readonly folder: string;
   /** Commit to compare with. */
   readonly ref?: string;
-  readonly registryUrl?: string;
+  readonly registry?: RegistryAddress;
   /** Where endpoints' pins stand. */
   readonly database?: Config;
 }
@@ -38,8 +45,8 @@ export async function checkSchemas(request: CheckRequest, report: Report): Promi
   ];
   const earlier = await compareWithEarlier(request, types, report);
   faults.push(...earlier.faults);
-  if (request.registryUrl !== undefined) {
-    const registration = await registrationOf(new HttpRegistry(request.registryUrl, requestMs), types);
+  if (request.registry !== undefined) {
+    const registration = await registrationOf(new HttpRegistry(request.registry, requestMs), types);
     for (const line of registration.lines) report(line);
     faults.push(...registration.faults);
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig, projectRoot } from '#libs/config';
+import { registryOf } from '#libs/platform';
 import { applyAllSchemas } from './deploy.js';
 import type { Report } from './report.js';
 import { checkSchemas, type CheckRequest } from './schema-check.js';
@@ -55,7 +56,7 @@ function checkRequest({ folder, ref, registry, offline = false }: CheckOptions):
   const registryUrl = registry ?? config.schemaRegistryUrl;
   return {
     ...request,
-    ...(registryUrl === '' ? {} : { registryUrl }),
+    ...(registryUrl === '' ? {} : { registry: { ...registryOf(config), registryUrl } }),
     ...(config.databaseUrl === '' ? {} : { database: config }),
   };
 }

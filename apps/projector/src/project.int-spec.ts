@@ -215,7 +215,7 @@ describe('the projection', () => {
 
   it('counts per endpoint, with latencies of what was delivered', async () => {
     const delivered = [100, 200, 300].map((ms, i) =>
-      anAttempt({ deliveryId: `d${i}`, startedAt: 1_800_000_000_000 + ms - 20, number: i === 2 ? 2 : 1 }),
+      anAttempt({ deliveryId: `d${i}`, startedAt: anAttempt().acceptedAt + ms - 20, number: i === 2 ? 2 : 1 }),
     );
     const pending = anAttempt({ deliveryId: 'd4', outcome: 'retry', final: false });
     const halted = anAttempt({ deliveryId: 'd7', outcome: 'halted', final: false });

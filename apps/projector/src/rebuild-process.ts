@@ -6,7 +6,7 @@ import { groupNames, topicNames } from '#libs/contracts';
 import { CommitRefused, partitionName, type KafkaLog, type PartitionCommit } from '#libs/kafka';
 import { createLogger } from '#libs/observability';
 import { connectDatabase, RebuildStore, RebuildSuperseded } from '#libs/persistence';
-import { kafkaLog } from '#libs/platform';
+import { kafkaLog, registryOf } from '#libs/platform';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { rebuild, RebuildFailed } from './rebuild.js';
 
@@ -52,7 +52,7 @@ async function rebuildBy(config: Config, { dropOlder, plan }: RebuildArguments):
     throw new RebuildFailed(`there are no topics ${topics.attempts} and ${topics.deadLetters}`);
   const moveTo = plan === null ? null : readPlan(plan, config.topicPrefix);
   if (moveTo !== null) await moveGroup(kafka, groupNames(config.topicPrefix).projector, moveTo);
-  const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+  const codec = await connectSchemaCodec(registryOf(config));
   const database = await connectDatabase(config.databaseUrl, { statementTimeoutMs: 0 });
   try {
     const positions = moveTo && new Map(moveTo.map((one) => [partitionName(one), one.offset]));

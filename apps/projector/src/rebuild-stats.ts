@@ -1,6 +1,5 @@
 import type { LogReader } from '#libs/kafka';
 import type { Part } from './rebuild-parts.js';
-import type { RebuildOptions } from './rebuild.js';
 
 const hourMs = 3_600_000;
 
@@ -11,7 +10,7 @@ const hourMs = 3_600_000;
  */
 export async function wholeFrom(
   parts: readonly Part[],
-  { dropOlder }: Pick<RebuildOptions, 'dropOlder'>,
+  { dropOlder }: { readonly dropOlder: boolean },
   { reader, topics }: { readonly reader: LogReader; readonly topics: { readonly attempts: string } },
 ): Promise<number | null> {
   if (dropOlder) return null;

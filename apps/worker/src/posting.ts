@@ -55,7 +55,8 @@ const unauthorized = 401;
 
 const notMade: PostResult = { kind: 'error', error: { kind: 'aborted', message: 'it was not made' }, durationMs: 0 };
 
-const unusable = 'the configuration of its endpoint cannot be used';
+const unusable = 'its endpoint is not verified, or its configuration cannot be used';
+const unproved = 'what its request is to show was not there in time';
 
 /** So long a worker waits for the configuration that a delivery was made with, before it says that there is none. */
 const unreadMs = 60_000;
@@ -207,7 +208,8 @@ export class Posting {
       }
     }
     if (found.kind === 'gone') outcomes.drop(entry);
-    else if (isTestStream(entry.stream)) outcomes.giveUp(entry, 'undeliverable', unusable);
+    else if (isTestStream(entry.stream))
+      outcomes.giveUp(entry, 'undeliverable', found.kind === 'ready' ? unproved : unusable);
     else copies.putOff(entry);
     this.#ports.landed(lane, entry, notMade);
   }

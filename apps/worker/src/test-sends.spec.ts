@@ -160,6 +160,27 @@ describe('a test send', () => {
     expect(world.deadLetters()).toEqual([]);
   });
 
+  it('is sent again where its worker has ended in the midst of it, and appended anew while it waits for its rate', async () => {
+    const version = await configured({ rateLimit: { limit: 1, per: 'minute', burst: 1 } });
+    world.reactions.set(id, (nth) => ({ status: 200, afterMs: nth === 1 ? 10 * second : 1 }));
+    const worker = await world.worker({ secureAfterMs: 10 * second });
+    const [first, other] = [await test(version), await test(version)];
+    await world.time.run(second);
+    await worker.kill();
+    const next = await world.worker({ secureAfterMs: 10 * second });
+    await world.time.run(30 * second);
+    expect(world.postsTo(id)).toHaveLength(2);
+    expect(attemptsOf(first)).toMatchObject([{ outcome: 'delivered', final: true }]);
+    expect(world.topics.retry.flatMap((_, topic) => world.copies(topic))).toMatchObject([{ eventId: other }]);
+    await next.kill();
+    await world.time.run(testLastsMs);
+    await world.worker();
+    await world.time.run(30 * minute);
+    // Its copy comes back when nobody waits for it any more.
+    expect(world.postsTo(id)).toHaveLength(2);
+    expect(attemptsOf(other)).toMatchObject([{ outcome: 'dropped', final: true, error: { kind: 'expired' } }]);
+  });
+
   it('is outside of the order and the statistics of what it is sent beside', async () => {
     const version = await configured({ ordering: 'endpoint' });
     world.reactions.set(id, (nth) => (nth === 1 ? 'hang' : { status: 200 }));
@@ -169,5 +190,8 @@ describe('a test send', () => {
     await world.time.run(second);
     // The live one hangs, and is not waited for.
     expect([world.outcomes().get(live), world.outcomes().get(event)]).toEqual([undefined, 'delivered']);
+    expect(world.told.outcomes).toEqual([]);
+    await world.time.run(minute);
+    expect(world.told.outcomes).toEqual(['retry', 'delivered']);
   });
 });

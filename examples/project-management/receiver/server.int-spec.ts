@@ -43,6 +43,24 @@ describe('the example receiver', () => {
     expect(await record()).toMatchObject({ '/steady': { msg_1: { valid: 0 }, msg_3: { valid: 0 } } });
   });
 
+  it('answers when it is asked whether it wants deliveries, if it knows who asks', async () => {
+    const origin = { 'webhook-request-origin': 'hooks.example.com' };
+    const consent = await fetch(`${url}/steady`, { method: 'OPTIONS', headers: origin });
+    expect(consent.headers.get('webhook-allowed-origin')).toBe('hooks.example.com');
+    expect((await fetch(`${url}/steady`, { method: 'OPTIONS' })).status).toBe(405);
+    const asked = JSON.stringify({ type: 'posthorn.endpoint.verification', data: { challenge: 'abc' } });
+    const signed = {
+      'webhook-id': 'msg_9',
+      'webhook-timestamp': String(Math.floor(Date.now() / 1_000)),
+      'webhook-signature': webhook.sign('msg_9', new Date(), asked),
+    };
+    const answer = await fetch(`${url}/steady`, { method: 'POST', headers: signed, body: asked });
+    expect(await answer.json()).toEqual({ challenge: 'abc' });
+    const forged = { ...signed, 'webhook-id': 'msg_8' };
+    expect((await fetch(`${url}/steady`, { method: 'POST', headers: forged, body: asked })).status).toBe(401);
+    expect(await record()).toMatchObject({ '/steady': { msg_9: { processed: 0 } } });
+  });
+
   it('does not process what it did not acknowledge', async () => {
     expect([await post('/flaky', 'msg_1'), await post('/failing', 'msg_1')]).toEqual([503, 500]);
     expect(await record()).toMatchObject({

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { parseSecret, verifyWebhook, webhookHeaders } from '#libs/core';
+import { challengeOf, consentTo } from './consent.js';
 import { Inbox } from './inbox.js';
 import { answerOf, natureOf } from './nature.js';
 import { Receipts } from './record.js';
@@ -35,6 +36,11 @@ export function createReceiver({ random, rememberedIds = 100_000 }: ReceiverOpti
       return;
     }
     const nature = natureOf(path);
+    const consent = nature === null ? null : consentTo(request);
+    if (consent !== null) {
+      response.writeHead(200, consent).end();
+      return;
+    }
     if (nature === null || request.method !== 'POST') {
       response.writeHead(nature === null ? 404 : 405).end();
       return;
@@ -60,6 +66,11 @@ export function createReceiver({ random, rememberedIds = 100_000 }: ReceiverOpti
     if (id !== undefined) receipts.count(path, id, 'arrivals');
     if (!verified.ok || id === undefined) {
       response.writeHead(401, { 'content-type': 'text/plain' }).end(verified.ok ? 'missing-header' : verified.reason);
+      return;
+    }
+    const challenge = challengeOf(body);
+    if (challenge !== null) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ challenge }));
       return;
     }
     receipts.count(path, id, 'valid');

@@ -1,6 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { documentSettings } from './document.js';
 import { ConfigError, parseConfig } from './load-config.js';
+import { projectRoot } from './project-root.js';
 import { settings } from './settings.js';
 
 const faultsOf = (env: Record<string, string>, required: Parameters<typeof parseConfig>[1] = []): readonly string[] => {
@@ -47,6 +51,32 @@ describe('parseConfig', () => {
   it('never repeats a secret in its message', () => {
     expect(faultsOf({ POSTHORN_OPERATOR_KEY: 'hush' }).join()).not.toContain('hush');
     expect(faultsOf({ DATABASE_URL: 'mysql://u:hush@h/d' }).join()).not.toContain('hush');
+    expect(faultsOf({ SCHEMA_REGISTRY_URL: 'ftp://u:hush@registry/x' })).toEqual([
+      'SCHEMA_REGISTRY_URL must be a URL that begins with http:// or https://, not "ftp://registry/x"',
+    ]);
+  });
+
+  it('takes certificates from files in PEM, and says which of them are missing, or say nothing', () => {
+    const pem = join(mkdtempSync(join(tmpdir(), 'posthorn-pem-')), 'it.pem');
+    writeFileSync(pem, '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n');
+    onTestFinished(() => rmSync(dirname(pem), { recursive: true }));
+    const tls = { KAFKA_TLS: 'true', KAFKA_CA: pem, KAFKA_CERTIFICATE: pem, KAFKA_KEY: pem };
+    const { kafkaTls, kafkaCa, kafkaCertificate, kafkaKey } = parseConfig(tls);
+    expect({ kafkaTls, kafkaCa, kafkaCertificate, kafkaKey }).toEqual({
+      kafkaTls: true,
+      kafkaCa: pem,
+      kafkaCertificate: pem,
+      kafkaKey: pem,
+    });
+    expect(faultsOf({ KAFKA_CA: `${pem}.gone`, KAFKA_KEY: join(projectRoot(), 'package.json') })).toEqual([
+      expect.stringMatching(/^KAFKA_CA names a file that cannot be read: ENOENT/),
+      expect.stringMatching(/^KAFKA_KEY names a file that holds nothing in PEM: .*package\.json$/),
+    ]);
+    expect(faultsOf({ ...tls, KAFKA_KEY: '' })).toEqual(['KAFKA_CERTIFICATE and KAFKA_KEY need each other']);
+    expect(faultsOf({ ...tls, KAFKA_TLS: 'false' })[0]).toContain('without KAFKA_TLS=true');
+    const registry = { SCHEMA_REGISTRY_CA: pem, SCHEMA_REGISTRY_URL: 'http://registry:8081' };
+    expect(faultsOf(registry)[0]).toContain('without an https: SCHEMA_REGISTRY_URL');
+    expect(faultsOf({ KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_USERNAME: 'u' })[0]).toContain('KAFKA_PASSWORD');
   });
 
   it('is strict about where it sends to, unless it is told otherwise', () => {

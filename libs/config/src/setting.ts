@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** One setting: how it is called, what it means, and how its text is read. */
 export interface Setting<T> {
   readonly name: string;
@@ -40,8 +42,8 @@ export const text = (
   sentence,
   secret: rules.secret ?? false,
   parse(value) {
-    // A secret's text is never repeated in a message.
-    const shown = rules.secret ? 'what is set' : JSON.stringify(value);
+    // A secret's text is never repeated in a message, nor a password in a URL.
+    const shown = rules.secret ? 'what is set' : JSON.stringify(value.replace(/\/\/[^/]*@/, '//'));
     if (rules.url && !rules.url.includes(URL.parse(value)?.protocol.slice(0, -1) ?? '')) {
       throw new ConfigFault(
         `must be a URL that begins with ${rules.url.map((s) => `${s}://`).join(' or ')}, not ${shown}`,
@@ -55,6 +57,27 @@ export const text = (
     return value;
   },
 });
+
+/** The path of a file in PEM, which must be there and hold some. */
+export const pemFile = (name: string, sentence: string): Setting<string> => ({
+  name,
+  type: 'file (PEM)',
+  fallback: '',
+  sentence,
+  secret: false,
+  parse(path) {
+    if (!textOf(path).includes('-----BEGIN ')) throw new ConfigFault(`names a file that holds nothing in PEM: ${path}`);
+    return path;
+  },
+});
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigFault(`names a file that cannot be read: ${error instanceof Error ? error.message : path}`);
+  }
+}
 
 export const list = (
   name: string,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { defaultPorts } from '#libs/core';
 import { isAllowedRange, isNameServer, isPortRange } from './network-entries.js';
-import { boolean, choice, count, duration, list, number, port, text, type Setting } from './setting.js';
+import { boolean, choice, count, duration, list, number, pemFile, port, text, type Setting } from './setting.js';
 
 /**
  * Every setting of Posthorn: name, type, default, sentence. The one place; `docs/configuration.md` is generated from it.
@@ -14,6 +14,12 @@ export const settings = {
     'Kafka brokers, `host:port`, comma-separated. `npm start` and `npm run demo` start their own where it is not set.',
   ),
   kafkaTls: boolean('KAFKA_TLS', false, 'Speak TLS to the brokers.'),
+  kafkaCa: pemFile(
+    'KAFKA_CA',
+    'Authorities that sign the certificates of the brokers, where they are not public ones.',
+  ),
+  kafkaCertificate: pemFile('KAFKA_CERTIFICATE', 'Client certificate for the brokers, with what it was signed by.'),
+  kafkaKey: pemFile('KAFKA_KEY', 'Private key of the client certificate.'),
   kafkaSaslMechanism: choice(
     'KAFKA_SASL_MECHANISM',
     ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
@@ -25,13 +31,14 @@ export const settings = {
   schemaRegistryUrl: text(
     'SCHEMA_REGISTRY_URL',
     '',
-    'Schema registry with the Confluent API, for example `http://registry:8081`.',
+    'Schema registry with the Confluent API, for example `http://registry:8081` or `https://user:password@registry`.',
     { url: ['http', 'https'] },
   ),
+  schemaRegistryCa: pemFile('SCHEMA_REGISTRY_CA', 'Authorities that sign the certificate of the schema registry.'),
   databaseUrl: text(
     'DATABASE_URL',
     '',
-    'PostgreSQL 15 or later, for example `postgres://user:password@host:5432/posthorn`.',
+    'PostgreSQL 15 or later, for example `postgres://user:password@host:5432/posthorn`; with `?sslmode=verify-full&sslrootcert=<file>` over TLS.',
     { secret: true, url: ['postgres', 'postgresql'] },
   ),
 
@@ -233,6 +240,16 @@ export const crossRules: readonly ((s: Settings) => string | null)[] = [
   (s) =>
     s.kafkaSaslMechanism !== 'none' && (s.kafkaUsername === '' || s.kafkaPassword === '')
       ? `KAFKA_SASL_MECHANISM=${s.kafkaSaslMechanism} needs KAFKA_USERNAME and KAFKA_PASSWORD`
+      : null,
+  (s) =>
+    !s.kafkaTls && (s.kafkaCa !== '' || s.kafkaCertificate !== '')
+      ? 'KAFKA_CA and KAFKA_CERTIFICATE say nothing without KAFKA_TLS=true'
+      : null,
+  (s) =>
+    (s.kafkaCertificate === '') !== (s.kafkaKey === '') ? 'KAFKA_CERTIFICATE and KAFKA_KEY need each other' : null,
+  (s) =>
+    s.schemaRegistryCa !== '' && !s.schemaRegistryUrl.startsWith('https:')
+      ? 'SCHEMA_REGISTRY_CA says nothing without an https: SCHEMA_REGISTRY_URL'
       : null,
   (s) =>
     s.endpointMaxInFlight > s.maxInFlight

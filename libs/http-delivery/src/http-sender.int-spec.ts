@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { defaultPorts, networkRules, type PostResult } from '#libs/core';
+import { defaultPorts, networkRules, strictRules, type PostResult } from '#libs/core';
 import { createHttpSender, type HttpPost, type HttpSender, type HttpSenderOptions } from './index.js';
 
 const closers: (() => Promise<unknown> | void)[] = [];
@@ -88,6 +88,19 @@ describe('http sender', () => {
     if (result.kind !== 'response') return;
     expect(result.body.toString()).toBe('thanks');
     expect(result.headers['x-two']).toBe('a, b');
+  });
+
+  it('sends OPTIONS without a body, by the same rules', async () => {
+    const seen: unknown[] = [];
+    const { origin } = await receiver(({ method, url, headers }, response) => {
+      seen.push([method, url, headers['content-length'], headers['webhook-request-origin']]);
+      response.writeHead(302, { location: '/elsewhere', 'webhook-allowed-origin': '*' }).end();
+    });
+    const asked = { method: 'OPTIONS', headers: { 'webhook-request-origin': 'o' }, body: Buffer.alloc(0) } as const;
+    const result = await sender().post(post(origin, asked));
+    expect(result).toMatchObject({ kind: 'response', status: 302, headers: { 'webhook-allowed-origin': '*' } });
+    expect(seen).toEqual([['OPTIONS', '/hook?x=1', undefined, 'o']]);
+    expect(errorOf(await sender({ rules: strictRules }).post(post(origin, asked)))).toBe('guard');
   });
 
   it('compresses a body that is to go out gzipped', async () => {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { KafkaConnection } from './ports.js';
+import type { BrokerTls, KafkaConnection } from './ports.js';
 
 /**
  * One connection to one broker, over kafkajs's `Connection` and request encoders (frozen at 2.2.4, so its inner modules
@@ -92,18 +92,20 @@ export class BrokerLink {
     tuning: LinkTuning,
   ): Promise<BrokerLink> {
     let socket: Socket | undefined;
+    const tls = kafka.tls === true ? {} : kafka.tls === false ? null : (kafka.tls ?? null);
     const connection = new Connection({
       ...address,
       clientId: kafka.clientId,
-      ssl: kafka.tls === true ? {} : null,
-      sasl: kafka.sasl ?? null,
+      ssl: tls,
+      // kafkajs keeps there what logs in: with this password, whatever comes later.
+      sasl: kafka.sasl ? { ...kafka.sasl } : null,
       connectionTimeout: tuning.connectTimeoutMs,
       requestTimeout: tuning.requestTimeoutMs,
       enforceRequestTimeout: true,
       logger: kafkajsLogger(kafka),
-      socketFactory: ({ ssl, onConnect }: { ssl: object | null; onConnect: () => void }) => {
+      socketFactory: ({ onConnect }: { onConnect: () => void }) => {
         const target = tuning.route?.(address) ?? address;
-        socket = openSocket(target, ssl !== null, onConnect);
+        socket = openSocket(target, tls, onConnect);
         return socket;
       },
     });
@@ -179,9 +181,11 @@ function kafkajsRequest(name: string, version: number, args: object): KafkajsReq
   return definition.protocol({ version })(args);
 }
 
-function openSocket(target: { host: string; port: number }, tls: boolean, onConnect: () => void): Socket {
+function openSocket(target: { host: string; port: number }, tls: BrokerTls | null, onConnect: () => void): Socket {
+  // Verified whatever Node is told by its environment.
+  const verified = { ...tls, ...target, rejectUnauthorized: true };
   const socket = tls
-    ? connectTls({ ...target, ...(isIP(target.host) === 0 ? { servername: target.host } : {}) }, onConnect)
+    ? connectTls({ ...verified, ...(isIP(target.host) === 0 ? { servername: target.host } : {}) }, onConnect)
     : connectTcp(target, onConnect);
   socket.setKeepAlive(true, 30_000);
   // A batch must not wait for the acknowledgement of the one before (Nagle).

@@ -267,10 +267,20 @@ export interface KafkaLog {
 }
 
 /** Where the brokers are, and how to speak to them. */
+/** All PEM. */
+export interface BrokerTls {
+  /** Authorities that may have signed the brokers' certificates, in the place of the public ones. */
+  readonly ca?: string;
+  /** The client's own certificate, and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly tls?: boolean;
+  /** Default: none. `true`: TLS, with certificates that public authorities have signed. */
+  readonly tls?: boolean | BrokerTls;
   readonly sasl?: {
     readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
     readonly username: string;

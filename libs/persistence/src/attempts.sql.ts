@@ -26,3 +26,9 @@ ON CONFLICT DO NOTHING
 export const selectAttempts = /* sql */ `
 SELECT * FROM attempts WHERE delivery_id = $1 ORDER BY log_partition, log_offset
 `;
+
+/** $2, $3: the place behind which to begin. */
+export const selectAttemptsAfter = /* sql */ `
+SELECT * FROM attempts WHERE delivery_id = $1 AND (log_partition, log_offset) > ($2::integer, $3::bigint)
+ORDER BY log_partition, log_offset LIMIT $4
+`;

@@ -149,6 +149,7 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
   DeliveryLog: {
     list: ['reads', (db) => new DeliveryLog(db).list({}, page)],
     get: ['reads', (db) => new DeliveryLog(db).get('delivered_theirs')],
+    attempts: ['reads', (db) => new DeliveryLog(db).attempts('delivered_theirs', page)],
     endpointStats: ['reads', (db) => new DeliveryLog(db).endpointStats({})],
   },
   DeliveryStats: {

@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '#libs/testing';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { createTestDatabase, testAuthority, type TestDatabase } from '#libs/testing';
 import { connectDatabase, type Database } from './database.js';
 
 // Real: PostgreSQL, sockets. Doubled: the network between, which can go silent.
@@ -112,4 +115,40 @@ it('ends a transaction that says nothing, so that nobody waits for its locks', a
   expect(await outcome).toMatch(/terminat|timeout|released/i);
   expect(await other.session.query('SELECT id FROM held')).toEqual([{ id: 2 }]);
   await Promise.all([frozen.close(), other.close()]);
+});
+
+it('speaks TLS where the URL says so, and to nobody whom the given authority has not vouched for', async () => {
+  const authority = await testAuthority('Posthorn Test Root');
+  const { cert, key } = await authority.issue('postgres', ['127.0.0.1', 'localhost']);
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-database-tls-'));
+  const [known, another] = [join(folder, 'known.pem'), join(folder, 'another.pem')];
+  writeFileSync(known, authority.ca);
+  writeFileSync(another, (await testAuthority('Another Root')).ca);
+  const over = (parameters: string): Promise<Database> =>
+    connectDatabase(`${test.url}?${parameters}`, { poolSize: 1, patienceMs: 0 });
+  const plain = await connectDatabase(test.url, { poolSize: 1 });
+  const run = (sql: string): Promise<unknown> => plain.session.query(sql);
+  try {
+    await expect(over('sslmode=verify-full')).rejects.toThrow(/does not support SSL/);
+    for (const [name, pem] of [
+      ['server.crt', cert],
+      ['server.key', key],
+    ] as const)
+      await run(`COPY (SELECT unnest(string_to_array('${pem}', E'\\n'))) TO PROGRAM 'umask 077; cat > ${name}'`);
+    await run('ALTER SYSTEM SET ssl = on');
+    await run('SELECT pg_reload_conf()');
+    const secured = await vi.waitFor(() => over(`sslmode=verify-full&sslrootcert=${known}`), 10_000);
+    const [row] = await secured.session.query<{ ssl: boolean }[]>(
+      'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+    );
+    await secured.close();
+    expect(row).toEqual({ ssl: true });
+    await expect(over(`sslmode=verify-full&sslrootcert=${another}`)).rejects.toThrow(/certificate/);
+    await expect(over('sslmode=verify-full')).rejects.toThrow(/certificate/);
+  } finally {
+    await run('ALTER SYSTEM RESET ssl');
+    await run('SELECT pg_reload_conf()');
+    await plain.close();
+    rmSync(folder, { recursive: true });
+  }
 });

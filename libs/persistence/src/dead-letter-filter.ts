@@ -27,6 +27,10 @@ export interface DeadLetterFilter {
 /** Cut into words by the server, as the indexed text is; null, which nothing matches, when there are none. */
 export const wantedWords = (place: string): string => `to_tsquery('simple', nullif(regexp_replace(
   btrim(regexp_replace(${place}::text, '[^[:alnum:]]+', ' ', 'g')), ' ', ':* & ', 'g') || ':*', ':*'))`;
+/** Of `l`, as its index says it. */
+export const deadLetterWords = `to_tsvector('simple', regexp_replace(
+  coalesce(l.last_status::text, '') || ' ' || coalesce(l.last_error, ''), '[^[:alnum:]]+', ' ', 'g'))`;
+
 /**
  * A function of the database, so that it is one look into the index: the planner would rather cut every error into words
  * until a page is full, and a tenant's own query may not look there at all.

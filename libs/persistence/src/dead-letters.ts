@@ -1,8 +1,11 @@
+import type { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import {
   deadLetterConditions,
   deadLetters,
+  deadLetterWords,
+  wantedWords,
   type DeadLetterFilter,
   type DeadLetterState,
 } from './dead-letter-filter.js';
@@ -50,10 +53,20 @@ interface DeadLetterRow extends DeliveryRow {
   decided_at: Date | null;
 }
 
-const selected = `
-SELECT d.*, l.log_partition, l.log_offset, r.state AS resolved_as, r.reason AS resolution_reason, r.replay_id, r.actor,
-  r.decided_at
-FROM ${deadLetters}`;
+const columns = `d.*, l.log_partition, l.log_offset, r.state AS resolved_as, r.reason AS resolution_reason, r.replay_id, r.actor,
+  r.decided_at`;
+const selected = `SELECT ${columns} FROM ${deadLetters}`;
+const lastFirst = 'ORDER BY d.completed_at DESC, d.delivery_id DESC';
+/** So many are cut into words before the index is asked. */
+const looked = 1_000;
+
+function following(filter: DeadLetterFilter, cursor: string | undefined): Conditions {
+  const conditions = deadLetterConditions(filter);
+  if (cursor === undefined) return conditions;
+  const { at, id } = decodeCursor(cursor);
+  conditions.add((places) => `(d.completed_at, d.delivery_id) < (${places})`, new Date(at), id);
+  return conditions;
+}
 
 const discardOne = /* sql */ `
 INSERT INTO dead_letter_resolutions (delivery_id, state, reason, decided_at)
@@ -79,18 +92,35 @@ export class DeadLetters {
 
   /** Given up last first. @throws InvalidCursor */
   async list(filter: DeadLetterFilter, { limit, cursor }: PageRequest): Promise<Page<DeadLetterRecord>> {
-    const conditions = deadLetterConditions(filter);
-    if (cursor !== undefined) {
-      const { at, id } = decodeCursor(cursor);
-      conditions.add((places) => `(d.completed_at, d.delivery_id) < (${places})`, new Date(at), id);
+    const { error, ...others } = filter;
+    // Frequent words stand in the latest ones; the index is asked for rare ones, of which there are few.
+    let rows: DeadLetterRow[] = error === undefined ? [] : await this.#latest(others, error, cursor, limit + 1);
+    if (rows.length <= limit) {
+      const conditions = following(filter, cursor);
+      rows = await this.database.session.query(
+        `${selected} ${conditions.where()} ${lastFirst} LIMIT ${conditions.value(limit + 1)}`,
+        conditions.parameters,
+      );
     }
-    const rows: DeadLetterRow[] = await this.database.session.query(
-      `${selected} ${conditions.where()}
-       ORDER BY d.completed_at DESC, d.delivery_id DESC LIMIT ${conditions.value(limit + 1)}`,
-      conditions.parameters,
-    );
     // A delivery with a final outcome has its time.
     return toPage(rows.map(deadLetterOf), limit, ({ delivery: d }) => ({ at: d.completedAt ?? 0, id: d.deliveryId }));
+  }
+
+  /** Those with the words, of the latest `looked` that match the rest. */
+  #latest(
+    filter: DeadLetterFilter,
+    error: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<DeadLetterRow[]> {
+    const conditions = following(filter, cursor);
+    const latest = `SELECT ${columns}, ${deadLetterWords} AS words FROM ${deadLetters} ${conditions.where()}
+      ${lastFirst} LIMIT ${looked}`;
+    return this.database.session.query(
+      `SELECT * FROM (${latest}) AS latest WHERE words @@ ${wantedWords(conditions.value(error))}
+       ORDER BY completed_at DESC, delivery_id DESC LIMIT ${conditions.value(limit)}`,
+      conditions.parameters,
+    );
   }
 
   /** Null: there is no such delivery, or it is not a dead letter. */

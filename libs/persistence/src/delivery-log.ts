@@ -1,7 +1,7 @@
-import { selectAttempts } from './attempts.sql.js';
+import { selectAttempts, selectAttemptsAfter } from './attempts.sql.js';
 import { columns } from './columns.js';
 import { Conditions } from './conditions.js';
-import { decodeCursor, toPage } from './cursor.js';
+import { decodeCursor, InvalidCursor, toPage } from './cursor.js';
 import type { Database } from './database.js';
 import { wantedWords } from './dead-letter-filter.js';
 import type { AttemptRecord, DeliveryRecord, DeliveryStatus } from './delivery-record.js';
@@ -40,8 +40,13 @@ function deliveryConditions(filter: DeliveryFilter, ofAll: boolean): Conditions 
   conditions.equal('tenant_id', filter.tenantId);
   conditions.equal('endpoint_id', filter.endpointId);
   // Of another's endpoint nothing is read at all, rather than all of the tenant's or all of the endpoint's rows in vain.
-  if (filter.endpointId !== undefined && scopeNow().confinement !== null)
-    conditions.add((place) => `EXISTS (SELECT FROM endpoint_versions WHERE endpoint_id = ${place})`, filter.endpointId);
+  const { confinement } = scopeNow();
+  if (filter.endpointId !== undefined && confinement !== null)
+    conditions.add(
+      (places) => `EXISTS (SELECT FROM endpoint_versions WHERE (endpoint_id, tenant_id) = (${places}))`,
+      filter.endpointId,
+      confinement.tenantId,
+    );
   conditions.equal('status', filter.status);
   conditions.equal('event_type', filter.eventType);
   conditions.equal('event_id', filter.eventId);
@@ -102,6 +107,14 @@ export interface EndpointStats {
   /** From the acceptance of the event to the first 2xx; null when there was none. */
   readonly latencyP50Ms: number | null;
   readonly latencyP95Ms: number | null;
+}
+
+/** Partition and offset, which rows of another cluster's log have below 0; without a cursor before all. */
+function placeIn(cursor: string | undefined): readonly [number, string] {
+  if (cursor === undefined) return [-1, '0'];
+  const [, partition, offset] = /^(\d{1,9}) (-?\d{1,18})$/.exec(decodeCursor(cursor).id) ?? [];
+  if (partition === undefined || offset === undefined) throw new InvalidCursor(cursor);
+  return [Number(partition), offset];
 }
 
 /** What became of deliveries, as projected from the log. */
@@ -171,6 +184,26 @@ export class DeliveryLog {
     if (delivery === undefined) return null;
     const attempts: AttemptRow[] = await session.query(selectAttempts, [deliveryId]);
     return { delivery: deliveryOf(delivery), attempts: attempts.map(attemptOf) };
+  }
+
+  /** Of one delivery, in the order of the log; null: there is no such delivery. @throws InvalidCursor */
+  async attempts(
+    deliveryId: string,
+    { limit, cursor }: PageRequest,
+  ): Promise<(Page<AttemptRecord> & { readonly endpointId: string }) | null> {
+    const { session } = this.database;
+    const after = placeIn(cursor);
+    const [delivery]: { endpoint_id: string }[] = await session.query(
+      'SELECT endpoint_id FROM deliveries WHERE delivery_id = $1',
+      [deliveryId],
+    );
+    if (delivery === undefined) return null;
+    const rows: AttemptRow[] = await session.query(selectAttemptsAfter, [deliveryId, ...after, limit + 1]);
+    const page = toPage(rows, limit, (row) => ({
+      at: row.started_at.getTime(),
+      id: `${row.log_partition} ${row.log_offset}`,
+    }));
+    return { ...page, data: page.data.map(attemptOf), endpointId: delivery.endpoint_id };
   }
 
   /** Of every endpoint that has deliveries, by endpoint id. */

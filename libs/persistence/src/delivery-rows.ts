@@ -29,6 +29,8 @@ export interface DeliveryRow {
 
 /** A row of `attempts`. */
 export interface AttemptRow {
+  log_partition: number;
+  log_offset: string;
   number: number;
   config_version: string;
   started_at: Date;

@@ -7,7 +7,7 @@
 export const swapped = ['deliveries', 'attempts', 'dead_letters'] as const;
 export const shadowSchema = 'posthorn_rebuild';
 /** Where the parts of the tables in use are. */
-export const partSchema = 'posthorn_partitions';
+const partSchema = 'posthorn_partitions';
 
 /** What else a projection writes. */
 export const beside = ['projection_positions', 'delivery_stats'] as const;

@@ -1,6 +1,12 @@
 import type { Attempt } from '#libs/contracts';
 import { latencyBucket, latencyBuckets, liveStream } from '#libs/core';
-import type { LoggedAttempt } from './projection.js';
+
+/** A record of the attempts topic. */
+export interface CountedAttempt {
+  /** Append time, Unix milliseconds. */
+  readonly loggedAt: number;
+  readonly attempt: Attempt;
+}
 
 /** What was recorded in one hour about one endpoint and event type. */
 export interface StatsRow {
@@ -26,7 +32,7 @@ export type DeliveryEnd = 'delivered' | 'dead-lettered' | 'dropped';
 const hourMs = 3_600_000;
 
 /** Whether an attempt may end its delivery: of these the fold has to know how they stood before. */
-export const mayEnd = ({ attempt }: LoggedAttempt): boolean => endOf(attempt) !== null;
+export const mayEnd = ({ attempt }: CountedAttempt): boolean => endOf(attempt) !== null;
 
 /**
  * Counts attempts, given in the order of the log, by the hour in which they were appended: of a log that has lost its begin,
@@ -36,7 +42,7 @@ export const mayEnd = ({ attempt }: LoggedAttempt): boolean => endOf(attempt) !=
  * @param ends how deliveries stood before the first of these attempts
  */
 export function countAttempts(
-  attempts: readonly LoggedAttempt[],
+  attempts: readonly CountedAttempt[],
   ends: ReadonlyMap<string, DeliveryEnd>,
 ): readonly StatsRow[] {
   const rows = new Map<string, StatsRow>();
@@ -73,7 +79,7 @@ function noteDelivered(row: StatsRow, { stream, startedAt, durationMs, acceptedA
   row.delivered += 1;
   // How long ago a replayed event was accepted says nothing about the endpoint.
   if (stream !== liveStream) return;
-  row.latency ??= new Array<number>(latencyBuckets).fill(0);
+  row.latency ??= Array.from({ length: latencyBuckets }, () => 0);
   const bucket = latencyBucket(startedAt + durationMs - acceptedAt);
   row.latency[bucket] = (row.latency[bucket] ?? 0) + 1;
 }

@@ -4,8 +4,7 @@ import { Conditions } from './conditions.js';
 import { decodeCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
 import type { Page, PageRequest } from './page.js';
-import type { LoggedAttempt } from './projection.js';
-import { countAttempts, mayEnd, type DeliveryEnd, type StatsRow } from './stats-fold.js';
+import { countAttempts, mayEnd, type CountedAttempt, type DeliveryEnd, type StatsRow } from './stats-fold.js';
 import { addStats, selectEnds, selectStats } from './stats.sql.js';
 
 /** What is left out (or undefined) does not narrow. */
@@ -110,7 +109,7 @@ const extent = (values: readonly number[]): [number, number] => [
 ];
 
 /** Part of a projector's transaction, before deliveries are written: how they stood decides what counts. */
-export async function storeStats(session: Session, attempts: readonly LoggedAttempt[]): Promise<void> {
+export async function storeStats(session: Session, attempts: readonly CountedAttempt[]): Promise<void> {
   if (attempts.length === 0) return;
   const ending = attempts.filter(mayEnd);
   const ids = new Set(ending.map(({ attempt }) => text(attempt.deliveryId)));

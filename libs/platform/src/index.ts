@@ -1,6 +1,6 @@
 export { DatabaseModule } from './database.module.js';
 export { firstPositions, type FirstPositions } from './first-positions.js';
-export { kafkaLog, PlatformModule, topicsOf, type Topics } from './platform.module.js';
+export { kafkaLog, PlatformModule, registryOf, topicsOf, type Topics } from './platform.module.js';
 export {
   exitOnBug,
   httpAdapter,

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import type { Config } from '#libs/config';
 import { groupNames, topicNames, type GroupNames, type TopicNames } from '#libs/contracts';
-import { connectKafka, type KafkaLog } from '#libs/kafka';
+import { connectKafka, type BrokerTls, type KafkaLog } from '#libs/kafka';
 import { HealthController, Metrics, Readiness, type Logger } from '#libs/observability';
-import { connectSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
+import { connectSchemaCodec, type RegistryAddress, type SchemaCodec } from '#libs/schema-codec';
 import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS } from './tokens.js';
 
 /** Topics and groups of this deployment, with the partition counts that partitioning needs. */
@@ -43,7 +44,7 @@ export class PlatformModule implements OnApplicationShutdown {
           provide: SCHEMA_CODEC,
           inject: [Readiness],
           async useFactory(readiness: Readiness): Promise<SchemaCodec> {
-            const codec = await connectSchemaCodec({ registryUrl: config.schemaRegistryUrl });
+            const codec = await connectSchemaCodec(registryOf(config));
             readiness.add({ name: 'schema registry', check: () => codec.ping() });
             return codec;
           },
@@ -69,13 +70,27 @@ export function topicsOf(config: Config): Topics {
   };
 }
 
+/** The schema registry of this configuration. */
+export function registryOf(config: Config): RegistryAddress {
+  const { schemaRegistryUrl: registryUrl, schemaRegistryCa: ca } = config;
+  return { registryUrl, ...(ca === '' ? {} : { ca: read(ca) }) };
+}
+
+const pemOf = ({ kafkaCa: ca, kafkaCertificate: cert, kafkaKey: key }: Config): BrokerTls => ({
+  ...(ca === '' ? {} : { ca: read(ca) }),
+  ...(cert === '' ? {} : { cert: read(cert), key: read(key) }),
+});
+
+/** That it can be read was looked at with the settings. */
+const read = (path: string): string => readFileSync(path, 'utf8');
+
 /** The brokers of this configuration. */
 export function kafkaLog(clientId: string, config: Config, logger: Logger): KafkaLog {
   const { kafkaSaslMechanism: mechanism } = config;
   return connectKafka({
     brokers: config.kafkaBrokers,
     clientId: `posthorn-${clientId}`,
-    tls: config.kafkaTls,
+    tls: config.kafkaTls && pemOf(config),
     ...(mechanism === 'none'
       ? {}
       : { sasl: { mechanism, username: config.kafkaUsername, password: config.kafkaPassword } }),

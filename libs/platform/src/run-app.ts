@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loadConfig, type Config } from '#libs/config';
-import { createLogger, type Logger } from '#libs/observability';
+import { createLogger, redactedText, type Logger } from '#libs/observability';
 import { PlatformModule } from './platform.module.js';
 
 export interface AppDefinition {
@@ -95,7 +95,7 @@ export async function runApp(definition: AppDefinition): Promise<void> {
 export function reportStartFailure(name: string, error: unknown): void {
   const known = error instanceof Error && error.name === 'ConfigError';
   const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`${name} cannot start: ${text}\n`, () => process.exit(1));
+  process.stderr.write(`${name} cannot start: ${redactedText(text)}\n`, () => process.exit(1));
 }
 
 /** A stop that takes longer, with the brokers away perhaps, ends unclean: what was acknowledged is in the log. */

@@ -24,6 +24,8 @@ export interface Runtime extends RuntimeAddresses {
 /** A Kafka cluster for tests that kill brokers. */
 export interface TestCluster {
   readonly brokers: readonly string[];
+  /** Addresses of the first broker's further listeners, by name. */
+  readonly listeners: Readonly<Record<string, string>>;
   /** SIGKILL. */
   kill(index: number): Promise<void>;
   /** SIGSTOP / SIGCONT. */
@@ -38,4 +40,6 @@ export interface TestClusterOptions {
   readonly brokers: number;
   /** Broker settings over those of the embedded runtime. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Further listeners, with their security protocols (`SASL_SSL`). Their settings begin with `listener.name.<name in lower case>.`. */
+  readonly listeners?: Readonly<Record<string, string>>;
 }

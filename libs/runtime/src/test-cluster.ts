@@ -19,9 +19,20 @@ const READY_MS = 90_000;
 export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
   const jars = await kafkaJars();
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-cluster-'));
-  const [controllerPort = 0, ...ports] = await freePorts(options.brokers + 1);
+  const more = Object.entries(options.listeners ?? {});
+  const [controllerPort = 0, ...free] = await freePorts(1 + options.brokers * (1 + more.length));
+  const ports = free.slice(0, options.brokers);
+  const listenersOf = (index: number): [name: string, address: string][] => [
+    ['CLIENTS', `127.0.0.1:${ports[index]}`],
+    ...more.map(([name], n): [string, string] => [name, `127.0.0.1:${free[options.brokers * (1 + n) + index]}`]),
+  ];
+  const base = baseSettings(Math.min(3, options.brokers));
   const shared = {
-    ...baseSettings(Math.min(3, options.brokers)),
+    ...base,
+    'listener.security.protocol.map': [
+      base['listener.security.protocol.map'],
+      ...more.map((one) => one.join(':')),
+    ].join(),
     'controller.quorum.voters': `${CONTROLLER_ID}@127.0.0.1:${controllerPort}`,
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '500',
@@ -51,8 +62,8 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
         ...shared,
         'process.roles': 'broker',
         'node.id': String(index + 1),
-        listeners: `CLIENTS://127.0.0.1:${ports[index]}`,
-        'advertised.listeners': `CLIENTS://127.0.0.1:${ports[index]}`,
+        listeners: listed(listenersOf(index)),
+        'advertised.listeners': listed(listenersOf(index)),
         ...options.config,
       },
     });
@@ -89,6 +100,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   }
   return {
     brokers: addresses,
+    listeners: Object.fromEntries(listenersOf(0)),
     kill: async (index) => {
       await killed(at(index));
       running.delete(index);
@@ -102,6 +114,9 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     stop,
   };
 }
+
+const listed = (listeners: readonly [string, string][]): string =>
+  listeners.map(([name, address]) => `${name}://${address}`).join();
 
 /** Not even a chance to say goodbye. */
 async function killed(child: Child): Promise<void> {

@@ -1,9 +1,8 @@
 import { readEventFolder, type VersionFile } from './event-folder.js';
-import { HttpRegistry } from './http-registry.js';
+import { HttpRegistry, type RegistryAddress } from './http-registry.js';
 import { platformSchemas } from './platform-codecs.js';
 
-export interface ApplyOptions {
-  readonly registryUrl: string;
+export interface ApplyOptions extends RegistryAddress {
   /** Folder of the event catalogue: event-folder.ts. */
   readonly eventsFolder: string;
   /** Told what is done. */
@@ -32,7 +31,7 @@ type Compatibility = 'BACKWARD_TRANSITIVE' | 'FULL_TRANSITIVE';
  * @throws IncompatibleSchema, RegistryUnavailable, Error on a file that holds no Avro record
  */
 export async function applySchemas(options: ApplyOptions): Promise<void> {
-  const registry = new HttpRegistry(options.registryUrl, options.timeoutMs ?? 10_000);
+  const registry = new HttpRegistry(options, options.timeoutMs ?? 10_000);
   const log = options.log ?? (() => undefined);
   // All files are read before anything is registered: a fault in one leaves the registry as it is.
   const events = await readEventFolder(options.eventsFolder);

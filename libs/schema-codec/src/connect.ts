@@ -1,5 +1,5 @@
 import { openEventCatalogue, type EventCatalogue } from './event-catalogue.js';
-import { HttpRegistry } from './http-registry.js';
+import { HttpRegistry, type RegistryAddress } from './http-registry.js';
 import { openPlatformCodecs, type PlatformCodecs } from './platform-codecs.js';
 import type { Registry } from './registry.js';
 
@@ -12,9 +12,7 @@ export interface SchemaCodec {
   ping(): Promise<void>;
 }
 
-export interface SchemaCodecOptions {
-  /** Base of the Confluent REST API, for example `http://registry:8081`; may hold user and password. */
-  readonly registryUrl: string;
+export interface SchemaCodecOptions extends RegistryAddress {
   /** Of one request. Default 5,000. */
   readonly timeoutMs?: number;
   /** Milliseconds of a monotonic clock, for the age of what is cached. */
@@ -26,7 +24,7 @@ export interface SchemaCodecOptions {
  * @throws RegistryUnavailable when it does not answer; Error when the platform's schemas are not registered
  */
 export function connectSchemaCodec(options: SchemaCodecOptions): Promise<SchemaCodec> {
-  return openSchemaCodec(new HttpRegistry(options.registryUrl, options.timeoutMs ?? 5_000), options.monotonic);
+  return openSchemaCodec(new HttpRegistry(options, options.timeoutMs ?? 5_000), options.monotonic);
 }
 
 /** The same over any registry: with `InMemoryRegistry`, for tests. */

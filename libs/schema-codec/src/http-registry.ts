@@ -1,3 +1,4 @@
+import { Agent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { RegistryUnavailable } from './errors.js';
 import type { RegisteredVersion, Registry } from './registry.js';
@@ -9,6 +10,14 @@ const unknownStatus = new Set([400, 404, 414, 422]);
 
 const contentType = 'application/vnd.schemaregistry.v1+json';
 
+/** Where a registry is, and how to know that it is the one. */
+export interface RegistryAddress {
+  /** Base of the Confluent REST API, for example `http://registry:8081`; may hold user and password. */
+  readonly registryUrl: string;
+  /** PEM of the authorities that may have signed its certificate, in the place of the public ones. */
+  readonly ca?: string;
+}
+
 /**
  * The registry over its Confluent REST API (Confluent, Apicurio, Karapace, Redpanda). By axios and not by the client
  * library, which hands out neither the text of a schema nor the difference between "unknown" and "unreachable".
@@ -16,7 +25,7 @@ const contentType = 'application/vnd.schemaregistry.v1+json';
 export class HttpRegistry implements Registry {
   readonly #http: AxiosInstance;
 
-  constructor(registryUrl: string, timeoutMs: number) {
+  constructor({ registryUrl, ca }: RegistryAddress, timeoutMs: number) {
     const url = new URL(registryUrl);
     const auth = url.username === '' ? undefined : { username: plain(url.username), password: plain(url.password) };
     url.username = '';
@@ -28,6 +37,9 @@ export class HttpRegistry implements Registry {
       validateStatus: () => true,
       // The answer of a registry is small; nothing of it is to be followed elsewhere.
       maxRedirects: 3,
+      ...(url.protocol === 'https:'
+        ? { httpsAgent: new Agent({ rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) }) }
+        : {}),
       proxy: false,
       ...(auth === undefined ? {} : { auth }),
     });

@@ -15,7 +15,7 @@ export {
   type VersionFile,
 } from './event-folder.js';
 export { parseEventMeta, readEventMeta, type EventMeta } from './event-meta.js';
-export { HttpRegistry } from './http-registry.js';
+export { HttpRegistry, type RegistryAddress } from './http-registry.js';
 export type { EventSchema } from './event-schema.js';
 export type { EventVersion } from './event-versions.js';
 export { exampleOf } from './json-example.js';

@@ -13,7 +13,7 @@ import { platformSchemas } from './platform-codecs.js';
 const registryUrl = inject('schemaRegistryUrl');
 const namespace = uniquePrefix().replace(/[^a-zA-Z0-9]/g, '_');
 const type = `${namespace}.renamed`;
-const registry = new HttpRegistry(registryUrl, 5_000);
+const registry = new HttpRegistry({ registryUrl }, 5_000);
 let folder = '';
 let codec: SchemaCodec;
 

@@ -5,8 +5,8 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
-export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
+export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { isVerification, verificationAnswer } from './verification-answer.js';
 export { uniquePrefix } from './unique-prefix.js';

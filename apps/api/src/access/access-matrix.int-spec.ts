@@ -175,6 +175,7 @@ const rows: readonly Row[] = [
 
   { route: 'GET /v1/deliveries', owner: 200, stranger: 200 },
   { route: 'GET /v1/deliveries/:id', ids: (o) => [o.deliveryId], owner: 200, stranger: 404 },
+  { route: 'GET /v1/deliveries/:id/attempts', ids: (o) => [o.deliveryId], owner: 200, stranger: 404 },
   {
     route: 'POST /v1/deliveries/:id/resend',
     ids: (o) => [o.deliveryId],

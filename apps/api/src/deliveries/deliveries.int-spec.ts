@@ -94,6 +94,45 @@ describe('GET /v1/deliveries', () => {
   );
 });
 
+describe('GET /v1/deliveries/{id}/attempts', () => {
+  it('lists them in the order of the log, in pages', async () => {
+    const { deliveryId } = aDelivery('ep_a', 'a');
+    const database = await connectDatabase(api.databaseUrl);
+    await database.session.query(
+      `INSERT INTO attempts (log_partition, log_offset, logged_at, delivery_id, number, config_version, started_at,
+         duration_ms, url, request_headers, outcome, final, worker_id)
+       SELECT 3, 5 - n, now() - n * interval '40 days', $1, 6 - n, 1, now(), 1, 'https://x/', '{}', 'retry', false, 'w'
+       FROM generate_series(1, 5) AS n`,
+      [deliveryId],
+    );
+    await database.close();
+    const numbers: unknown[] = [];
+    for (let cursor = ''; ;) {
+      const { status, body } = await api.call(
+        'GET',
+        `/v1/deliveries/${deliveryId}/attempts?limit=2&fields=number${cursor}`,
+      );
+      expect(status).toBe(200);
+      numbers.push(...(body['data'] as unknown as { number: number }[]).map((one) => one.number));
+      if (body['nextCursor'] === null) break;
+      cursor = `&cursor=${String(body['nextCursor'])}`;
+    }
+    expect(numbers).toEqual([1, 2, 3, 4, 5]);
+    const { body } = await api.call('GET', `/v1/deliveries/${deliveryId}`);
+    const [first] = (await api.call('GET', `/v1/deliveries/${deliveryId}/attempts`)).body[
+      'data'
+    ] as unknown as object[];
+    expect([first]).toEqual((body['attempts'] as unknown as object[]).slice(0, 1));
+  });
+
+  it('knows its cursors and its deliveries', async () => {
+    const { body } = await api.call('GET', '/v1/deliveries?limit=1');
+    const foreign = await api.call('GET', `/v1/deliveries/a/attempts?cursor=${String(body['nextCursor'])}`);
+    expect([foreign.status, foreign.body['code']]).toEqual([400, 'invalid-parameter']);
+    expect((await api.call('GET', '/v1/deliveries/nobody/attempts')).status).toBe(404);
+  });
+});
+
 describe('GET /v1/stats', () => {
   const range = `from=${iso(0)}&to=${iso(31)}`;
   const stats = async (query: string): Promise<unknown[]> => {

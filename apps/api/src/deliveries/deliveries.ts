@@ -9,7 +9,7 @@ import type {
 } from '#libs/persistence';
 import { checkId, dateTime, dateTimeOrNull, listed } from '../http/list-query.js';
 import { notFound } from '../problem/app-error.js';
-import type { ListDeliveriesQuery } from './delivery.dto.js';
+import type { ListAttemptsQuery, ListDeliveriesQuery } from './delivery.dto.js';
 
 export interface DeliveryAnswer {
   readonly id: string;
@@ -41,7 +41,7 @@ interface UsedConfiguration extends Pick<ConfigurationInForce['config'], 'url' |
   readonly secretIds: readonly string[];
 }
 
-interface AttemptAnswer {
+export interface AttemptAnswer {
   readonly number: number;
   readonly startedAt: string;
   readonly durationMs: number;
@@ -92,6 +92,18 @@ export class Deliveries {
     const { delivery, attempts } = found;
     const inForce = await this.history.inForce(delivery.endpointId, attempts);
     return { ...answerOf(delivery), attempts: attempts.map((attempt, i) => attemptOf(attempt, inForce[i] ?? null)) };
+  }
+
+  /** In the order of the log. */
+  async attempts(
+    id: string,
+    { limit, cursor }: ListAttemptsQuery,
+  ): Promise<{ data: AttemptAnswer[]; nextCursor: string | null }> {
+    const page = await listed(() => this.log.attempts(checkId('delivery', id), { limit, cursor }));
+    if (page === null) throw notFound('delivery', id);
+    const { data, nextCursor, endpointId } = page;
+    const inForce = await this.history.inForce(endpointId, data);
+    return { data: data.map((attempt, i) => attemptOf(attempt, inForce[i] ?? null)), nextCursor };
   }
 
   stats(tenantId: string | undefined): Promise<readonly EndpointStatsAnswer[]> {

@@ -48,7 +48,7 @@ const delivery = {
   deadLetterReason: z.string().nullable().meta({ example: 'exhausted' }),
 };
 
-const attempt = z
+export const attempt = z
   .object({
     number: z.int().meta({ example: 1 }),
     startedAt: instant,

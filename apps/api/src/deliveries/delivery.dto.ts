@@ -35,8 +35,11 @@ export const listDeliveriesQuery = z.strictObject({
   ...listQuery,
 });
 
+export const listAttemptsQuery = z.strictObject(listQuery);
+
 export const endpointStatsQuery = z.strictObject({
   tenantId: identifier('Only endpoints of this tenant.', 'acme').optional(),
 });
 
 export type ListDeliveriesQuery = z.output<typeof listDeliveriesQuery>;
+export type ListAttemptsQuery = z.output<typeof listAttemptsQuery>;

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { strictJson } from '#libs/core';
 import { installAccess } from '../access/access-hook.js';
 import type { Callers } from '../access/callers.js';
 import { AppError } from '../problem/app-error.js';
 import { pathOf } from '../problem/problem.js';
 import type { RequestsInFlight } from './requests-in-flight.js';
-import { strictJson } from './strict-json.js';
 
 const managementBodyLimit = 256 * 1024;
 const jsonTypes = ['application/json', 'application/merge-patch+json'];

@@ -11,11 +11,8 @@ import { AppError, problems, type Fault, type ProblemCode } from '../problem/app
 import { eventHash, type Repeats } from './repeats.js';
 import type { TenantState } from './tenant-directory.js';
 
-/** `kind` says more closely what is wrong; it is what `errors` show. */
-export type IngestFault = EventFault & { readonly kind?: string };
-
 export type EncodeResult =
-  { readonly ok: true; readonly value: Buffer } | { readonly ok: false; readonly faults: readonly IngestFault[] };
+  { readonly ok: true; readonly value: Buffer } | { readonly ok: false; readonly faults: readonly EventFault[] };
 
 /** Schemas of event types. */
 export interface EventSchemas {
@@ -63,7 +60,7 @@ interface Ready {
 }
 
 type Checked =
-  { readonly ok: true; readonly ready: Ready } | { readonly ok: false; readonly faults: readonly IngestFault[] };
+  { readonly ok: true; readonly ready: Ready } | { readonly ok: false; readonly faults: readonly EventFault[] };
 
 /** Where the attributes and the data of an event stand in the request, for faults. */
 interface Places {
@@ -96,7 +93,7 @@ export class Ingest {
     if (!parsed.ok) throw this.#refusal(parsed.faults);
     const batched = parsed.mode === 'batched';
     const ready: Ready[] = [];
-    const faults: IngestFault[] = [];
+    const faults: EventFault[] = [];
     for (const [index, event] of parsed.events.entries()) {
       const places = parsed.mode === 'binary' ? inHeaders : inBody(batched ? `/${index}` : '');
       const checking = this.#check(event, places, owner);
@@ -214,7 +211,7 @@ export class Ingest {
     return outcome;
   }
 
-  #refusal(faults: readonly IngestFault[]): AppError {
+  #refusal(faults: readonly EventFault[]): AppError {
     const errors = faults.map(({ kind, ...fault }): Fault => {
       this.ports.counts.eventRejected(fault.code);
       const index = /^\/(\d+)(\/|$)/.exec(fault.pointer ?? '')?.[1];
@@ -226,7 +223,7 @@ export class Ingest {
 }
 
 /** One code for all: theirs, if they agree; else that of what could not even be read; else a general one. */
-function codeOf(faults: readonly IngestFault[]): ProblemCode {
+function codeOf(faults: readonly EventFault[]): ProblemCode {
   const codes = new Set<ProblemCode>(faults.map(({ code }) => code));
   const [first] = codes;
   if (codes.size === 1 && first !== undefined) return first;
@@ -246,7 +243,7 @@ const unknownTenant = (tenantId: string, places: Places): EventFault => ({
   detail: `there is no tenant ${JSON.stringify(tenantId)}`,
 });
 
-const placed = (fault: IngestFault, places: Places): IngestFault =>
+const placed = (fault: EventFault, places: Places): EventFault =>
   fault.code === 'unknown-event-type'
     ? { code: fault.code, detail: fault.detail, ...places.attribute('type') }
     : { ...fault, pointer: `${places.data}${fault.pointer ?? ''}` };

@@ -20,4 +20,16 @@ describe('sendProblem', () => {
     ]);
     await server.close();
   });
+
+  it('logs nothing of a callback, whose path is as good as a key', async () => {
+    const logged: object[] = [];
+    const server = fastify();
+    server.setErrorHandler((error, request, reply) =>
+      sendProblem(request, reply, error, { error: (details) => void logged.push(details) }),
+    );
+    server.get('/verifications/:token', () => Promise.reject(new Error('x')));
+    expect((await server.inject('/verifications/key-to-it')).statusCode).toBe(500);
+    expect(logged).toMatchObject([{ path: '/verifications/:token' }]);
+    await server.close();
+  });
 });

@@ -1,5 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callbackPath } from '../verification/callback-path.js';
 import { AppError } from './app-error.js';
 import { appErrorOf, pathOf, problemContentType, problemOf } from './problem.js';
 
@@ -19,11 +20,17 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** Of a callback the path is a secret. */
+function loggedPath({ routeOptions, url }: FastifyRequest): string {
+  const route = routeOptions.url;
+  return route?.startsWith(`/${callbackPath}/`) === true ? route : pathOf(url);
+}
+
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown, log: ProblemLog): void {
   let error = appErrorOf(thrown);
   if (error === null) {
     log.error(
-      { err: thrown, method: request.method, path: pathOf(request.url), requestId: request.id },
+      { err: thrown, method: request.method, path: loggedPath(request), requestId: request.id },
       'request failed',
     );
     error = new AppError('internal', 'It was logged; try again, and tell the operator if it stays.');

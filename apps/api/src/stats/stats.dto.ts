@@ -26,7 +26,7 @@ const latency = z.int().nullable().meta({
   example: 120,
 });
 
-export const statsAnswer = z
+const statsAnswer = z
   .object({
     start: instant,
     key: z.string().nullable().meta({ description: 'What `by` divides by; null without it.', example: 'task.updated' }),
@@ -39,8 +39,6 @@ export const statsAnswer = z
     latencyP95Ms: latency,
   })
   .meta({ id: 'Stats' });
-
-export type StatsAnswer = z.output<typeof statsAnswer>;
 
 export const statsPage = pageOf(statsAnswer).extend({
   from: instant.meta({ description: 'Where the time begins.' }),

@@ -36,8 +36,8 @@ export interface Watched {
 
 interface Waiter {
   readonly endpointId: string;
-  resolve(attempt: Attempt): void;
-  reject(error: AppError): void;
+  readonly resolve: (attempt: Attempt) => void;
+  readonly reject: (error: AppError) => void;
 }
 
 interface Followed {

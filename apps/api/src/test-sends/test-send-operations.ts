@@ -12,6 +12,7 @@ export const testSendOperations = {
     example: { type: 'task.updated' },
     answer: testAnswer,
     problems: [
+      'not-verified',
       'invalid-data',
       'too-large',
       'too-many-tests',

@@ -1,7 +1,7 @@
 // Real: all of a test but what is doubled: Kafka (InMemoryLog), the schema registry, PostgreSQL, the worker, the sandbox, timers.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, Delivery } from '#libs/contracts';
-import { batchIdOf, partitionFor, webhookIdOf } from '#libs/core';
+import { batchIdOf, partitionFor, unverified, webhookIdOf } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { Endpoint } from '#libs/persistence';
 import type { SandboxJob, SandboxResult } from '#libs/sandbox';
@@ -357,7 +357,7 @@ describe('the answer to a test', () => {
 describe('before a test is sent', () => {
   it('the audit log has it', async () => {
     await send();
-    const [{ webhookId = '' } = {}] = deliveries();
+    const webhookId = deliveries()[0]?.webhookId;
     expect(noted).toEqual([
       { endpointId: 'ep_1', deliveryId: 'ep_1.test:2.0.0.0', webhookId, eventType: 'note.added', sentBefore: 0 },
     ]);
@@ -368,14 +368,23 @@ describe('before a test is sent', () => {
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     unpublished = new Error('no broker answers');
     expect(await refusal({})).toMatchObject({ code: 'broker-unavailable' });
+    unpublished = null;
+    endpoint = anEndpoint({ verification: unverified('challenge', 1, 0) });
+    expect(await refusal({})).toMatchObject({ code: 'not-verified' });
     endpoint = null;
     expect(await refusal({})).toMatchObject({ code: 'not-found' });
     expect(deliveries()).toEqual([]);
   });
 
-  it('it is known that it fits into a record', async () => {
+  it('a record is known to hold it', async () => {
     sends = open({ maxEventBytes: 10_000_000 });
     const data = { text: 'x'.repeat(2_000_000) };
     expect(await refusal({ type: 'note.added', data })).toMatchObject({ code: 'too-large' });
   });
+});
+
+it('is not sent before the endpoint has shown that it wants anything', async () => {
+  endpoint = anEndpoint({ verification: unverified('challenge', 1, at) });
+  expect(await refusal({})).toMatchObject({ code: 'not-verified' });
+  expect([deliveries(), noted]).toEqual([[], []]);
 });

@@ -3,10 +3,10 @@
  * Writes: an audit entry, then the delivery of the test to posthorn.deliveries, once.
  * Guarantees: what is answered is what a worker has recorded; bounded in number and in time.
  * On a crash: the test is sent or not, and seen in the delivery log; nothing else is left of it.
- * Tests: test-sends.spec.ts, ../../../../test/e2e/content.e2e-spec.ts.
+ * Tests: test-sends.spec.ts, test/e2e/pause-and-backfill.e2e-spec.ts.
  */
 import type { Attempt, Delivery } from '#libs/contracts';
-import { deliveryIdOf, partitionFor } from '#libs/core';
+import { awaitsVerification, deliveryIdOf, partitionFor } from '#libs/core';
 import { SendError, type LogBounds, type RecordSender, type TopicPartition } from '#libs/kafka';
 import type { Endpoint, EndpointRepository, TransformationRepository } from '#libs/persistence';
 import type { Sandbox } from '#libs/sandbox';
@@ -60,6 +60,9 @@ export class TestSends {
   async send(id: string, body: SendTestBody): Promise<TestAnswer> {
     const endpoint = await this.ports.endpoints.get(checkId('endpoint', id));
     if (endpoint === null) throw notFound('endpoint', id);
+    // Its URL may be of somebody who wants nothing.
+    if (awaitsVerification(endpoint.verification))
+      throw new AppError('not-verified', 'Nothing is sent to it before it is verified, not even a test.');
     const leave = this.#enter(endpoint.endpointId);
     try {
       return await this.#send(endpoint, body);

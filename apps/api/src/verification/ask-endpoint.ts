@@ -1,5 +1,4 @@
 import {
-  bearerCredential,
   callbackSeconds,
   callbackToken,
   challengeBody,
@@ -13,19 +12,19 @@ import {
   refusedFor,
   signingKey,
   signWebhook,
-  tokenOutcomeOf,
-  webhookHeaders,
   withoutCredential,
+  webhookHeaders,
   type Credential,
   type EndpointVerification,
   type HandshakeAsked,
   type MasterKeys,
-  type PostFailure,
   type PostResult,
   type VerificationVerdict,
 } from '#libs/core';
-import { credentialsOf, type EndpointCredentials, type HttpSender } from '#libs/http-delivery';
+import type { ClientTls, HttpSender } from '#libs/http-delivery';
 import type { Endpoint, VerificationExchange } from '#libs/persistence';
+import { callbackPath } from './callback-path.js';
+import { shownCredentials } from './shown-credentials.js';
 
 export interface AskingPorts {
   readonly sender: Pick<HttpSender, 'post'>;
@@ -52,11 +51,7 @@ export interface Asked {
 
 /** Below the time that a process has to stop, and the one after which a claim on a try ends. */
 const longestMs = 10_000;
-/** For a token before it. */
-const longestTokenMs = 5_000;
 const userAgent = 'Posthorn/0.1';
-/** Path of the callbacks, on the api. */
-export const callbackPath = 'verifications';
 
 /** Asks an endpoint whether it wants what would be sent to it, by the guard's rules, once, without following anything. */
 export class EndpointAsking {
@@ -65,13 +60,17 @@ export class EndpointAsking {
     private readonly options: AskingOptions,
   ) {}
 
-  /** Never rejects for what the endpoint does. Outside of any transaction: it may take ten seconds. */
-  ask(endpoint: Endpoint, verification: EndpointVerification): Promise<Asked> {
-    return verification.method === 'handshake' ? this.#shakeHands(endpoint, verification) : this.#challenge(endpoint);
+  /** Never rejects for what the endpoint does. Outside of any transaction: it may take twenty seconds. */
+  async ask(endpoint: Endpoint, verification: EndpointVerification): Promise<Asked> {
+    const shown = await shownCredentials(endpoint, this.ports);
+    if ('failed' in shown) return { verdict: refusedFor('auth-token', shown.failed), origin: null, exchange: null };
+    return verification.method === 'handshake'
+      ? this.#shakeHands(endpoint, verification, shown)
+      : this.#challenge(endpoint, shown);
   }
 
   /** CloudEvents webhooks, section 4. */
-  async #shakeHands(endpoint: Endpoint, { round }: EndpointVerification): Promise<Asked> {
+  async #shakeHands(endpoint: Endpoint, { round }: EndpointVerification, shown: Shown): Promise<Asked> {
     const { masterKeys, now } = this.ports;
     const { origin, publicUrl } = this.options;
     const expiresAt = Math.floor(now() / 1_000) + callbackSeconds;
@@ -79,14 +78,14 @@ export class EndpointAsking {
     const callback = publicUrl === '' ? null : `${publicUrl.replace(/\/+$/, '')}/${callbackPath}/${token}`;
     const asked: HandshakeAsked = { origin, rate: rateToAsk(endpoint.rateLimit), callback };
     const request = { method: 'OPTIONS', headers: handshakeRequest(asked), body: Buffer.alloc(0) } as const;
-    const { result, exchange } = await this.#send(endpoint, request);
+    const { result, exchange } = await this.#send(endpoint, request, shown);
     // The body means nothing, and may tell whoever reads it what only the receiver is to know: the callback.
-    const shown = { ...exchange, response: exchange.response && { ...exchange.response, body: '' } };
-    return { verdict: handshakeVerdict(asked, result), origin, exchange: without(token, shown) };
+    const kept = { ...exchange, response: exchange.response && { ...exchange.response, body: '' } };
+    return { verdict: handshakeVerdict(asked, result), origin, exchange: without(token, kept) };
   }
 
   /** Signed as a delivery is (Standard Webhooks 1.0.0). */
-  async #challenge(endpoint: Endpoint): Promise<Asked> {
+  async #challenge(endpoint: Endpoint, shown: Shown): Promise<Asked> {
     const { masterKeys, now, newId, randomBytes } = this.ports;
     const at = now();
     const keys = inForce(endpoint.secrets, at).map(({ ciphertext }) =>
@@ -105,74 +104,50 @@ export class EndpointAsking {
       [webhookHeaders.timestamp]: String(timestamp),
       [webhookHeaders.signature]: signWebhook(keys, id, timestamp, body),
     };
-    const { result, exchange } = await this.#send(endpoint, { method: 'POST', headers, body });
+    const { result, exchange } = await this.#send(endpoint, { method: 'POST', headers, body }, shown);
     return { verdict: challengeVerdict(challenge, result), origin: null, exchange };
   }
 
   async #send(
     endpoint: Endpoint,
-    {
-      method,
-      headers: own,
-      body,
-    }: { readonly method: 'POST' | 'OPTIONS'; readonly headers: object; readonly body: Buffer },
+    { method, headers: own, body }: Question,
+    { credential, tls }: Shown,
   ): Promise<{ readonly result: PostResult; readonly exchange: VerificationExchange }> {
     const { origin, pathname, search } = new URL(endpoint.url);
-    const credentials = credentialsOf(endpoint, this.ports.masterKeys);
-    const { credential, failed } = await this.#proofOf(credentials);
-    const headers = {
-      ...endpoint.headers,
-      ...(credential === null ? {} : { [credential.name]: credential.value }),
-      'user-agent': userAgent,
-      ...own,
-    } as Record<string, string>;
+    const named = credential === null ? {} : { [credential.name]: credential.value };
+    const headers = { ...endpoint.headers, ...named, 'user-agent': userAgent, ...own };
     const at = this.ports.now();
-    const answer =
-      failed ??
-      (await this.ports.sender.post({
-        method,
-        origin,
-        path: pathname + search,
-        headers,
-        body,
-        encoding: 'identity',
-        timeoutMs: Math.min(endpoint.timeoutMs, longestMs),
-        ...(credentials.tls === null ? {} : { tls: credentials.tls }),
-      }));
-    const result = credential === null ? answer : withoutCredential(answer, credential.hidden);
-    const shown = shownHeaders(headers, credential?.name);
-    const request = { method, url: endpoint.url, headers: shown, body: body.toString('utf8') };
+    const answered = await this.ports.sender.post({
+      method,
+      origin,
+      path: pathname + search,
+      headers,
+      body,
+      encoding: 'identity',
+      timeoutMs: Math.min(endpoint.timeoutMs, longestMs),
+      ...(tls === null ? {} : { tls }),
+    });
+    const result = withoutCredential(answered, credential?.hidden ?? []);
+    const readable = hiding(headers, [handshakeHeaders.requestCallback, ...Object.keys(named)]);
+    const request = { method, url: endpoint.url, headers: readable, body: body.toString('utf8') };
     return { result, exchange: { at, request, ...outcomeOf(result) } };
   }
-
-  /** What a delivery would show. A token is fetched for this alone: it is asked for so rarely. */
-  async #proofOf({ credential, grant }: EndpointCredentials): Promise<Proof> {
-    if (grant === null) return { credential, failed: null };
-    const asked = await this.ports.sender.post({ ...grant.request, timeoutMs: longestTokenMs });
-    const outcome = tokenOutcomeOf(asked, grant.hidden);
-    if (outcome.kind === 'token') return { credential: bearerCredential(outcome.token), failed: null };
-    const message = `no token from ${grant.place}: ${outcome.message}`;
-    return { credential: null, failed: { kind: 'error', error: { kind: 'auth-token', message }, durationMs: 0 } };
-  }
 }
 
-interface Proof {
-  /** Null: none is wanted, or there is none. */
+interface Question {
+  readonly method: 'POST' | 'OPTIONS';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+interface Shown {
   readonly credential: Credential | null;
-  /** What comes of it without a request. */
-  readonly failed: PostFailure | null;
+  readonly tls: ClientTls | null;
 }
 
-/** Secret: who had the callback could allow what only the receiver may. */
-const hiddenHeaders: ReadonlySet<string> = new Set(['authorization', handshakeHeaders.requestCallback]);
-
-const shownHeaders = (headers: Readonly<Record<string, string>>, credential?: string): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => {
-      const isHidden = name === credential || hiddenHeaders.has(name.toLowerCase());
-      return [name, isHidden ? '[hidden]' : value];
-    }),
-  );
+/** Who had the callback could allow what only the receiver may; credentials are nobody's to read. */
+const hiding = (headers: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, names.includes(name) ? '[hidden]' : value]));
 
 function outcomeOf(result: PostResult): Pick<VerificationExchange, 'response' | 'error' | 'durationMs'> {
   const { durationMs } = result;

@@ -2,7 +2,7 @@ import { Controller, Get, Header, HttpCode, Inject, Param, Post, Req } from '@ne
 import type { FastifyRequest } from 'fastify';
 import { handshakeHeaders } from '#libs/core';
 import { Documented } from '../openapi/operation.js';
-import { callbackPath } from './ask-endpoint.js';
+import { callbackPath } from './callback-path.js';
 import { VerificationCallbacks } from './callbacks.js';
 import { verificationOperations } from './verification-operations.js';
 

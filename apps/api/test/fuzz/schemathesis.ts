@@ -32,6 +32,8 @@ export interface FuzzOptions {
   readonly checks?: readonly string[];
   /** Just this operation. */
   readonly operationId?: string;
+  /** All but this one. */
+  readonly without?: string;
 }
 
 /** schemathesis out of PyPI, in the versions of requirements.txt, in a folder that is kept. */
@@ -69,15 +71,34 @@ export class Schemathesis {
       const document = join(work, 'openapi.json');
       const report = join(work, 'report.json');
       writeFileSync(document, JSON.stringify(options.document));
-      const args = [
-        ...['-m', 'schemathesis.cli', '--config-file', join(here, 'schemathesis.toml'), '--no-color', 'run', document],
-        ...['--url', options.url, '--header', `Authorization: Bearer ${options.bearer}`],
-        ...['--phases', options.phases.join(','), '--max-examples', String(options.examples)],
+      const flags: Readonly<Record<string, string | undefined>> = {
+        '--url': options.url,
+        '--header': `Authorization: Bearer ${options.bearer}`,
+        '--phases': options.phases.join(','),
+        '--max-examples': String(options.examples),
+        '--checks': options.checks?.join(','),
+        '--include-operation-id': options.operationId,
+        '--exclude-operation-id': options.without,
+        // Of how long it takes to make up data: a machine may be busy.
+        '--suppress-health-check': 'all',
         // One after the other, and nothing remembered: the same seed is the same run.
-        ...['--seed', String(options.seed), '--workers', '1', '--generation-database', 'none', '--no-shrink'],
-        ...['--continue-on-failure', '--report', 'json', '--report-json-path', report],
-        ...(options.checks === undefined ? [] : ['--checks', options.checks.join(',')]),
-        ...(options.operationId === undefined ? [] : ['--include-operation-id', options.operationId]),
+        '--seed': String(options.seed),
+        '--workers': '1',
+        '--generation-database': 'none',
+        '--report': 'json',
+        '--report-json-path': report,
+      };
+      const given = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+      const config = ['--config-file', join(here, 'schemathesis.toml'), '--no-color'];
+      const args = [
+        '-m',
+        'schemathesis.cli',
+        ...config,
+        'run',
+        document,
+        '--no-shrink',
+        '--continue-on-failure',
+        ...given,
       ];
       const { code, output } = await runToEnd('python3', args, { cwd: work, env: { PYTHONPATH: this.folder } });
       if (!existsSync(report)) throw new Error(`schemathesis ended with ${String(code)}:\n${output.slice(-4_000)}`);
@@ -97,12 +118,13 @@ interface Outcome {
 const runToEnd = (program: string, args: readonly string[], options: { cwd?: string; env?: object } = {}) =>
   new Promise<Outcome>((resolve) => {
     const env = { ...process.env, ...options.env };
-    execFile(program, args, { ...options, env, maxBuffer: 2 ** 28 }, (error, stdout, stderr) =>
+    execFile(program, args, { ...options, env, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
+      const output = `${stdout}${stderr}`;
       resolve({
         code: error === null ? 0 : (error.code ?? 1),
-        output: `${stdout}${stderr}${stdout === '' && stderr === '' ? String(error ?? '') : ''}`,
-      }),
-    );
+        output: output === '' ? (error?.message ?? '') : output,
+      });
+    });
   });
 
 const python = (...args: readonly string[]) => runToEnd('python3', args);

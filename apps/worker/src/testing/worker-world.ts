@@ -88,7 +88,7 @@ export class WorkerWorld {
   /** So many readings of the log fail, from now on. */
   failingReads = 0;
   /** What workers told last of themselves. */
-  readonly told = { inFlight: new Map<string, number>(), mostOutstanding: 0 };
+  readonly told = { inFlight: new Map<string, number>(), mostOutstanding: 0, outcomes: [] as string[] };
   /** What `random()` gives: 0.5 is no jitter. */
   random = 0.5;
   readonly #ends = new Map<string, () => void>();
@@ -175,6 +175,7 @@ export class WorkerWorld {
         random: () => this.random,
         metrics: {
           ...noMetrics,
+          attempt: (outcome) => void this.told.outcomes.push(outcome),
           inFlight: (count) => void this.told.inFlight.set(workerId, count),
           outstanding: (_, count) => {
             this.told.mostOutstanding = Math.max(this.told.mostOutstanding, count);

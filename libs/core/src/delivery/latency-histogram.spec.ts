@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { latencyBucket, latencyBuckets, latencyPercentile } from './latency-histogram.js';
 
 const countsOf = (latencies: readonly number[]): number[] => {
-  const counts = new Array<number>(latencyBuckets).fill(0);
+  const counts = Array.from({ length: latencyBuckets }, () => 0);
   for (const ms of latencies) counts[latencyBucket(ms)]! += 1;
   return counts;
 };

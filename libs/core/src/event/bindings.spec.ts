@@ -347,8 +347,34 @@ describe('HTTP binding', () => {
   it('does not fall over what is nested deep', () => {
     const deep = `[{"specversion":"1.0","id":"1","source":"/s","type":"a.b","data":${'['.repeat(200_000)}${']'.repeat(200_000)}}]`;
     expect(faultsOf(post('application/cloudevents-batch+json', Buffer.from(deep)))).toMatchObject([
-      { code: 'too-large' },
+      { code: 'malformed', kind: 'too-deep' },
     ]);
+  });
+
+  const ambiguous = '{"a":{"b":1,"b":2}}';
+  it.each([
+    [
+      'structured',
+      post('application/cloudevents+json', Buffer.from(`{"specversion":"1.0","data":${ambiguous}}`)),
+      { code: 'malformed', kind: 'duplicate-name', pointer: '/data/a/b' },
+    ],
+    [
+      'batched',
+      post('application/cloudevents-batch+json', Buffer.from('[{},{"id":"a","__proto__":{"id":"b"}}]')),
+      { code: 'malformed', kind: 'forbidden-name', pointer: '/1/__proto__' },
+    ],
+    [
+      'binary',
+      post('application/json', Buffer.from('{"n":[1,9007199254740993]}'), ce),
+      { code: 'malformed', kind: 'number-too-large', pointer: '/n/1' },
+    ],
+    [
+      'base64',
+      post('application/cloudevents+json', { ...event, data: undefined, data_base64: btoa(ambiguous) }),
+      { code: 'malformed', pointer: '/data_base64', detail: '/a/b The object has this name twice.' },
+    ],
+  ])('refuses JSON that readers would read differently, and says where: %s', (_, parsed, fault) => {
+    expect(faultsOf(parsed)).toMatchObject([fault]);
   });
 
   it('takes data_base64 with JSON in it, and data that is absent', () => {

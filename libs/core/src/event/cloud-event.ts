@@ -45,6 +45,8 @@ export type RejectionCode =
 /** One fault of an event. `header` or `pointer` (JSON pointer into the body) says where, as the event was sent. */
 export interface EventFault {
   readonly code: RejectionCode;
+  /** More closely; it is what the API shows. */
+  readonly kind?: string;
   readonly detail: string;
   readonly header?: string;
   readonly pointer?: string;

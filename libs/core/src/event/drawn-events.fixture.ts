@@ -28,10 +28,12 @@ export const drawnEvent: fc.Arbitrary<DrawnEvent> = fc.record({
   extensions: fc.dictionary(extensionName, extension, { maxKeys: 5, noNullPrototype: true }),
 });
 
-/** As JSON text has it: no -0. */
+/** As JSON text has it: no -0. Without the one name that is not taken. */
 export const drawnData: fc.Arbitrary<Record<string, JsonValue>> = fc
   .dictionary(plain, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4, noNullPrototype: true })
-  .map((value) => JSON.parse(JSON.stringify(value)) as Record<string, JsonValue>);
+  .map((value) => JSON.stringify(value))
+  .filter((text) => !text.includes('"__proto__":'))
+  .map((text) => JSON.parse(text) as Record<string, JsonValue>);
 
 /** Every attribute as the text that CloudEvents §3.1 gives it. */
 export function attributesOf({ extensions, ...own }: DrawnEvent): Record<string, string> {

@@ -1,6 +1,7 @@
 import { EnvelopeDraft, type EventData, type EventEnvelope, type EventFault, type JsonValue } from './cloud-event.js';
 import { contentKind } from './content-type.js';
-import { parseJson, utf8Text } from './json-text.js';
+import { strictJson, type StrictJson } from '../json/strict-json.js';
+import { utf8Text, type ParsedJson } from './json-text.js';
 import type { BindingLimits } from './kafka-binding.js';
 import { eventFromJson } from './structured-json.js';
 
@@ -15,7 +16,7 @@ export type ParsedHttpEvents =
 
 /**
  * The events of a POST (CloudEvents HTTP binding 1.0.2, all three modes). A batch is taken whole or not at all; its
- * faults point into the array (`/3/id`).
+ * faults point into the array (`/3/id`). JSON must be such that every reader makes the same of it (`strictJson`).
  */
 export function parseHttpEvents(headers: HttpHeaders, body: Buffer, limits: BindingLimits): ParsedHttpEvents {
   const contentType = headerText(headers['content-type']);
@@ -36,15 +37,15 @@ export function parseHttpEvents(headers: HttpHeaders, body: Buffer, limits: Bind
 
 function structured(body: Buffer, limits: BindingLimits): ParsedHttpEvents {
   if (body.length > limits.maxBytes) return tooLarge(body.length, '', limits);
-  const parsed = parseJson(body);
-  if (!parsed.ok) return refused({ code: 'malformed', pointer: '', detail: parsed.detail });
-  const result = eventFromJson(parsed.value, '');
+  const parsed = strictJson(body);
+  if (!parsed.ok) return refused(malformed(parsed));
+  const result = eventFromJson(parsed.value, '', strictData);
   return result.ok ? { ok: true, mode: 'structured', events: [result.event] } : result;
 }
 
 function batch(body: Buffer, limits: BindingLimits): ParsedHttpEvents {
-  const parsed = parseJson(body);
-  if (!parsed.ok) return refused({ code: 'malformed', pointer: '', detail: parsed.detail });
+  const parsed = strictJson(body);
+  if (!parsed.ok) return refused(malformed(parsed));
   if (!Array.isArray(parsed.value))
     return refused({ code: 'malformed', pointer: '', detail: 'a batch must be an array' });
   const items = parsed.value as readonly JsonValue[];
@@ -53,22 +54,16 @@ function batch(body: Buffer, limits: BindingLimits): ParsedHttpEvents {
   for (const [index, item] of items.entries()) {
     // Only a body above the limit can hold an event above it.
     const bytes = body.length > limits.maxBytes ? jsonBytes(item) : 0;
-    const result = bytes > limits.maxBytes ? tooLarge(bytes, `/${index}`, limits) : eventFromJson(item, `/${index}`);
+    const result =
+      bytes > limits.maxBytes ? tooLarge(bytes, `/${index}`, limits) : eventFromJson(item, `/${index}`, strictData);
     if (!result.ok) faults.push(...result.faults);
     else if ('event' in result) events.push(result.event);
   }
   return faults.length > 0 ? { ok: false, faults } : { ok: true, mode: 'batched', events };
 }
 
-/** Size of a value as JSON text; what is nested too deep to be written again counts as too large. */
-function jsonBytes(value: JsonValue): number {
-  try {
-    return Buffer.byteLength(JSON.stringify(value), 'utf8');
-  } catch (error) {
-    if (error instanceof RangeError) return Number.POSITIVE_INFINITY;
-    throw error;
-  }
-}
+/** Size of a value as JSON text. */
+const jsonBytes = (value: JsonValue): number => Buffer.byteLength(JSON.stringify(value), 'utf8');
 
 function binary(
   headers: HttpHeaders,
@@ -103,9 +98,9 @@ function binaryData(contentType: string | undefined, body: Buffer, faults: Event
   const kind = contentType === undefined ? 'other' : contentKind(contentType);
   if (kind === 'avro') return { kind: 'avro', bytes: body };
   if (kind === 'json') {
-    const parsed = parseJson(body);
+    const parsed = strictJson(body);
     if (parsed.ok) return { kind: 'json', value: parsed.value };
-    faults.push({ code: 'malformed', pointer: '', detail: parsed.detail });
+    faults.push(malformed(parsed));
   } else {
     const detail = 'must be application/json or application/avro';
     faults.push({ code: 'unsupported-content-type', header: 'content-type', detail });
@@ -164,9 +159,19 @@ function unquoted(text: string): string {
 const headerText = (value: string | readonly string[] | undefined): string | undefined =>
   value === undefined || typeof value === 'string' ? value : value.join(', ');
 
+/** Of bytes within a body: there is no pointer into them. */
+function strictData(bytes: Buffer): ParsedJson {
+  const parsed = strictJson(bytes);
+  return parsed.ok ? parsed : { ok: false, detail: `${parsed.pointer} ${parsed.detail}`.trimStart() };
+}
+
+/** What is no JSON at all has no place, and is nothing else than malformed. */
+const malformed = ({ code, pointer, detail }: Extract<StrictJson, { ok: false }>): EventFault =>
+  code === 'malformed-json'
+    ? { code: 'malformed', pointer, detail: `not valid JSON: ${detail}` }
+    : { code: 'malformed', kind: code, pointer, detail };
+
 const refused = (fault: EventFault): { ok: false; faults: readonly EventFault[] } => ({ ok: false, faults: [fault] });
 
-const tooLarge = (bytes: number, pointer: string, { maxBytes }: BindingLimits) => {
-  const size = Number.isFinite(bytes) ? `${bytes} bytes` : 'nested too deep';
-  return refused({ code: 'too-large', pointer, detail: `${size}; at most ${maxBytes} bytes are accepted` });
-};
+const tooLarge = (bytes: number, pointer: string, { maxBytes }: BindingLimits) =>
+  refused({ code: 'too-large', pointer, detail: `${bytes} bytes; at most ${maxBytes} bytes are accepted` });

@@ -7,7 +7,7 @@ import {
   type ParsedEvent,
 } from './cloud-event.js';
 import { contentKind } from './content-type.js';
-import { isJsonObject, parseJson } from './json-text.js';
+import { isJsonObject, parseJson, type ParsedJson } from './json-text.js';
 
 /**
  * Content type of what `renderStructuredJson` makes (HTTP binding §3.2). In this spelling alone the CloudEvents SDK for
@@ -49,8 +49,9 @@ export function parseStructuredJson(body: Buffer): ParsedEvent {
  * One event in the JSON format (CloudEvents JSON §3). `null` members count as absent. `data_base64` may hold Avro
  * (datacontenttype `application/avro`) or JSON.
  * @param base JSON pointer of the event in what was sent, for faults
+ * @param parse reads JSON that is given as base64
  */
-export function eventFromJson(json: JsonValue, base: string): ParsedEvent {
+export function eventFromJson(json: JsonValue, base: string, parse = parseJson): ParsedEvent {
   if (!isJsonObject(json))
     return { ok: false, faults: [{ code: 'malformed', pointer: base, detail: 'an event must be a JSON object' }] };
   const draft = new EnvelopeDraft((name) => ({
@@ -60,10 +61,15 @@ export function eventFromJson(json: JsonValue, base: string): ParsedEvent {
     const value = json[name];
     if (name !== 'data' && name !== 'data_base64' && value !== null) draft.set(name, value);
   }
-  return draft.finish(dataOf(json, draft, base));
+  return draft.finish(dataOf(json, draft, base, parse));
 }
 
-function dataOf(json: { readonly [name: string]: JsonValue }, draft: EnvelopeDraft, base: string): EventData | null {
+function dataOf(
+  json: { readonly [name: string]: JsonValue },
+  draft: EnvelopeDraft,
+  base: string,
+  parse: (bytes: Buffer) => ParsedJson,
+): EventData | null {
   const fault = (code: EventFault['code'], member: string, detail: string): null => {
     draft.faults.push({ code, pointer: `${base}/${member}`, detail });
     return null;
@@ -81,7 +87,7 @@ function dataOf(json: { readonly [name: string]: JsonValue }, draft: EnvelopeDra
   if (typeof base64 !== 'string' || !isBase64(base64)) return fault('malformed', 'data_base64', 'must be base64');
   const bytes = Buffer.from(base64, 'base64');
   if (kind === 'avro') return { kind: 'avro', bytes };
-  const parsed = parseJson(bytes);
+  const parsed = parse(bytes);
   return parsed.ok ? { kind: 'json', value: parsed.value } : fault('malformed', 'data_base64', parsed.detail);
 }
 

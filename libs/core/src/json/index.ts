@@ -1,1 +1,2 @@
 export * from './json-patch.js';
+export { strictJson, type StrictJson } from './strict-json.js';

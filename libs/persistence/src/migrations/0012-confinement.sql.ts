@@ -1,7 +1,7 @@
 import { confinedTables, policiesOf, unconfinedTables } from './confined-tables.js';
 
 /** A role that is there once for all databases of the server: several migrations may make it at once. */
-const role = (name: string): string => `
+export const role = (name: string): string => `
 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN
   BEGIN
     CREATE ROLE ${name} NOLOGIN;
@@ -14,7 +14,7 @@ IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN
 END IF;
 `;
 
-const member = (of: string, who: string): string => `
+export const member = (of: string, who: string): string => `
 IF NOT pg_has_role(${who === 'CURRENT_USER' ? 'current_user' : `'${who}'`}, '${of}', may_set) THEN
   BEGIN
     GRANT ${of} TO ${who};

@@ -1,3 +1,4 @@
+import { appRoles } from './app-roles.sql.js';
 import { policiesOf, type ConfinedTable } from './confined-tables.js';
 
 const ofTenant = `tenant_id = nullif(current_setting('posthorn.tenant', true), '')`;
@@ -77,4 +78,5 @@ CREATE INDEX audit_log_by_request ON audit_log (request_id, at) WHERE request_id
 ${statsAndAccessTables.map(policiesOf).join(';\n')};
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${statsAndAccessTables.map(({ table }) => table).join(', ')} TO posthorn_app;
-`;
+
+${appRoles}`;
