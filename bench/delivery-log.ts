@@ -3,7 +3,7 @@ import pg from 'pg';
 import { fillLongLog, longLog } from '#libs/testing';
 import type { Platform } from './platform.js';
 import type { Figures } from './results.js';
-import type { Stage } from './stage.js';
+import { answering, type Stage } from './stage.js';
 import { percentile, rounded } from './statistics.js';
 
 /** Of one filter and caller, in the worst of which `p95Ms` is. By name: `<caller><filter>P95Ms`. */
@@ -25,7 +25,7 @@ const dayMs = 86_400_000;
 const requests = 40;
 
 export const deliveryLog = (stage: Stage): Promise<Figures<LogSpeed>> =>
-  stage.onPlatform([], async (platform) => {
+  stage.onPlatform(answering(['delivery-log']), async (platform) => {
     const rows = stage.events(fullSize);
     const until = Date.now();
     const own = await fill(platform, rows, until);

@@ -219,6 +219,10 @@ describe('each app, as a user of its own role', () => {
         disables: [{ endpointId: 'ep_theirs', reason: 'gone', decidedAt: now + 1_000 }],
       });
       expect(disabled).toBe(1);
+      const parts = new LogParts(database);
+      expect(await parts.makeUpTo('deliveries', Date.now() + 60 * 86_400_000, 7)).toBeGreaterThan(0);
+      expect(await parts.dropOldest('attempts', 0)).toBeNull();
+      expect(await parts.expireOlder('dead_letters', 0, 10)).toBe(0);
       await cannot(database, [
         'SELECT * FROM api_keys',
         'SELECT * FROM idempotency_keys',

@@ -1,7 +1,12 @@
-/** How deliveries stand that a batch may end. $1: their ids. $2, $3: when the first and the last was accepted, so that few parts are looked into. */
+/**
+ * How deliveries stand that a batch may end. $1, $2: their ids, and when their events were accepted (Unix ms): each is looked
+ * for in its own part of the log, however far apart they are in time.
+ */
 export const selectEnds = /* sql */ `
-SELECT delivery_id, status FROM deliveries
-WHERE delivery_id = ANY($1::text[]) AND accepted_at BETWEEN $2 AND $3 AND status IN ('delivered', 'dead-lettered', 'dropped')
+SELECT delivery_id, status
+FROM unnest($1::text[], $2::float8[]) AS asked (id, at)
+JOIN deliveries ON delivery_id = id AND accepted_at = to_timestamp(at / 1000.0)::timestamptz(3)
+WHERE status IN ('delivered', 'dead-lettered', 'dropped')
 `;
 
 const sums = ['attempts', 'failed', 'delivered', 'dead_lettered', 'dropped'];

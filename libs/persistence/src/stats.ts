@@ -103,19 +103,14 @@ const cells: readonly Cell<StatsRow>[] = [
   (row) => row.latency && `{${row.latency.join()}}`,
 ];
 
-const extent = (values: readonly number[]): [number, number] => [
-  values.reduce((a, b) => Math.min(a, b), Infinity),
-  values.reduce((a, b) => Math.max(a, b), -Infinity),
-];
-
 /** Part of a projector's transaction, before deliveries are written: how they stood decides what counts. */
 export async function storeStats(session: Session, attempts: readonly CountedAttempt[]): Promise<void> {
   if (attempts.length === 0) return;
-  const ending = attempts.filter(mayEnd);
-  const ids = new Set(ending.map(({ attempt }) => text(attempt.deliveryId)));
-  const [first, last] = extent(ending.map(({ attempt }) => attempt.acceptedAt));
+  const ending = new Map(
+    attempts.filter(mayEnd).map(({ attempt }) => [text(attempt.deliveryId), attempt.acceptedAt] as const),
+  );
   const ends: { delivery_id: string; status: DeliveryEnd }[] =
-    ids.size === 0 ? [] : await session.query(selectEnds, [[...ids], new Date(first), new Date(last)]);
+    ending.size === 0 ? [] : await session.query(selectEnds, [[...ending.keys()], [...ending.values()]]);
   const rows = countAttempts(attempts, new Map(ends.map((one) => [one.delivery_id, one.status])));
   if (rows.length > 0) await session.query(addStats, columns(rows, cells));
 }

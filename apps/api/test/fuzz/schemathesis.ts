@@ -32,8 +32,8 @@ export interface FuzzOptions {
   readonly checks?: readonly string[];
   /** Just this operation. */
   readonly operationId?: string;
-  /** All but this one. */
-  readonly without?: string;
+  /** All but these. */
+  readonly without?: readonly string[];
 }
 
 /** schemathesis out of PyPI, in the versions of requirements.txt, in a folder that is kept. */
@@ -78,7 +78,6 @@ export class Schemathesis {
         '--max-examples': String(options.examples),
         '--checks': options.checks?.join(','),
         '--include-operation-id': options.operationId,
-        '--exclude-operation-id': options.without,
         // Of how long it takes to make up data: a machine may be busy.
         '--suppress-health-check': 'all',
         // One after the other, and nothing remembered: the same seed is the same run.
@@ -89,6 +88,7 @@ export class Schemathesis {
         '--report-json-path': report,
       };
       const given = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+      const without = (options.without ?? []).flatMap((id) => ['--exclude-operation-id', id]);
       const config = ['--config-file', join(here, 'schemathesis.toml'), '--no-color'];
       const args = [
         '-m',
@@ -99,6 +99,7 @@ export class Schemathesis {
         '--no-shrink',
         '--continue-on-failure',
         ...given,
+        ...without,
       ];
       const { code, output } = await runToEnd('python3', args, { cwd: work, env: { PYTHONPATH: this.folder } });
       if (!existsSync(report)) throw new Error(`schemathesis ended with ${String(code)}:\n${output.slice(-4_000)}`);

@@ -79,6 +79,8 @@ $$;
 GRANT INSERT ON audit_log TO posthorn_api;
 GRANT INSERT, UPDATE ON audit_heads TO posthorn_api;
 GRANT EXECUTE ON FUNCTION posthorn_dead_letters_with TO posthorn_api, posthorn_dispatcher;
+-- Retention: with the owner's rights, and of the log alone.
+GRANT EXECUTE ON FUNCTION posthorn_parts, posthorn_make_parts, posthorn_drop_part, posthorn_expire_older TO posthorn_projector;
 ${Object.entries(written)
   .flatMap(([app, tables]) => Object.entries(tables).map(([table, rights]) => `GRANT ${rights} ON ${table} TO ${app};`))
   .join('\n')}
