@@ -8,12 +8,10 @@ export type ShownCredentials =
   /** No token is to be had. */
   | { readonly failed: string };
 
-/** Before the request itself, which may take as long again: together below the time after which a claim on a try ends. */
-const tokenTimeoutMs = 5_000;
-
 /**
- * Opens what an endpoint is to be shown, and fetches its token: once per try, so none is kept. Throws what opening throws:
- * a master key that is missing here says nothing of the endpoint.
+ * Opens what an endpoint is to be shown, and fetches its token: once per try, so none is kept. For the token and for its use
+ * together there is twice as much time: below the one after which a claim ends. Throws what opening throws: a master key that
+ * is missing here says nothing of the endpoint.
  */
 export async function shownCredentials(
   endpoint: Endpoint,
@@ -21,7 +19,7 @@ export async function shownCredentials(
 ): Promise<ShownCredentials> {
   const { credential, grant, tls } = credentialsOf(endpoint, masterKeys);
   if (grant === null) return { credential, tls };
-  const outcome = tokenOutcomeOf(await sender.post({ ...grant.request, timeoutMs: tokenTimeoutMs }), grant.hidden);
+  const outcome = tokenOutcomeOf(await sender.post(grant.request), grant.hidden);
   return outcome.kind === 'token'
     ? { credential: bearerCredential(outcome.token), tls }
     : { failed: `no token from ${grant.place}: ${outcome.message}` };
