@@ -7,10 +7,10 @@ import {
   type HaltAction,
 } from '#libs/contracts';
 import { handshakeHeaders, isTestStream, openSecret, signingKey, testLastsMs, type MasterKeys } from '#libs/core';
+import { credentialsOf, type EndpointCredentials } from '#libs/http-delivery';
 import type { LogRecord } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
 import { followDecoded, type DecodedFeedPorts } from './decoded-feed.js';
-import { credentialsOf, type EndpointCredentials } from './endpoint-credentials.js';
 import { laneSettingsOf, unknownLaneSettings, type LaneSettings } from './lane-settings.js';
 import { ReplayDirectory } from './replay-directory.js';
 

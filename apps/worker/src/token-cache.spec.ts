@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AttemptErrorKind, Credential, PostResult } from '#libs/core';
-import type { TokenGrant } from './endpoint-credentials.js';
+import type { TokenGrant } from '#libs/http-delivery';
 import { TokenCache, type TokenState } from './token-cache.js';
 
 const second = 1_000;

@@ -10,8 +10,7 @@ import {
   type PostResult,
   type TokenFailureReason,
 } from '#libs/core';
-import type { HttpPost } from '#libs/http-delivery';
-import type { TokenGrant } from './endpoint-credentials.js';
+import type { HttpPost, TokenGrant } from '#libs/http-delivery';
 
 export interface TokenCachePorts<W> {
   /** Through the guard; never rejects. */

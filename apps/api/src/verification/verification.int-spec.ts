@@ -195,6 +195,34 @@ describe('a challenge', () => {
   });
 });
 
+const echoing = (answer: ReceiverAnswer, credential: string): ReceiverAnswer => ({
+  ...answer,
+  ...('headers' in answer ? { headers: { ...answer.headers, 'x-echo': credential } } : {}),
+});
+
+it('shows the endpoint what a delivery would, a token too, and keeps none of it', async () => {
+  const token = 'issued-token-of-the-test';
+  receiver.program = (request) => {
+    if (request.path === '/token')
+      return { status: 200, body: JSON.stringify({ access_token: token, token_type: 'Bearer' }) };
+    const { authorization } = request.headers;
+    return authorization === undefined ? { status: 401 } : echoing(verificationAnswer(request) ?? {}, authorization);
+  };
+  const client = { clientId: 'posthorn', clientSecret: 'hush-client-secret' };
+  const wanted = [
+    { kind: 'bearer', token: 'hush-token-of-the-test' },
+    { kind: 'oauth2', tokenUrl: `${receiver.url}/token`, ...client },
+  ];
+  for (const authentication of wanted) {
+    const { last } = await until(await create({ authentication }), 'verified');
+    expect(last?.request.headers['authorization']).toBe('[hidden]');
+    expect(JSON.stringify(last)).not.toMatch(/hush|issued-token/);
+  }
+  const refused = { kind: 'oauth2', tokenUrl: `${receiver.url}/none`, ...client };
+  const { verification } = await until(await create({ authentication: refused }), 'failed');
+  expect(verification?.reason).toBe('auth-token');
+});
+
 it('goes where the guard lets it, and nowhere else', async () => {
   const known = await create();
   await until(known, 'verified');

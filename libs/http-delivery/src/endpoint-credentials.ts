@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EndpointConfig } from '#libs/contracts';
+import type { EndpointCredentials as SealedCredentials } from '#libs/contracts';
 import {
   credentialOf,
   openAuthentication,
@@ -9,7 +9,8 @@ import {
   type MasterKeys,
   type OAuth2Authentication,
 } from '#libs/core';
-import type { ClientTls, HttpPost } from '#libs/http-delivery';
+import type { ClientTls } from './client-tls.js';
+import type { HttpPost } from './http-post.js';
 
 /** What an endpoint is shown beside the signatures, opened once per configuration. */
 export interface EndpointCredentials {
@@ -31,13 +32,15 @@ export interface TokenGrant {
   readonly hidden: readonly string[];
 }
 
+type Sealed = SealedCredentials & { readonly endpointId: string };
+
 /** For a token; an endpoint's deliveries wait so long at most. */
 const tokenTimeoutMs = 10_000;
 /** Tokens that carry claims are long; so much of an answer is looked at. */
 const tokenAnswerBytes = 32_768;
 
 /** @throws RangeError, or what opening throws, when they cannot be used: the endpoint's deliveries wait then */
-export function credentialsOf(config: EndpointConfig, masterKeys: MasterKeys): EndpointCredentials {
+export function credentialsOf(config: Sealed, masterKeys: MasterKeys): EndpointCredentials {
   const { endpointId, sealedAuthentication } = config;
   const tls = tlsOf(config, masterKeys);
   if (sealedAuthentication === null) return { credential: null, grant: null, tls };
@@ -47,10 +50,7 @@ export function credentialsOf(config: EndpointConfig, masterKeys: MasterKeys): E
     : { credential: credentialOf(authentication), grant: null, tls };
 }
 
-function tlsOf(
-  { endpointId, sealedClientCertificate, caPem }: EndpointConfig,
-  masterKeys: MasterKeys,
-): ClientTls | null {
+function tlsOf({ endpointId, sealedClientCertificate, caPem }: Sealed, masterKeys: MasterKeys): ClientTls | null {
   if (sealedClientCertificate === null && caPem === null) return null;
   const ca = caPem === null ? {} : { ca: caPem };
   if (sealedClientCertificate === null) return ca;
