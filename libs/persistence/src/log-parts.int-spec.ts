@@ -27,7 +27,7 @@ beforeAll(async () => {
   await session.query(
     'CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now())',
   );
-  for (const { number, name, sql } of migrations.filter((one) => one.number !== 24)) {
+  for (const { number, name, sql } of migrations.filter((one) => one.number < 24)) {
     await session.query(sql);
     await session.query('INSERT INTO migrations (number, name) VALUES ($1, $2)', [number, name]);
   }
@@ -50,7 +50,7 @@ beforeAll(async () => {
       [id, at],
     );
   }
-  expect(await migrate(test.url)).toEqual(['0024-log-partitions']);
+  expect(await migrate(test.url)).toContain('0024-log-partitions');
   parts = new LogParts(database);
 });
 afterAll(async () => {
