@@ -150,8 +150,8 @@ export class DeliverParts {
       post: (request) => ports.http.post(request),
       monotonic: () => clock.monotonic(),
       fetched: (result) => ports.metrics.tokenFetched(result),
-      arrived: (lane) => {
-        this.lanes.resume(lane);
+      arrived: (lanes) => {
+        for (const lane of lanes) this.lanes.resume(lane);
         hooks.pump();
       },
     });
