@@ -1,3 +1,10 @@
+/**
+ * A lane that is half full lets its partition wait instead of filling up and spilling, if it would be through with what
+ * it has before a spilled copy would come back. A lane that does not move never lets anything wait.
+ */
+export const crowdedAt = 0.5;
+export const relievedAt = 0.25;
+
 /** Lanes that have enough for now and soon want more, by partition (docs/decisions/0006). */
 export class Crowding<L extends { readonly partition: number }> {
   readonly #lanes = new Map<number, Set<L>>();

@@ -70,3 +70,10 @@ export interface DeliverOptions {
   /** For the simulation only. */
   readonly without?: Without;
 }
+
+/** How many deliveries may be outstanding of an endpoint, in a partition, in all partitions of a worker. */
+export const outstandingBoundsOf = (options: DeliverOptions) => ({
+  endpoint: options.endpointMaxOutstanding ?? 10_000,
+  partition: options.partitionMaxOutstanding ?? 200_000,
+  worker: options.maxOutstanding ?? 400_000,
+});

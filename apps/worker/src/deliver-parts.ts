@@ -1,28 +1,23 @@
-import { ShareBudget } from '#libs/core';
 import { Appender } from './appender.js';
 import { Backlog } from './backlog.js';
 import { Batching } from './batching.js';
 import { Commits } from './commits.js';
 import { Copies } from './copies.js';
-import type { DeliverOptions, DeliverPorts } from './deliver-options.js';
+import { outstandingBoundsOf, type DeliverOptions, type DeliverPorts } from './deliver-options.js';
 import { EndpointDirectory } from './endpoint-directory.js';
-import type { DelayedCopy, EndpointShare, Entry } from './owned-partition.js';
+import type { EndpointShare, Entry } from './owned-partition.js';
 import { FarCopies } from './far-copies.js';
 import { Halts } from './halts.js';
 import { HeldPartitions } from './held-partitions.js';
-import { IdleSpaces } from './idle-spaces.js';
 import { Intake } from './intake.js';
-import { workKindOf } from './work-source.js';
 import type { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';
 import { Posting } from './posting.js';
 import { RetryTimers } from './retry-timers.js';
-import type { Without } from './rules.js';
-import { Securing } from './securing.js';
-import { StatusReports } from './status-reports.js';
+import { Returns } from './returns.js';
 import { TokenCache } from './token-cache.js';
-import { Trimming } from './trimming.js';
+import { Upkeep } from './upkeep.js';
 
 /** What the parts ask of the worker that holds them. */
 export interface PartsHooks {
@@ -35,8 +30,6 @@ export interface PartsHooks {
 }
 
 const commitEveryRecords = 2_000;
-/** Retry topics are looked at ten times a second while something due must wait. */
-const takenBetweenLooks = 64;
 
 /** The parts of the delivery worker, put together: each knows of the others only what its ports say. */
 export class DeliverParts {
@@ -51,28 +44,19 @@ export class DeliverParts {
   readonly halts: Halts;
   readonly farCopies: FarCopies;
   readonly intake: Intake;
-  readonly tokens: TokenCache<Lane<Entry>>;
+  readonly returns: Returns;
   readonly posting: Posting;
   readonly partitions: HeldPartitions;
   readonly commits: Commits;
-  readonly trimming: Trimming;
-  readonly idleSpaces: IdleSpaces;
-  readonly statusReports: StatusReports;
-  readonly securing: Securing;
+  readonly upkeep: Upkeep;
   readonly #hooks: PartsHooks;
-  /** Retries among what this worker appends, while first attempts wait. */
-  readonly #appends = new ShareBudget(undefined, takenBetweenLooks);
-  readonly #without: Without;
 
   constructor(options: DeliverOptions, ports: DeliverPorts, hooks: PartsHooks) {
     const { clock, codecs, log, feed } = ports;
     const { topics, without = new Set() } = options;
     const delaysMs = topics.retry.map((topic) => topic.delayMs);
-    const endpointMaxOutstanding = options.endpointMaxOutstanding ?? 10_000;
-    const partitionMaxOutstanding = options.partitionMaxOutstanding ?? 200_000;
-    const workerMaxOutstanding = options.maxOutstanding ?? 400_000;
+    const outstanding = outstandingBoundsOf(options);
     this.#hooks = hooks;
-    this.#without = without;
     this.backlog = new Backlog(options.backlog ?? { maxRecords: 50_000, maxBytes: 96 * 1_024 * 1_024 }, () =>
       clock.monotonic(),
     );
@@ -129,7 +113,7 @@ export class DeliverParts {
         endpointOf: (endpointId) => this.directory.endpointOf(endpointId),
         askedToDisable: (endpointId, askedAt) => this.directory.askedToDisable(endpointId, askedAt),
         mayWait: () => !this.backlog.isHigh,
-        received: (entry) => this.#unblock(entry.partition.leaveWindow(entry)),
+        received: (entry) => this.intake.freed(entry.partition.leaveWindow(entry)),
         closed: (entry) => this.#closed(entry),
       },
     );
@@ -146,18 +130,17 @@ export class DeliverParts {
         this.commits.settled(batch.partition);
       },
     });
-    this.tokens = new TokenCache({
-      post: (request) => ports.http.post(request),
-      monotonic: () => clock.monotonic(),
-      fetched: (result) => ports.metrics.tokenFetched(result),
-      arrived: (lane) => {
-        this.lanes.resume(lane);
-        hooks.pump();
-      },
-    });
     this.posting = new Posting({
       http: ports.http,
-      tokens: this.tokens,
+      tokens: new TokenCache<Lane<Entry>>({
+        post: (request) => ports.http.post(request),
+        monotonic: () => clock.monotonic(),
+        fetched: (result) => ports.metrics.tokenFetched(result),
+        arrived: (lanes) => {
+          for (const lane of lanes) this.lanes.resume(lane);
+          hooks.pump();
+        },
+      }),
       clock,
       directory: this.directory,
       outcomes: this.outcomes,
@@ -197,8 +180,9 @@ export class DeliverParts {
       found: (entry, delivery, bytes) => this.intake.found(entry, delivery, bytes),
       done: () => hooks.pump(),
     });
+    this.returns = new Returns({ backlog: this.backlog, directory: this.directory, lanes: this.lanes, without });
     this.intake = new Intake(
-      { delaysMs, maxOutstanding: endpointMaxOutstanding },
+      { delaysMs, maxOutstanding: outstanding.endpoint },
       {
         clock,
         backlog: this.backlog,
@@ -209,11 +193,8 @@ export class DeliverParts {
         directory: this.directory,
         halts: this.halts,
         farCopies: this.farCopies,
-        mayTakeUp: (held) => this.#mayTakeUp(held),
-        taken: (delivery) => {
-          // Each of them is appended again, or POSTed and then appended.
-          if (workKindOf(delivery) === 'old') this.#appends.took('old');
-        },
+        mayTakeUp: (held) => this.returns.mayTakeUp(held),
+        taken: (delivery) => this.returns.takenUp(delivery),
       },
     );
     this.commits = new Commits(
@@ -230,9 +211,9 @@ export class DeliverParts {
       {
         topics,
         workerId: options.workerId,
-        maxOutstanding: workerMaxOutstanding,
-        partitionMaxOutstanding,
-        endpointMaxOutstanding,
+        maxOutstanding: outstanding.worker,
+        partitionMaxOutstanding: outstanding.partition,
+        endpointMaxOutstanding: outstanding.endpoint,
         without,
       },
       {
@@ -241,7 +222,7 @@ export class DeliverParts {
         lanes: this.lanes,
         commits: this.commits,
         intake: this.intake,
-        mayTakeUp: (due) => this.#mayTakeUp(due),
+        mayTakeUp: (due) => this.returns.mayTakeUp(due),
         isHeld: () => hooks.isHeld(),
         pump: () => hooks.pump(),
         disableWish: ({ endpointId, startedAt, configVersion }) => {
@@ -251,53 +232,18 @@ export class DeliverParts {
         },
       },
     );
-    this.trimming = new Trimming(
-      { topics, everyMs: options.trimEveryMs ?? 60_000 },
-      { administration: ports.administration, commits: this.commits, clock, log },
-    );
-    this.securing = new Securing(
-      { afterMs: options.secureAfterMs ?? 60_000 },
-      { copies: this.copies, clock, partitions: () => this.partitions.partitions() },
-    );
-    this.statusReports = new StatusReports(
-      {
-        topic: topics.endpointStatus,
-        maxOutstanding: endpointMaxOutstanding,
-        partitionMaxOutstanding,
-        workerMaxOutstanding,
-        everyMs: options.statusEveryMs ?? 1_000,
-      },
-      {
-        sender: ports.sender,
-        reader: ports.reader,
-        codecs,
-        lanes: this.lanes,
-        clock,
-        log,
-        isHeld: () => hooks.isHeld(),
-        partitions: () => this.partitions.partitions(),
-      },
-    );
-    this.idleSpaces = new IdleSpaces(
-      {
-        deliveries: topics.deliveries,
-        events: topics.events,
-        dispatcherGroupId: options.dispatcherGroupId,
-        everyMs: options.idleSpacesEveryMs ?? 30_000,
-      },
-      {
-        administration: ports.administration,
-        reader: ports.reader,
-        clock,
-        partitions: () => this.partitions.partitions(),
-        log,
-      },
-    );
+    this.upkeep = new Upkeep(options, ports, {
+      commits: this.commits,
+      copies: this.copies,
+      lanes: this.lanes,
+      isHeld: () => hooks.isHeld(),
+      partitions: () => this.partitions.partitions(),
+    });
   }
 
   /** Its next copy is durable. */
   #moved(entry: Entry, dueAt: number | null): void {
-    if (workKindOf(entry.delivery) === 'fresh') this.#appends.took('fresh');
+    this.returns.appended(entry.delivery);
     this.lanes.release(entry);
     if (dueAt === null) this.backlog.unload(entry);
     else this.timers.add(dueAt, entry);
@@ -308,14 +254,14 @@ export class DeliverParts {
   #closed(entry: Entry): void {
     // A batch is let go of with the last of its members.
     const sent = entry.batch ?? entry;
-    if (workKindOf(sent.delivery) === 'fresh') this.#appends.took('fresh');
+    this.returns.appended(sent.delivery);
     const freed = entry.partition.close(entry);
     if (sent === entry || sent.weight === 0) {
       this.lanes.release(sent);
       this.backlog.unload(sent);
       this.#settled(sent);
     }
-    this.#unblock(freed);
+    this.intake.freed(freed);
     this.#dropOn(entry);
   }
 
@@ -338,22 +284,6 @@ export class DeliverParts {
     if (partition.announced?.entry.id !== id) return;
     partition.announced = null;
     this.lanes.configurationRead();
-  }
-
-  #unblock(entries: readonly Entry[]): void {
-    for (const entry of entries) this.intake.freed(entry);
-  }
-
-  /** What is due in a retry topic may come back: its append is acknowledged, it may be sent, and there is room for it. */
-  #mayTakeUp({ entry, hop, delivery }: DelayedCopy): boolean {
-    if (delivery === null) return false;
-    const { partition } = entry;
-    if (hop !== entry.hop || this.backlog.isFull) return false;
-    if (entry.lastPos >= partition.deliveries.next && !this.#without.has('read-beyond-pos')) return false;
-    if (this.directory.replays.get(entry.stream)?.state === 'cancelled') return true;
-    // A lane that has enough of first attempts for now need not get those back that it has spilled.
-    if (workKindOf(delivery) === 'fresh') return !this.lanes.hasEnough(entry.endpointId);
-    return this.#appends.mayTakeOld(this.lanes.freshWaits);
   }
 
   #configurationRead(): void {

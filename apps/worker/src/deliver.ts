@@ -39,10 +39,7 @@ export class DeliveryWorker {
   async start(): Promise<void> {
     await this.#parts.directory.start();
     this.#parts.commits.start();
-    this.#parts.trimming.start();
-    this.#parts.idleSpaces.start();
-    this.#parts.statusReports.start();
-    this.#parts.securing.start();
+    this.#parts.upkeep.start();
     this.#report();
   }
 
@@ -99,10 +96,7 @@ export class DeliveryWorker {
     this.#parts.lanes.close();
     await this.settle(ms);
     this.#parts.commits.stop();
-    this.#parts.trimming.stop();
-    this.#parts.idleSpaces.stop();
-    this.#parts.statusReports.stop();
-    this.#parts.securing.stop();
+    this.#parts.upkeep.stop();
     this.#stopReporting();
     this.#parts.directory.stop();
   }

@@ -282,6 +282,26 @@ describe('OAuth 2.0: no token', () => {
     expect(fetches().length).toBeLessThan(10);
   });
 
+  it('lets all else have its turn while many fail for want of one: no more at a time than may be in flight', async () => {
+    world.reactions.set('token', () => ({ status: 401 }));
+    for (let nth = 0; nth < 60; nth += 1) {
+      const endpointId = `ep_${nth}`;
+      await deliver(endpointId, await endpoint(endpointId, oauth, { maxInFlight: 2 }), 10);
+    }
+    const ends: number[] = [];
+    let ticking: NodeJS.Immediate | undefined;
+    const tick = (): void => {
+      ends.push(world.told.outcomes.length);
+      ticking = setImmediate(tick);
+    };
+    tick();
+    await worker();
+    await world.time.run(second);
+    clearImmediate(ticking);
+    expect(world.told.outcomes.length).toBeGreaterThan(200);
+    expect(Math.max(...ends.slice(1).map((count, nth) => count - (ends[nth] ?? 0)))).toBeLessThanOrEqual(64);
+  });
+
   it.each([
     [{ error: 'guard' } as const, 'guard: as scripted'],
     [{ error: 'dns' } as const, 'dns: as scripted'],

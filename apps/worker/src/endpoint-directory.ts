@@ -106,9 +106,10 @@ export class EndpointDirectory {
       : waiting;
   }
 
-  /** Whether it is active, and has not asked for the contrary. */
+  /** Whether it is active and, where that is asked for, verified, and has not asked for the contrary. */
   isSentTo(endpointId: string): boolean {
-    return this.configOf(endpointId)?.state === 'active' && !this.#leaving.has(endpointId);
+    const config = this.configOf(endpointId);
+    return config?.state === 'active' && !config.awaitsVerification && !this.#leaving.has(endpointId);
   }
 
   /**

@@ -224,7 +224,7 @@ export class HeldPartitions {
       mayRead: () => !this.#paused && !lanes.isCrowded(partition.number) && this.#hasRoom(partition),
       batchRead: () => {
         if (partition.isPastTakeOver) partition.forgetClosed();
-        for (const entry of partition.readFurther()) intake.freed(entry);
+        intake.freed(partition.readFurther());
         if (!isBegun && partition.isPastRestored) {
           // What waited for an endpoint that was paused then need not wait until its copies come round.
           isBegun = true;

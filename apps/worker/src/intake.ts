@@ -120,10 +120,12 @@ export class Intake {
     this.#place(entry);
   }
 
-  /** It may go now, by its order. */
-  freed(entry: Entry): void {
-    if (entry.place !== 'held') this.#ports.lanes.unblocked(entry);
-    else this.#pullOne(entry, this.aheadOf(entry.endpointId, entry.stream));
+  /** They may go now, by their order. */
+  freed(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.place !== 'held') this.#ports.lanes.unblocked(entry);
+      else this.#pullOne(entry, this.aheadOf(entry.endpointId, entry.stream));
+    }
   }
 
   #pullOne(entry: Entry, ahead: Ahead): boolean {

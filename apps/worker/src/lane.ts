@@ -9,6 +9,7 @@ import {
   type PostResult,
   type RateLimitConfig,
 } from '#libs/core';
+import type { Clock } from './clock.js';
 import { Flow } from './flow.js';
 import type { LaneSettings } from './lane-settings.js';
 import { LaneWork, type Waiting } from './lane-work.js';
@@ -50,9 +51,10 @@ export class Lane<T extends Waiting> {
   freshInTurn = false;
   /** Its head was made with a configuration that was not read yet, or waits for a token. */
   held = false;
-  /** When its timer wakes it; Infinity without one. */
-  wakesAt = Infinity;
+  /** Its timer is not wanted any more. */
   callOff: () => void = () => undefined;
+  /** When it wakes it; Infinity without one. */
+  #wakesAt = Infinity;
   idleSince = 0;
 
   constructor(
@@ -101,6 +103,17 @@ export class Lane<T extends Waiting> {
     if (this.work.hasTest) return limitedAt;
     const workAt = this.work.nextAt(now, (stream) => this.rates.nextAt(stream, now), settings.batch);
     return Math.max(this.#circuit.nextAt(now), limitedAt, workAt);
+  }
+
+  /** Has `wake` called at `at`, unless it is called earlier. Infinity: not at all. */
+  wakeAt(at: number, now: number, schedule: Clock['schedule'], wake: (lane: this) => void): void {
+    if (at >= this.#wakesAt) return;
+    this.callOff();
+    this.#wakesAt = at;
+    this.callOff = schedule(Math.max(1, Math.ceil(at - now)), () => {
+      this.#wakesAt = Infinity;
+      wake(this);
+    });
   }
 
   /** Takes the next one to start. */

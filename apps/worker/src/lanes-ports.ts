@@ -1,4 +1,5 @@
 import type { LaneQueueBounds } from '#libs/core';
+import type { Clock } from './clock.js';
 import type { Spill } from './lane-room.js';
 import type { LaneSettings } from './lane-settings.js';
 import type { Lane } from './lane.js';
@@ -26,7 +27,7 @@ export interface LanesPorts {
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number;
   /** Runs `task` once, in `ms` milliseconds. @returns how to call it off */
-  schedule(ms: number, task: () => void): () => void;
+  readonly schedule: Clock['schedule'];
   /** Whether anything may be started now (the lease). */
   mayStart(): boolean;
   /** Starts the head of a lane. */

@@ -1,6 +1,6 @@
 import { isTestStream, type PostResult } from '#libs/core';
 import type { Backlog } from './backlog.js';
-import { Crowding } from './crowding.js';
+import { crowdedAt, Crowding, relievedAt } from './crowding.js';
 import { Flow } from './flow.js';
 import { mostWhenHigh, moves, waitElsewhere, type Spill } from './lane-room.js';
 import type { LaneSettings } from './lane-settings.js';
@@ -12,13 +12,6 @@ import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Replay } from './replay-directory.js';
 import { RestingLanes } from './resting-lanes.js';
 import { Turns } from './turns.js';
-
-/**
- * A lane that is half full lets its partition wait instead of filling up and spilling, if it would be through with what
- * it has before a spilled copy would come back. A lane that does not move never lets anything wait.
- */
-const crowdedAt = 0.5;
-const relievedAt = 0.25;
 
 /** The lanes of all endpoints that have work, served in turn under one limit: none waits for another's slowness. */
 export class Lanes {
@@ -32,8 +25,11 @@ export class Lanes {
   readonly #crowding = new Crowding<Lane<Entry>>();
   readonly #turns = new Turns<Lane<Entry>>();
   readonly #flow: Flow;
+  readonly #wake = (lane: Lane<Entry>): void => {
+    this.#giveTurn(lane);
+    this.#ports.pump();
+  };
   readonly #replayOf = (stream: string): Replay | undefined => this.#ports.replayOf(stream);
-  #freshTurns = 0;
   #inFlight = 0;
   #isClosed = false;
 
@@ -59,7 +55,7 @@ export class Lanes {
 
   /** Whether one of them is a first attempt of a live event. */
   get freshWaits(): boolean {
-    return this.#freshTurns > 0;
+    return this.#turns.fresh > 0;
   }
 
   /** How long an endpoint's circuit stays open at least; null when it is not open. */
@@ -87,17 +83,14 @@ export class Lanes {
     const lane = this.#laneOf(entry);
     lane.offered(entry.pos, this.#ports.monotonic());
     const most = this.#backlog.isHigh ? this.#mostWhenHigh(lane) : Infinity;
-    if (this.#ports.mayGo(entry)) {
-      if (!this.#hasPlace(lane, entry, lane.work.offer(entry, most))) return this.#wait(lane, entry);
-      this.#giveTurn(lane);
-    } else {
-      const isIn = this.#hasPlace(lane, entry, lane.work.offerBlocked(entry, most));
-      // It may fill a batch of those before it.
-      if (isIn) this.#giveTurn(lane);
-      // What it waits for is not here either.
-      if (lane.work.isOut(entry.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
-      if (!isIn) return this.#wait(lane, entry);
-    }
+    const mayGo = this.#ports.mayGo(entry);
+    const displaced = mayGo ? lane.work.offer(entry, most) : lane.work.offerBlocked(entry, most);
+    const isIn = this.#hasPlace(lane, entry, displaced);
+    // Also one that is blocked: it may fill a batch of those before it.
+    if (isIn) this.#giveTurn(lane);
+    // What it waits for is not here either.
+    if (!mayGo && lane.work.isOut(entry.stream) && lane.inFlight === 0) this.#ports.hungry(lane);
+    if (!isIn) return this.#wait(lane, entry);
     if (lane.work.fills(crowdedAt) && this.#moves(lane)) this.#crowding.add(lane);
     return 'taken';
   }
@@ -113,7 +106,6 @@ export class Lanes {
     while (this.#inFlight < this.#options.maxInFlight && this.#turns.size > 0 && this.#ports.mayStart()) {
       const lane = this.#turns.next();
       if (lane === undefined) break;
-      this.#countFresh(lane);
       this.#startNext(lane, this.#settingsOf(lane), this.#ports.monotonic());
     }
     this.#resting.sweep(() => this.#ports.monotonic());
@@ -242,25 +234,15 @@ export class Lanes {
   }
 
   #giveTurn(lane: Lane<Entry>): void {
-    if (!lane.inTurn) {
-      if (lane.work.ready === 0 || !this.#isStartable(lane, this.#settingsOf(lane), this.#ports.monotonic())) return;
-      this.#turns.give(lane);
-    }
-    this.#countFresh(lane);
+    const { inTurn, work } = lane;
+    if (!inTurn && work.ready === 0) return;
+    if (inTurn || this.#isStartable(lane, this.#settingsOf(lane), this.#ports.monotonic())) this.#turns.give(lane);
   }
 
   /** Whether its next one may start. If only time holds it, its timer will bring it back. */
   #isStartable(lane: Lane<Entry>, settings: LaneSettings, now: number): boolean {
     const at = lane.startableAt(settings, now);
-    if (at > now && at < lane.wakesAt && !this.#isClosed) {
-      lane.callOff();
-      lane.wakesAt = at;
-      lane.callOff = this.#ports.schedule(Math.max(1, Math.ceil(at - now)), () => {
-        lane.wakesAt = Infinity;
-        this.#giveTurn(lane);
-        this.#ports.pump();
-      });
-    }
+    if (at > now && !this.#isClosed) lane.wakeAt(at, now, this.#ports.schedule, this.#wake);
     return at <= now;
   }
 
@@ -276,13 +258,6 @@ export class Lanes {
       for (const entry of lane.work.takeAll(stream)) this.#ports.drop(entry);
       this.#rest(lane);
     }
-  }
-
-  #countFresh(lane: Lane<Entry>): void {
-    const counts = lane.inTurn && lane.work.hasFresh;
-    if (counts === lane.freshInTurn) return;
-    lane.freshInTurn = counts;
-    this.#freshTurns += counts ? 1 : -1;
   }
 
   #wait(lane: Lane<Entry>, entry: Entry): Spill {
@@ -302,7 +277,7 @@ export class Lanes {
     const shed = this.#open.shed(now);
     if (shed !== null) {
       for (const entry of shed.items) this.#ports.spill(entry, 'minutes');
-      this.#countFresh(shed.lane);
+      this.#turns.look(shed.lane);
     }
     return mostWhenHigh(lane, this.#settingsOf(lane), now);
   }
@@ -319,6 +294,6 @@ export class Lanes {
     this.#open.delete(lane);
     this.#resting.delete(lane);
     this.#lanes.delete(lane.endpointId);
-    this.#countFresh(lane);
+    this.#turns.look(lane);
   }
 }

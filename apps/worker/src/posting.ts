@@ -1,4 +1,5 @@
-import { isTestStream, withoutCredential, type Credential, type PostResult } from '#libs/core';
+import type { KeyObject } from 'node:crypto';
+import { isTestStream, withoutCredential, type PostFailure, type PostResult } from '#libs/core';
 import type { HttpPost } from '#libs/http-delivery';
 import { signedPost, type Post, type Trial } from './attempt.js';
 import { isBatchable } from './batch-record.js';
@@ -10,7 +11,7 @@ import type { Entry, OwnedPartition } from './owned-partition.js';
 import type { Lane } from './lane.js';
 import type { Start } from './lanes-ports.js';
 import type { Outcomes } from './outcomes.js';
-import type { TokenCache, TokenState } from './token-cache.js';
+import type { TokenCache } from './token-cache.js';
 
 /** Sends a POST; never rejects. */
 export interface Http {
@@ -38,14 +39,11 @@ export interface PostingPorts {
   readonly landed: (lane: Lane<Entry>, entry: Entry, result: PostResult) => void;
 }
 
-/** What a request shows; nothing (null) is as good as anything. */
-type Proof =
-  Exclude<TokenState, { readonly kind: 'held' }> | { readonly kind: 'held'; readonly credential: Credential | null };
-type FailedProof = Extract<TokenState, { readonly kind: 'failed' }>;
-
 interface Made extends Trial {
   readonly endpoint: ReadyEndpoint;
   readonly post: Post;
+  /** Why it is not sent: there is no token to show. Null: it may be. */
+  readonly failure: PostFailure | null;
 }
 
 /** A delivery that began so often without an outcome has ended its worker each time. */
@@ -141,37 +139,43 @@ export class Posting {
     const { announced } = partition;
     // It has taken its turn of the endpoint's rate, and is yet to be sent: another one would come too close to it.
     if (announced?.lane === lane && !announced.isPosted) return 'unread';
-    const proof = this.#proofFor(endpoint, lane);
-    switch (proof.kind) {
-      case 'fetching':
-        return 'unread';
-      case 'failed':
-        this.#fail(
-          entry,
-          lane,
-          { endpoint, post: signedPost(entry, endpoint, keys, null, now), startedAt: now },
-          proof,
-        );
-        return 'posted';
-      case 'held':
-    }
-    const post = signedPost(entry, endpoint, keys, proof.credential, now);
-    if (partition.isSuspect(entry, clock.monotonic())) {
+    const made = this.#made(entry, lane, endpoint, keys, now);
+    if (made === null) return 'unread';
+    if (made.failure === null && partition.isSuspect(entry, clock.monotonic())) {
       // One at a time: else the next owner could not tell which of them it was.
       if (announced !== null) return 'unread';
       partition.announced = { entry, lane, isPosted: false };
       const since = clock.monotonic();
-      outcomes.announce(entry, { endpoint, post, startedAt: now }, () => this.#afterAnnouncement(entry, lane, since));
+      outcomes.announce(entry, made, () => this.#afterAnnouncement(entry, lane, since));
       return 'posted';
     }
-    this.#send(entry, lane, { endpoint, post, startedAt: now });
+    this.#send(entry, lane, made);
     return 'posted';
   }
 
-  /** What its requests show beside the signatures: a token may have to be fetched first, for which only this lane waits. */
-  #proofFor({ credentials }: ReadyEndpoint, lane: Lane<Entry>): Proof {
-    const { grant, credential } = credentials;
-    return grant === null ? { kind: 'held', credential } : this.#ports.tokens.get(grant, lane);
+  /**
+   * With what it shows beside the signatures. A token may have to be fetched first, for which only this lane waits.
+   * @returns null: it is being fetched
+   */
+  #made(
+    entry: Entry,
+    lane: Lane<Entry>,
+    endpoint: ReadyEndpoint,
+    keys: readonly KeyObject[],
+    startedAt: number,
+  ): Made | null {
+    const { grant, credential } = endpoint.credentials;
+    const shown = grant === null ? ({ kind: 'held', credential } as const) : this.#ports.tokens.get(grant, lane);
+    switch (shown.kind) {
+      case 'fetching':
+        return null;
+      case 'failed':
+        return { endpoint, post: signedPost(entry, endpoint, keys, null, startedAt), startedAt, failure: shown.result };
+      case 'held': {
+        const post = signedPost(entry, endpoint, keys, shown.credential, startedAt);
+        return { endpoint, post, startedAt, failure: null };
+      }
+    }
   }
 
   /** A partition is lost: a POST of it that was announced is not made any more, and gives back what it has taken. */
@@ -195,15 +199,11 @@ export class Posting {
     const found = directory.lookup(entry.delivery);
     const keys = directory.signingKeysOf(entry.endpointId, now);
     if (found.kind === 'ready' && keys.length > 0) {
-      const { endpoint } = found;
-      const proof = this.#proofFor(endpoint, lane);
       // A token that has ended meanwhile is not waited for here: its turn comes again.
-      if (proof.kind !== 'fetching') {
-        const credential = proof.kind === 'held' ? proof.credential : null;
-        const trial = { endpoint, post: signedPost(entry, endpoint, keys, credential, now), startedAt: now };
+      const made = this.#made(entry, lane, found.endpoint, keys, now);
+      if (made !== null) {
         this.#ports.late(lane, entry, clock.monotonic() - since);
-        if (proof.kind === 'held') this.#send(entry, lane, trial);
-        else this.#fail(entry, lane, trial, proof);
+        this.#send(entry, lane, made);
         return;
       }
     }
@@ -214,27 +214,27 @@ export class Posting {
     this.#ports.landed(lane, entry, notMade);
   }
 
-  #send(entry: Entry, lane: Lane<Entry>, trial: Made): void {
-    const { endpoint, post } = trial;
-    void this.#ports.http.post(post).then((result) => {
+  #send(entry: Entry, lane: Lane<Entry>, made: Made): void {
+    const { http, tokens, clock } = this.#ports;
+    const { endpoint, post, failure } = made;
+    if (failure !== null) {
+      // It fails as if the endpoint had, and is tried again like that. In a turn of its own: not before the lane knows that
+      // it has begun; and what fails without waiting for anything must not keep all else from its turn.
+      clock.defer(() => this.#landed(entry, lane, made, failure));
+      return;
+    }
+    void http.post(post).then((result) => {
       const { credential } = post;
       const { grant } = endpoint.credentials;
-      if (grant !== null && credential !== null && isUnauthorized(result))
-        this.#ports.tokens.refused(grant, credential);
-      this.#landed(entry, lane, trial, credential === null ? result : withoutCredential(result, credential.hidden));
+      if (grant !== null && credential !== null && isUnauthorized(result)) tokens.refused(grant, credential);
+      this.#landed(entry, lane, made, credential === null ? result : withoutCredential(result, credential.hidden));
     });
   }
 
-  /** There is no token, so nothing is sent: it fails as if the endpoint had, and is tried again like that. */
-  #fail(entry: Entry, lane: Lane<Entry>, trial: Made, { result }: FailedProof): void {
-    // Not before the lane knows that it has begun.
-    queueMicrotask(() => this.#landed(entry, lane, trial, result));
-  }
-
-  #landed(entry: Entry, lane: Lane<Entry>, trial: Made, result: PostResult): void {
+  #landed(entry: Entry, lane: Lane<Entry>, made: Made, result: PostResult): void {
     const { outcomes, landed } = this.#ports;
     // The answer to a POST for a partition that was lost meanwhile is the next owner's affair.
-    if (entry.partition.alive) outcomes.answered(entry, trial, result);
+    if (entry.partition.alive) outcomes.answered(entry, made, result);
     landed(lane, entry, result);
   }
 }

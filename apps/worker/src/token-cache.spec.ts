@@ -55,7 +55,7 @@ const cacheOf = (maxTokens?: number): TokenCache<string> =>
         return promise;
       },
       monotonic: () => now,
-      arrived: (waiter) => void arrived.push(waiter),
+      arrived: (waiters) => void arrived.push(...waiters),
       fetched: (result) => void fetched.push(result),
     },
     maxTokens === undefined ? {} : { maxTokens },

@@ -17,8 +17,8 @@ export interface TokenCachePorts<W> {
   post(request: HttpPost): Promise<PostResult>;
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number;
-  /** What was waited for is here, or is not to be had for now. */
-  arrived(waiter: W): void;
+  /** What they have waited for is here, or is not to be had for now. */
+  arrived(waiters: ReadonlySet<W>): void;
   /** An authorization server has answered, or has not. */
   fetched(result: 'token' | TokenFailureReason): void;
 }
@@ -40,7 +40,7 @@ interface Slot<W> {
   until: number;
   fetchedAt: number;
   failuresInRow: number;
-  readonly waiting: Set<W>;
+  waiting: Set<W>;
 }
 
 /** A token whose server does not say how long it is good for … */
@@ -122,9 +122,9 @@ export class TokenCache<W> {
       slot.until = now + Math.min(longestPauseMs, firstPauseMs * 2 ** slot.failuresInRow);
       slot.failuresInRow += 1;
     }
-    const waiters = [...slot.waiting];
-    slot.waiting.clear();
-    for (const waiter of waiters) this.#ports.arrived(waiter);
+    const waiters = slot.waiting;
+    slot.waiting = new Set();
+    this.#ports.arrived(waiters);
   }
 
   /** Those that are being fetched stay: if they are too many, the bound is exceeded for as long. */

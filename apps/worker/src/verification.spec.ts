@@ -37,3 +37,20 @@ it.each(['paused', 'active'] as const)(
     expect(posts.every(({ post }) => post.headers['webhook-request-origin'] === 'hooks.example.com')).toBe(true);
   },
 );
+
+it.each(['paused', 'active'] as const)(
+  '1. what waits for an endpoint that is not verified is not taken up whenever another is changed (%s)',
+  async (state) => {
+    const version = await world.endpoint(id, { state, awaitsVerification: true });
+    await world.worker();
+    for (let n = 0; n < 10; n += 1) await world.deliver(id, version);
+    await world.time.run(minute);
+    const copies = (): number => world.topics.retry.reduce((sum, _, topic) => sum + world.copies(topic).length, 0);
+    expect(copies()).toBe(10);
+    for (let revision = 2; revision < 12; revision += 1) {
+      await world.endpoint('ep_other', { revision });
+      await world.time.run(5 * second);
+    }
+    expect(copies()).toBe(10);
+  },
+);

@@ -64,7 +64,7 @@ function grantOf(authentication: OAuth2Authentication, tls: ClientTls | null): T
   const same = [url.href, clientId, clientSecret, scope, audience, clientAuthentication];
   // A token may be bound to the certificate that it was asked for with (RFC 8705).
   const parts = [...same, tls?.ca ?? null, tls?.cert ?? null, tls?.key ?? null];
-  const { headers, body } = tokenRequestOf(authentication);
+  const { headers, body, hidden } = tokenRequestOf(authentication);
   return {
     key: createHash('sha256').update(JSON.stringify(parts)).digest('base64url'),
     place: url.origin + url.pathname,
@@ -78,6 +78,6 @@ function grantOf(authentication: OAuth2Authentication, tls: ClientTls | null): T
       keptAnswerBytes: tokenAnswerBytes,
       ...(tls === null ? {} : { tls }),
     },
-    hidden: [clientSecret],
+    hidden,
   };
 }

@@ -46,6 +46,14 @@ describe('withoutCredential', () => {
     expect(clean).toMatchObject({ headers: { 'x-echo': 'Basic ***', server: 'echo' } });
   });
 
+  it('takes it out as it stands in JSON, and without its scheme', () => {
+    const password = 'open "sesame" \\o/';
+    const basic = credentialOf({ kind: 'basic', username: 'Aladdin', password }).hidden;
+    expect(bodyOf(withoutCredential(answer(JSON.stringify({ password })), basic))).toBe('{"password":"***"}');
+    const own = credentialOf({ kind: 'header', name: 'x-auth', value: 'Key 0123456789' }).hidden;
+    expect(bodyOf(withoutCredential(answer('no such key: 0123456789'), own))).toBe('no such key: ***');
+  });
+
   it('takes its beginning from the end of an answer that was cut', () => {
     expect(bodyOf(withoutCredential(answer('you sent open sesa', {}, true), hidden))).toBe('you sent ***');
     expect(bodyOf(withoutCredential(answer('you sent open sesa', {}, false), hidden))).toBe('you sent open sesa');

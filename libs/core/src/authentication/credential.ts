@@ -21,8 +21,11 @@ export function credentialOf(authentication: FixedAuthentication): Credential {
       const pair = basicPair(username, password);
       return { name: 'authorization', value: `Basic ${pair}`, hidden: hiding(pair, password) };
     }
-    case 'header':
-      return { name: authentication.name, value: authentication.value, hidden: hiding(authentication.value) };
+    case 'header': {
+      const { name, value } = authentication;
+      // A scheme and what follows it: receivers repeat that alone.
+      return { name, value, hidden: hiding(value, ...value.split(' ')) };
+    }
   }
 }
 
@@ -43,4 +46,8 @@ export const credentialHeaderOf = (authentication: {
   readonly name?: string;
 }): string => (authentication.kind === 'header' ? (authentication.name ?? '') : 'authorization');
 
-const hiding = (...texts: readonly string[]): string[] => texts.filter((text) => text.length >= shortestHidden);
+/** As they are, and as they stand in JSON, which is what echoes are mostly made of. */
+const hiding = (...texts: readonly string[]): readonly string[] => {
+  const long = texts.filter((text) => text.length >= shortestHidden);
+  return [...new Set(long.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]))];
+};

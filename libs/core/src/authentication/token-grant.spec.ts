@@ -16,7 +16,7 @@ const client: OAuth2Authentication = {
 
 describe('tokenRequestOf', () => {
   it('is that of RFC 6749 §4.4.2', () => {
-    expect(tokenRequestOf(client)).toEqual({
+    expect(tokenRequestOf(client)).toMatchObject({
       headers: {
         authorization: 'Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3',
         'content-type': 'application/x-www-form-urlencoded',
@@ -65,7 +65,7 @@ const answer = (status: number, body: unknown, truncated = false): PostResult =>
   durationMs: 1,
 });
 const outcome = (status: number, body: unknown, truncated = false) =>
-  tokenOutcomeOf(answer(status, body, truncated), [client.clientSecret]);
+  tokenOutcomeOf(answer(status, body, truncated), tokenRequestOf(client).hidden);
 
 describe('tokenOutcomeOf', () => {
   it.each([
@@ -112,6 +112,17 @@ describe('tokenOutcomeOf', () => {
     ],
   ])('says of %i %j that it is %s', (status, body, reason, message) => {
     expect(outcome(status, body)).toEqual({ kind: 'failed', reason, message });
+  });
+
+  it.each([
+    ['as it is', 'a secret+with=signs', 'a secret+with=signs'],
+    ['as it stands in the body', 'a secret+with=signs', 'a+secret%2Bwith%3Dsigns'],
+    ['as it stands in the header', 'a secret+with=signs', 'czZCaGRSa3F0MzphK3NlY3JldCUyQndpdGglM0RzaWducw=='],
+    ['so short that it is found in its own encoding', 'z', 'czZCaGRSa3F0Mzp6'],
+  ])('does not repeat the client’s secret %s', (_, clientSecret, said) => {
+    const { hidden } = tokenRequestOf({ ...client, clientSecret });
+    const result = tokenOutcomeOf(answer(400, { error: 'x', error_description: `you sent ${said}` }), hidden);
+    expect(result).toMatchObject({ message: 'it answered 400 x (you sent ***)' });
   });
 
   it('says no more than fits', () => {

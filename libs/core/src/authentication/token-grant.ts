@@ -7,6 +7,8 @@ import { withoutText } from './without-credential.js';
 export interface TokenRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** What must not be told of an answer that repeats it: the secret, and in what encodings it is sent. */
+  readonly hidden: readonly string[];
 }
 
 export function tokenRequestOf(oauth: OAuth2Authentication): TokenRequest {
@@ -15,14 +17,16 @@ export function tokenRequestOf(oauth: OAuth2Authentication): TokenRequest {
   if (scope !== null) form.set('scope', scope);
   if (audience !== null) form.set('audience', audience);
   const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
+  // Encoded as in a form before they are joined: §2.3.1.
+  const pair = basicPair(formEncoded(clientId), formEncoded(clientSecret));
+  // The pair first: a short secret that is found within it would leave the rest of it.
+  const hidden = [pair, formEncoded(clientSecret), clientSecret];
   if (clientAuthentication === 'basic') {
-    // Encoded as in a form before they are joined: §2.3.1.
-    const authorization = `Basic ${basicPair(formEncoded(clientId), formEncoded(clientSecret))}`;
-    return { headers: { ...headers, authorization }, body: Buffer.from(form.toString()) };
+    return { headers: { ...headers, authorization: `Basic ${pair}` }, body: Buffer.from(form.toString()), hidden };
   }
   form.set('client_id', clientId);
   form.set('client_secret', clientSecret);
-  return { headers, body: Buffer.from(form.toString()) };
+  return { headers, body: Buffer.from(form.toString()), hidden };
 }
 
 const formEncoded = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1);

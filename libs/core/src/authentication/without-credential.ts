@@ -8,7 +8,7 @@ const shortestBeginning = 6;
 
 /**
  * An answer, or why there is none, without what it repeats of a credential: some receivers send back what they were sent.
- * Finds it as it was sent, not in another encoding.
+ * Finds it as it was sent and as it stands in JSON, not in another encoding.
  * @returns the same object when there was nothing
  */
 export function withoutCredential(result: PostResult, hidden: readonly string[]): PostResult {
