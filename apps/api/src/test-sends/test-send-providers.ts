@@ -14,7 +14,7 @@ import { ApiSandbox } from '../transformations/transformation-providers.js';
 import { AttemptWatch } from './attempt-watch.js';
 import { TestSends } from './test-sends.js';
 
-const bounds = { atOnce: 64, atOnceToOne: 4 };
+const bounds = { atOnce: 64, atOnceOfTenant: 16, atOnceToOne: 4 };
 
 const schedule = (ms: number, run: () => void): (() => void) => {
   const timer = setTimeout(run, ms);
