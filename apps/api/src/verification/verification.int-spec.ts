@@ -414,6 +414,14 @@ describe('a callback', () => {
       requestOrigin: origin,
       rateLimit: { limit: 30, per: 'minute', burst: 1 },
     });
+    // Whatever a receiver's client sends by itself.
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
+      for (const body of ['', 'a=b']) {
+        expect(await api.call('POST', path, body, { ...anonymous, 'content-type': type })).toMatchObject({
+          status: 200,
+        });
+      }
+    }
     // A person may open it again.
     expect(await api.call('GET', path, undefined, anonymous)).toMatchObject({ status: 200 });
     const { body } = await api.call('GET', `/v1/audit?resource=endpoint/${known.id}&limit=1`);
