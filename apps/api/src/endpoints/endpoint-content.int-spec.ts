@@ -92,8 +92,9 @@ describe('what an endpoint receives', () => {
     const basic = { kind: 'basic', username: half, password: half };
     const refused = await create({ ...odd, authentication: basic });
     const pointers = ['/url', '/description', '/authentication/username', '/authentication/password'];
-    expect(faults(refused.body).toSorted()).toEqual(
-      pointers.map((one) => [one, expect.stringContaining('half a surrogate pair') as string]).toSorted(),
+    const told = expect.stringContaining('half a surrogate pair') as string;
+    expect(Object.fromEntries(faults(refused.body) as [string, string][])).toEqual(
+      Object.fromEntries(pointers.map((one) => [one, told])),
     );
   });
 
