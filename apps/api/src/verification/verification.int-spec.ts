@@ -319,7 +319,8 @@ describe('a new URL', () => {
       other.program = willing;
       await verify(known);
       const fresh = (await published(known)).filter((one) => one.url === url);
-      expect(fresh.map(({ state }) => state)).toEqual(['paused', 'paused', 'active']);
+      // Of states that follow each other quickly only the last is published.
+      expect(fresh.map(({ state }) => state).join()).toMatch(/^(paused,)+active$/);
       // Nobody was ever told to send to it before.
       expect((await published(known)).filter((one) => one.url === url && one.state === 'active')).toHaveLength(1);
     } finally {
