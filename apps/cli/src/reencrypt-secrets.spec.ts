@@ -1,17 +1,12 @@
 // Real: the passes, sealing, the codec. Doubled: the tables, the log (in memory), the registry.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import {
-  noCredentials,
-  plainContent,
-  type EndpointConfig,
-  type EndpointCredentials,
-  withoutVerification,
-} from '#libs/contracts';
-import { openSecret, parseMasterKeys, scheduleOf, sealEnvelope, sealSecret } from '#libs/core';
+import { noCredentials, type EndpointCredentials } from '#libs/contracts';
+import { openSecret, parseMasterKeys, sealEnvelope, sealSecret } from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { ResealPass } from '#libs/persistence';
 import { InMemoryRegistry, openSchemaCodec, platformSchemas } from '#libs/schema-codec';
+import { anEndpointConfig } from '#libs/testing';
 import { publishedSeals } from './published-seals.js';
 import { reportLeft, resealAll, type ReencryptPorts } from './reencrypt-secrets.js';
 
@@ -161,29 +156,8 @@ it('the endpoints topic tells the seals in force from those replaced', async () 
   const { platform } = await openSchemaCodec(registry);
   const record = (key: string, ...ciphertexts: string[]) => recordWith(noCredentials, key, ...ciphertexts);
   const recordWith = (credentials: EndpointCredentials, key: string, ...ciphertexts: string[]) => {
-    const config: EndpointConfig = {
-      endpointId: key,
-      tenantId: 'acme',
-      url: 'http://127.0.0.1:1/',
-      eventTypes: ['*'],
-      state: 'active',
-      ordering: 'none',
-      onExhausted: 'skip',
-      secrets: ciphertexts.map((ciphertext, n) => ({ secretId: `s${n}`, ciphertext, expiresAt: null })),
-      maxInFlight: 1,
-      adaptiveConcurrency: true,
-      rateLimit: null,
-      circuit: null,
-      timeoutMs: 1,
-      retry: scheduleOf([]),
-      ...plainContent,
-      ...credentials,
-      ...withoutVerification,
-      backfill: null,
-      resolutions: [],
-      revision: 1,
-      updatedAt: 1,
-    };
+    const secrets = ciphertexts.map((ciphertext, n) => ({ secretId: `s${n}`, ciphertext, expiresAt: null }));
+    const config = anEndpointConfig({ endpointId: key, secrets, ...credentials });
     return { topic: 'p.endpoints', partition: 0, key, value: platform.endpointConfig.encode(config) };
   };
   log.write([

@@ -1,4 +1,4 @@
-import { deliveryIdOf, partitionFor, scheduleOf } from '#libs/core';
+import { deliveryIdOf, partitionFor } from '#libs/core';
 import { InMemoryLog, type LogRecord } from '#libs/kafka';
 import { platformSchemas, InMemoryRegistry, openSchemaCodec, type SchemaCodec } from '#libs/schema-codec';
 import {
@@ -9,12 +9,10 @@ import {
   type EndpointConfig,
   type EndpointStatus,
   type ReplayState,
-  noCredentials,
-  plainContent,
-  withoutVerification,
   transformationPrefix,
   type TransformationConfig,
 } from '#libs/contracts';
+import { anEndpointConfig } from '#libs/testing';
 import { Dispatcher, type DispatcherOptions } from '../src/dispatcher.js';
 import { NotedFaults, plainContents } from './contents.js';
 import { InMemoryCursors } from './in-memory-cursors.js';
@@ -157,30 +155,7 @@ export class Harness {
 
   /** @returns the version of the configuration. */
   async endpoint(endpointId: string, change: Partial<EndpointConfig> = {}): Promise<number> {
-    const value = this.codec.platform.endpointConfig.encode({
-      endpointId,
-      tenantId: 'acme',
-      url: 'http://localhost/',
-      eventTypes: ['*'],
-      state: 'active',
-      ordering: 'none',
-      secrets: [],
-      maxInFlight: 16,
-      timeoutMs: 15_000,
-      retry: scheduleOf([1_000]),
-      revision: 1,
-      updatedAt: 0,
-      onExhausted: 'skip',
-      rateLimit: null,
-      adaptiveConcurrency: true,
-      circuit: null,
-      resolutions: [],
-      backfill: null,
-      ...plainContent,
-      ...noCredentials,
-      ...withoutVerification,
-      ...change,
-    });
+    const value = this.codec.platform.endpointConfig.encode(anEndpointConfig({ endpointId, ...change }));
     this.cursors.endpoints.add(endpointId);
     return this.append(topics.endpoints, 0, endpointId, value);
   }

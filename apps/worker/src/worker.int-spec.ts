@@ -2,15 +2,7 @@
 // and the api's records are written by the test. Facts: what the receiver got, what stands in the topics.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import {
-  noCredentials,
-  plainContent,
-  withoutVerification,
-  topicNames,
-  topicSpecs,
-  type Attempt,
-  type EndpointConfig,
-} from '#libs/contracts';
+import { topicNames, topicSpecs, type Attempt } from '#libs/contracts';
 import {
   defaultPorts,
   firstCommitMetadata,
@@ -26,7 +18,7 @@ import {
 import { createHttpSender, type HttpSender } from '#libs/http-delivery';
 import { connectKafka, type KafkaLog, type LogReader, type RecordSender } from '#libs/kafka';
 import { applySchemas, connectSchemaCodec, type PlatformCodecs } from '#libs/schema-codec';
-import { aDelivery, RecordingReceiver, uniquePrefix } from '#libs/testing';
+import { aDelivery, anEndpointConfig, RecordingReceiver, uniquePrefix } from '#libs/testing';
 import { DeliverConsumer } from './deliver.consumer.js';
 
 const layout = {
@@ -127,21 +119,14 @@ function worker(workerId: string): DeliverConsumer {
 }
 
 async function endpoint(endpointId: string, delaysMs: readonly number[]): Promise<number> {
-  const config: EndpointConfig = {
+  const config = anEndpointConfig({
     endpointId,
-    tenantId: 'acme',
     url: `${receiver.url}/${endpointId}`,
-    eventTypes: ['*'],
-    state: 'active',
-    ordering: 'none',
     secrets: [
       { secretId: 's1', ciphertext: sealSecret(masterKeys, secret, endpointId, randomBytes(12)), expiresAt: null },
     ],
-    maxInFlight: 16,
     timeoutMs: 2_000,
     retry: scheduleOf(delaysMs, { jitter: 0.2, maxDelayMs: 3_600_000 }),
-    onExhausted: 'skip',
-    rateLimit: null,
     adaptiveConcurrency: false,
     // Not what this test is about: those that fail would rest for half a minute.
     circuit: {
@@ -152,14 +137,8 @@ async function endpoint(endpointId: string, delaysMs: readonly number[]): Promis
       openMs: 30_000,
       maxOpenMs: 300_000,
     },
-    resolutions: [],
-    backfill: null,
-    ...plainContent,
-    ...noCredentials,
-    ...withoutVerification,
-    revision: 1,
     updatedAt: Date.now(),
-  };
+  });
   const value = codecs.endpointConfig.encode(config);
   const [at] = await sender.send([{ topic: topics.endpoints, partition: 0, key: endpointId, value }]);
   return at?.offset ?? -1;

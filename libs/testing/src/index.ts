@@ -5,7 +5,7 @@ export {
   type ReceivedRequest,
   type ReceiverAnswer,
 } from './recording-receiver.js';
-export { aDeadLetter, aDelivery, anAttempt, sampleTime } from './sample-records.js';
+export { aDeadLetter, aDelivery, anAttempt, anEndpointConfig, sampleTime } from './sample-records.js';
 export { testAuthority, type Issued, type TestAuthority } from './test-authority.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { isVerification, verificationAnswer } from './verification-answer.js';

@@ -1,4 +1,13 @@
-import type { Attempt, DeadLetter, Delivery } from '#libs/contracts';
+import {
+  noCredentials,
+  plainContent,
+  withoutVerification,
+  type Attempt,
+  type DeadLetter,
+  type Delivery,
+  type EndpointConfig,
+} from '#libs/contracts';
+import { scheduleOf } from '#libs/core';
 
 /** What an event's append time is in samples. */
 export const sampleTime = Date.UTC(2026, 0, 1);
@@ -83,6 +92,34 @@ export function aDeadLetter(changes: Partial<DeadLetter> = {}): DeadLetter {
     at: sampleTime + 1_000,
     lastStatus: 503,
     lastError: null,
+    ...changes,
+  };
+}
+
+/** An active endpoint that wants everything and has no secret, with what a test wants to be otherwise. */
+export function anEndpointConfig(changes: Partial<EndpointConfig> = {}): EndpointConfig {
+  return {
+    endpointId: 'ep_1',
+    tenantId: 'acme',
+    url: 'http://127.0.0.1/hook',
+    eventTypes: ['*'],
+    state: 'active',
+    ordering: 'none',
+    onExhausted: 'skip',
+    secrets: [],
+    maxInFlight: 16,
+    adaptiveConcurrency: true,
+    rateLimit: null,
+    circuit: null,
+    timeoutMs: 15_000,
+    retry: scheduleOf([1_000]),
+    resolutions: [],
+    backfill: null,
+    ...plainContent,
+    ...noCredentials,
+    ...withoutVerification,
+    revision: 1,
+    updatedAt: 0,
     ...changes,
   };
 }

@@ -1,10 +1,11 @@
 // Real: the codec. Doubled: Kafka (InMemoryLog), the history in Postgres, the clock.
 import { beforeEach, expect, it } from 'vitest';
-import { noCredentials, plainContent, type EndpointConfig, withoutVerification } from '#libs/contracts';
-import { scheduleOf } from '#libs/core';
+import { type EndpointConfig } from '#libs/contracts';
+import {} from '#libs/core';
 import { InMemoryLog } from '#libs/kafka';
 import type { PublishedVersion } from '#libs/persistence';
 import type { SchemaCodec } from '#libs/schema-codec';
+import { anEndpointConfig } from '#libs/testing';
 import { testCodec } from '../../test/event-codec.js';
 import { PublishedVersions } from './published-versions.js';
 
@@ -45,29 +46,8 @@ beforeEach(async () => {
   );
 });
 
-const config = (endpointId: string, revision: number): EndpointConfig => ({
-  endpointId,
-  tenantId: 'acme',
-  url: 'http://x/',
-  eventTypes: ['*'],
-  state: 'active',
-  ordering: 'none',
-  onExhausted: 'skip',
-  secrets: [],
-  maxInFlight: 1,
-  adaptiveConcurrency: true,
-  rateLimit: null,
-  circuit: null,
-  timeoutMs: 1_000,
-  retry: scheduleOf([]),
-  resolutions: [],
-  backfill: null,
-  ...plainContent,
-  ...noCredentials,
-  ...withoutVerification,
-  revision,
-  updatedAt: 1,
-});
+const config = (endpointId: string, revision: number): EndpointConfig =>
+  anEndpointConfig({ endpointId, revision, updatedAt: 1 });
 const append = (key: string, value: Buffer | null) => log.sender().send([{ topic, partition: 0, key, value }]);
 const publish = (endpointId: string, revision: number) =>
   append(endpointId, codec.platform.endpointConfig.encode(config(endpointId, revision)));

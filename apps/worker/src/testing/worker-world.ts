@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   topicNames,
-  noCredentials,
-  plainContent,
-  withoutVerification,
   type Attempt,
   type DeadLetter,
   type Delivery,
@@ -39,7 +36,7 @@ import {
 } from '#libs/schema-codec';
 import type { HttpPost } from '#libs/http-delivery';
 import { DeliverConsumer, type ConsumerOptions } from '../deliver.consumer.js';
-import { aDelivery } from '#libs/testing';
+import { aDelivery, anEndpointConfig } from '#libs/testing';
 import { VirtualTime } from './virtual-time.js';
 
 /** What an endpoint does with a POST: `status` and headers after `afterMs`, an error, or nothing ever. */
@@ -208,32 +205,17 @@ export class WorkerWorld {
 
   /** Writes an endpoint's configuration. @returns its version */
   async endpoint(endpointId: string, changes: Partial<EndpointConfig> = {}): Promise<number> {
-    const config: EndpointConfig = {
+    const config = anEndpointConfig({
       endpointId,
-      tenantId: 'acme',
       url: `http://receiver.test/${endpointId}`,
-      eventTypes: ['*'],
-      state: 'active',
-      ordering: 'none',
       secrets: [
         { secretId: 's1', ciphertext: sealSecret(masterKeys, secret, endpointId, randomBytes(12)), expiresAt: null },
       ],
       maxInFlight: 4,
-      timeoutMs: 15_000,
       retry: scheduleOf([5_000, 60_000], { jitter: 0.2, maxDelayMs: 3_600_000 }),
-      onExhausted: 'skip',
-      rateLimit: null,
-      adaptiveConcurrency: true,
-      circuit: null,
-      resolutions: [],
-      backfill: null,
-      ...plainContent,
-      ...noCredentials,
-      ...withoutVerification,
-      revision: 1,
       updatedAt: this.time.now(),
       ...changes,
-    };
+    });
     return this.append(this.topics.endpoints, 0, endpointId, this.codecs.endpointConfig.encode(config));
   }
 
