@@ -3,9 +3,18 @@ import { defineConfig } from 'vitest/config';
 const resolve = { conditions: ['source'] };
 // `__vitest__` is where the global setup runs.
 const shared = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
-/** What end-to-end tests share, and the search for their secrets at the end. */
-const services = ['libs/testing/src/global-setup.ts', 'test/e2e/secrecy/search-at-the-end.ts'];
+const runtime = ['libs/testing/src/global-setup.ts'];
+/** And at its end the search for what end-to-end tests had of secrets. */
+const services = [...runtime, 'test/e2e/secrecy/search-at-the-end.ts'];
 const node = { environment: 'node' as const, pool: 'forks' as const };
+
+const integration = ['{apps,libs,examples}/**/*.int-spec.ts'];
+/** Of these, what starts brokers of its own, and mostly waits for them. */
+const clusters = [
+  'apps/cli/src/move.int-spec.ts',
+  'libs/kafka/test/{moving-leaders,secured}.int-spec.ts',
+  'libs/runtime/src/*.int-spec.ts',
+];
 
 /** One project per tier; the tier is in the file's name (CONTRIBUTING.md, "Tests"). */
 export default defineConfig({
@@ -27,8 +36,21 @@ export default defineConfig({
         test: {
           ...node,
           name: 'int',
-          include: ['{apps,libs,examples}/**/*.int-spec.ts'],
-          globalSetup: ['libs/testing/src/global-setup.ts'],
+          include: integration,
+          exclude: clusters,
+          globalSetup: runtime,
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...node,
+          name: 'cluster',
+          include: clusters,
+          globalSetup: runtime,
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -63,7 +85,7 @@ export default defineConfig({
           ...node,
           name: 'fuzz',
           include: ['apps/**/*.fuzz-spec.ts'],
-          globalSetup: ['libs/testing/src/global-setup.ts'],
+          globalSetup: runtime,
           fileParallelism: false,
           hookTimeout: 180_000,
           provide: {

@@ -15,7 +15,7 @@ import { closingLines, sum } from './test-sum.mjs';
  * mostly wait for services, the static checks, unit tests and simulation for the processor: they run side by side. What
  * starts whole deployments comes after, alone, since it keeps to times.
  */
-const BESIDE = ['int', 'fuzz'];
+const BESIDE = [['int'], ['cluster', 'fuzz']];
 const FIRST = [['unit'], ['simulation']];
 const LAST = ['e2e', 'chaos'];
 
@@ -37,20 +37,22 @@ export async function test([tier, ...given]) {
 }
 
 async function allTiers(args, form) {
-  const beside = runVitest(BESIDE, args, form, capture);
+  const beside = BESIDE.map((tiers) => runVitest(tiers, args, form, capture));
   const results = [await runChecks()];
   for (const tiers of FIRST) if (!stopped()) results.push(await runVitest(tiers, args, form));
-  const { output, ...counts } = await beside;
-  process.stdout.write(output);
-  results.push(counts, ...(await built()));
+  for (const { output, ...counts } of await Promise.all(beside)) {
+    process.stdout.write(output);
+    results.push(counts);
+  }
+  results.push(...(await built()));
   if (!stopped()) results.push(await runVitest(LAST, args, form));
   return results;
 }
 
 async function oneTier(tier, args, form) {
-  const fromSources = [...BESIDE, ...FIRST.flat()].includes(tier);
-  const results = fromSources ? [] : await built();
-  if (!stopped()) results.push(await runVitest([tier], args, form));
+  const results = LAST.includes(tier) ? await built() : [];
+  // To whom runs one tier, these are one.
+  if (!stopped()) results.push(await runVitest(tier === 'int' ? ['int', 'cluster'] : [tier], args, form));
   return results;
 }
 

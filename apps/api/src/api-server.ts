@@ -17,6 +17,7 @@ import { installSecurityHeaders } from './http/security-headers.js';
 import { installIdempotency } from './idempotency/idempotency-hook.js';
 import { installEventsRoute } from './ingest/events-route.js';
 import { Ingest } from './ingest/ingest.js';
+import { installCallbackBodies } from './verification/callback-bodies.js';
 
 const maxBatchEvents = 1_000;
 const maxBatchBytes = 5 * 1024 * 1024;
@@ -39,6 +40,7 @@ export class ApiServer implements OnModuleInit {
     installRequestIds(server, () => v7().replaceAll('-', ''));
     installSecurityHeaders(server);
     installConventions(server, { callers: this.callers, requests: this.requests });
+    installCallbackBodies(server);
     this.#installRateLimits(server);
     installMissingRoutes(server);
     installIdempotency(server, { keys: this.idempotency, now: Date.now, log: this.logger });

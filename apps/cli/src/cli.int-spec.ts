@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { childEnvironment, parseConfig, projectRoot, type Config } from '#libs/config';
 import { decodeCommitMetadata } from '#libs/core';
 import { connectKafka } from '#libs/kafka';
-import { connectDatabase, Cursors } from '#libs/persistence';
+import { AuditLog, connectDatabase, Cursors } from '#libs/persistence';
 import { connectSchemaCodec } from '#libs/schema-codec';
 import { createTestDatabase, uniquePrefix, type TestDatabase } from '#libs/testing';
+import { audited } from './audited.js';
 import { createTopics } from './create-topics.js';
 import { deploy } from './deploy.js';
 import { openIncarnation } from './open-incarnation.js';
@@ -55,36 +56,75 @@ describe('deploy', () => {
   });
 });
 
+/** `posthorn` as a process. */
+const run = (
+  args: readonly string[],
+  more: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> =>
+  new Promise((resolve) => {
+    const env = childEnvironment({
+      KAFKA_BROKERS: config.kafkaBrokers.join(','),
+      SCHEMA_REGISTRY_URL: config.schemaRegistryUrl,
+      DATABASE_URL: config.databaseUrl,
+      POSTHORN_TOPIC_PREFIX: prefix,
+      POSTHORN_REPLICATION_FACTOR: '1',
+      POSTHORN_MIN_INSYNC_REPLICAS: '1',
+      POSTHORN_EVENT_PARTITIONS: '2',
+      POSTHORN_DELIVERY_PARTITIONS: '1',
+      ...more,
+    });
+    const all = ['--conditions=source', '--import', 'tsx', 'apps/cli/main.ts', ...args];
+    execFile(process.execPath, all, { cwd: projectRoot(), env, timeout: 30_000 }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
+    });
+  });
+
 describe('the process', () => {
   it('prints what it did, and ends by itself with 0; with 1 and the reason when it fails', async () => {
-    const run = (more: Record<string, string>): Promise<{ code: number; out: string; err: string }> =>
-      new Promise((resolve) => {
-        const env = childEnvironment({
-          KAFKA_BROKERS: config.kafkaBrokers.join(','),
-          SCHEMA_REGISTRY_URL: config.schemaRegistryUrl,
-          DATABASE_URL: config.databaseUrl,
-          POSTHORN_TOPIC_PREFIX: prefix,
-          POSTHORN_REPLICATION_FACTOR: '1',
-          POSTHORN_MIN_INSYNC_REPLICAS: '1',
-          POSTHORN_EVENT_PARTITIONS: '2',
-          POSTHORN_DELIVERY_PARTITIONS: '1',
-          ...more,
-        });
-        const args = ['--conditions=source', '--import', 'tsx', 'apps/cli/main.ts', 'deploy'];
-        execFile(process.execPath, args, { cwd: projectRoot(), env, timeout: 30_000 }, (error, out, err) => {
-          resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
-        });
-      });
-    expect(await run({})).toMatchObject({
+    expect(await run(['deploy'])).toMatchObject({
       code: 0,
       out: expect.stringContaining('database: up to date') as string,
       err: '',
     });
-    const failed = await run({ POSTHORN_EVENT_PARTITIONS: '3' });
+    const failed = await run(['deploy'], { POSTHORN_EVENT_PARTITIONS: '3' });
     expect(failed).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^topics that are not as they must be/) as string,
     });
+  });
+});
+
+describe('what an operator changes', () => {
+  const open = ['incarnation', 'open', '--partition', '0', '--at', 'earliest'];
+
+  it('invariant 12: stands in the audit log', async () => {
+    expect(await run(open)).toMatchObject({ code: 0 });
+    const tables = await connectDatabase(config.databaseUrl);
+    const { data } = await new AuditLog(tables).list({ action: 'incarnation.opened' }, { limit: 10 });
+    await tables.close();
+    expect(data).toMatchObject([
+      {
+        tenantId: '',
+        actor: { kind: 'system', id: 'cli', name: expect.stringMatching(/^posthorn, run by ./) as string },
+        resource: 'events/0',
+        after: { partition: 0, at: 'earliest' },
+      },
+    ]);
+  });
+
+  it('is not done when it cannot be noted', async () => {
+    const url = new URL(config.databaseUrl);
+    url.pathname = '/nothing-of-the-kind';
+    const note = { action: 'positions.opened', resource: 'deliveries/0', asked: {} };
+    const done: string[] = [];
+    const work = () => Promise.resolve(void done.push('done'));
+    const report = (line: string): number => done.push(line);
+    await expect(audited(configWith({ DATABASE_URL: url.href }), note, report, work)).rejects.toThrow(
+      /^nothing was done, since the audit log cannot be written: .*nothing-of-the-kind/,
+    );
+    expect(done).toEqual([]);
+    await audited(configWith({ DATABASE_URL: '' }), note, report, work);
+    expect(done).toEqual(['audit log: no entry, since DATABASE_URL is not set', 'done']);
   });
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { loadConfig, type Config } from '#libs/config';
 import { applyOffsets, type ApplyRequest } from './apply-offsets.js';
+import { audited } from './audited.js';
 import { connectBrokers } from './broker.js';
 import { createTopics } from './create-topics.js';
 import { deploy, migrateTables } from './deploy.js';
@@ -10,7 +11,7 @@ import { openPositions, type PositionsRequest } from './open-positions.js';
 import { redactedText } from '#libs/observability';
 import { CursorRelocation, type CursorRecord } from '#libs/persistence';
 import { withDatabase } from './database.js';
-import { parseSaved, planOffsets, type GroupName } from './offsets-plan.js';
+import { parsePlan, parseSaved, planOffsets, type GroupName } from './offsets-plan.js';
 import { savePositions } from './offsets-save.js';
 import { publishConfiguration } from './publish-configuration.js';
 import { rebuildProjection, type RebuildRequest } from './rebuild-projection.js';
@@ -71,7 +72,11 @@ function program(): Command {
     .requiredOption('--partition <number>', 'partition of the events topic', wholeNumber)
     .requiredOption('--at <position>', 'earliest, latest or an offset', position)
     .option('--incarnation <number>', 'number of the new incarnation, where the old one cannot be read', wholeNumber)
-    .action((request: IncarnationRequest) => openIncarnation(load('kafkaBrokers', 'databaseUrl'), request, report));
+    .action((request: IncarnationRequest) => {
+      const config = load('kafkaBrokers', 'databaseUrl');
+      const note = { action: 'incarnation.opened', resource: `events/${request.partition}`, asked: request };
+      return audited(config, note, report, () => openIncarnation(config, request, report));
+    });
 
   posthorn
     .command('positions')
@@ -81,7 +86,11 @@ function program(): Command {
     .requiredOption('--partition <number>', 'partition of the deliveries topic', wholeNumber)
     .requiredOption('--at <position>', 'earliest, latest or an offset', position)
     .option('--era <number>', 'number of the new era, where an old one cannot be read', wholeNumber)
-    .action((request: PositionsRequest) => openPositions(load('kafkaBrokers', 'schemaRegistryUrl'), request, report));
+    .action((request: PositionsRequest) => {
+      const config = load('kafkaBrokers', 'schemaRegistryUrl');
+      const note = { action: 'positions.opened', resource: `deliveries/${request.partition}`, asked: request };
+      return audited(config, note, report, () => openPositions(config, request, report));
+    });
 
   posthorn
     .command('projection')
@@ -91,14 +100,21 @@ function program(): Command {
       'make it anew from the log, beside the one in use, and put it in its place; everything goes on meanwhile',
     )
     .option('--drop-older', 'leave behind the rows that are older than the log; without it they are kept')
-    .action((request: RebuildRequest) => rebuildProjection(request));
+    .action((request: RebuildRequest) => {
+      const note = { action: 'projection.rebuilt', resource: 'projection', asked: request };
+      return audited(load('databaseUrl'), note, report, () => rebuildProjection(request));
+    });
 
   posthorn
     .command('configuration')
     .description('tenants and endpoints in the log')
     .command('publish')
     .description('have an api publish all of it once more, as PostgreSQL has it')
-    .action(() => publishConfiguration(load('kafkaBrokers', 'databaseUrl'), report));
+    .action(() => {
+      const config = load('kafkaBrokers', 'databaseUrl');
+      const note = { action: 'configuration.published', resource: 'configuration', asked: {} };
+      return audited(config, note, report, () => publishConfiguration(config, report));
+    });
 
   posthorn
     .command('audit')
@@ -121,9 +137,11 @@ function program(): Command {
     .command('reencrypt')
     .description('seal all of them with the newest master key; everything goes on meanwhile')
     .option('--batch <number>', 'endpoints of one transaction', countingNumber, 100)
-    .action((request: ReencryptRequest) =>
-      reencryptSecrets(load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl', 'masterKeys'), request, report),
-    );
+    .action((request: ReencryptRequest) => {
+      const config = load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl', 'masterKeys');
+      const note = { action: 'secrets.reencrypted', resource: 'secrets', asked: request };
+      return audited(config, note, report, () => reencryptSecrets(config, request, report));
+    });
 
   addOffsets(posthorn);
   return posthorn;
@@ -177,9 +195,15 @@ function addOffsets(posthorn: Command): void {
     .description("set a group's positions by a plan; stop all of its members first")
     .argument('<file>', 'what `offsets plan` printed')
     .option('--drop-unknown', 'workers: leave behind deliveries of endpoints that this cluster does not know')
-    .action((file: string, request: ApplyRequest) =>
-      applyOffsets(load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl'), file, request, report),
-    );
+    .action((file: string, request: ApplyRequest) => {
+      const config = load('kafkaBrokers', 'schemaRegistryUrl', 'databaseUrl');
+      const note = {
+        action: 'offsets.applied',
+        resource: 'offsets',
+        asked: { ...request, plan: parsePlan(readFileSync(file, 'utf8')) },
+      };
+      return audited(config, note, report, () => applyOffsets(config, file, request, report));
+    });
 }
 
 const print = (value: object): void => report(JSON.stringify(value, null, 2));

@@ -1,7 +1,7 @@
 /**
  * Reads: what parts the delivery log in Postgres consists of.
  * Writes: makes parts for the time to come, drops those that are too old.
- * Guarantees: an open delivery keeps its row; nobody waits for longer than half a second; several processes may do it at once.
+ * Guarantees: an open delivery keeps its row; nobody waits for longer than half a second, and for rows to be moved; several processes may do it at once.
  * On a crash here: each step is a transaction of its own; the next round, of whichever projector, goes on.
  * Tests: retain.spec.ts, libs/persistence/src/log-parts.int-spec.ts.
  */

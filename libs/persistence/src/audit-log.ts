@@ -12,6 +12,7 @@ import { columns } from './columns.js';
 import { Conditions } from './conditions.js';
 import { decodeCursor, InvalidCursor, toPage } from './cursor.js';
 import type { Database, Session } from './database.js';
+import { noteAudit, type AuditNote } from './note-audit.js';
 import type { Page, PageRequest } from './page.js';
 
 /** What is left out (or undefined) does not narrow. */
@@ -53,6 +54,11 @@ LEFT JOIN audit_log l USING (tenant_id, seq) ORDER BY place
 /** What was done, by whom: entries are added by `noteAudit`, beside the change itself. */
 export class AuditLog {
   constructor(private readonly database: Database) {}
+
+  /** Adds an entry to what is not changed in this database: before the change, since no transaction holds both. */
+  add(note: AuditNote): Promise<void> {
+    return this.database.transaction((session) => noteAudit(session, note));
+  }
 
   /** Newest first. @throws InvalidCursor */
   async list(filter: AuditFilter, { limit, cursor }: PageRequest): Promise<Page<ChainedEntry>> {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { noCredentials, plainContent } from '#libs/contracts';
+import { noCredentials, plainContent, withoutVerification } from '#libs/contracts';
 import { defaultCircuit, defaultGrowth, scheduleOf } from '#libs/core';
 import { createTestDatabase, type TestDatabase } from '#libs/testing';
 import { Cursors } from './cursors.js';
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await database.session.query(
-    'TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, halt_resolutions, outbox',
+    'TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_verifications, endpoint_versions, halt_resolutions, outbox',
   );
   await tenants.create({ id: 'acme', name: 'Acme' }, 1_000);
 });
@@ -120,7 +120,14 @@ describe('TenantRepository', () => {
 describe('EndpointRepository', () => {
   it('gives back what was created, secrets in their order', async () => {
     const created = await endpoints.create(anEndpoint(), 2_000);
-    const begun = { revision: 1, createdAt: 2_000, updatedAt: 2_000, disabledReason: null, backfill: null };
+    const begun = {
+      revision: 1,
+      createdAt: 2_000,
+      updatedAt: 2_000,
+      disabledReason: null,
+      backfill: null,
+      verification: null,
+    };
     expect(created).toEqual({ ...noEndpointCredentials, ...anEndpoint(), ...begun });
     expect(await endpoints.get('ep_1')).toEqual(created);
     expect(await endpoints.create(anEndpoint({ endpointId: 'ep_2', tenantId: 'nobody' }), 2_000)).toBeNull();
@@ -262,6 +269,7 @@ describe('Outbox', () => {
         key: 'ep_1',
         config: {
           ...noCredentials,
+          ...withoutVerification,
           ...config,
           secrets,
           backfill: null,

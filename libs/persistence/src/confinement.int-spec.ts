@@ -109,6 +109,7 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
     revoke: ['changes', (db) => new ApiKeys(db).revoke('pht_theirs', later)],
   },
   AuditLog: {
+    add: 'for operators, by the command line',
     list: ['reads', (db) => new AuditLog(db).list({}, page)],
     chains: ['reads', (db) => new AuditLog(db).chains()],
     hashes: 'for operators, by the command line',

@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await database.session
-    .query(`TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, halt_resolutions, outbox,
+    .query(`TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_verifications, halt_resolutions, outbox,
     endpoint_versions, endpoint_publications, deliveries`);
   await new TenantRepository(database).create({ id: 'acme', name: 'Acme' }, 1_000);
 });

@@ -155,6 +155,21 @@ describe('a try', () => {
     expect(await verifications.claim('ep_3', 'm', now + claimMs - 1)).toEqual({ outcome: 'busy' });
   });
 
+  it('is not waited for by a tenant because another one has many that take long', async () => {
+    for (let n = 0; n < 6; n += 1) await create(`ep_${n}`);
+    const tenants = async (limit: number, at: number): Promise<string[]> =>
+      (await verifications.claimDue('c', at, limit)).map(({ endpoint }) => endpoint.tenantId).toSorted();
+    expect(await tenants(2, now)).toEqual(['acme', 'acme']);
+    await new TenantRepository(database).create({ id: 'other', name: 'Other' }, now);
+    const late = { endpointId: 'ep_late', verification: 'challenge' } as const;
+    await endpoints.create(endpointOf('other', late), now + 1);
+    expect(await tenants(1, now + 1)).toEqual(['other']);
+    for (let n = 0; n < 3; n += 1)
+      await endpoints.create(endpointOf('other', { ...late, endpointId: `ep_o${n}` }), now + 1);
+    expect(await tenants(3, now + 1)).toEqual(['acme', 'other', 'other']);
+    expect(await tenants(16, now + 1)).toEqual(['acme', 'acme', 'acme', 'other']);
+  });
+
   it('whose process died is made again when its claim is over, and the dead one changes nothing any more', async () => {
     await create();
     const [dead] = await due(now, 'dead');

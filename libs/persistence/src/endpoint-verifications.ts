@@ -78,15 +78,22 @@ UPDATE endpoint_verifications SET claim = $3, claimed_until = $5
 WHERE endpoint_id = $1 AND round = $2 AND (claimed_until IS NULL OR claimed_until <= $4)
 RETURNING endpoint_id
 `;
-// Due again when the claim is over, should its process die. First tries before others.
+// Due again when the claim is over, should its process die. Tenants take turns, and those under way are turns taken: one with
+// many endpoints that do not answer keeps nobody else waiting. Of one tenant, first tries before others.
 const claimDue = /* sql */ `
 UPDATE endpoint_verifications v SET claim = $1, claimed_until = $3, tries = v.tries + 1,
   due_at = CASE WHEN v.tries + 1 < ${mostTries} THEN $3::timestamptz END
 FROM (
-  SELECT endpoint_id FROM endpoint_verifications
-  WHERE due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= $2)
-  ORDER BY tries, due_at LIMIT $4
-  FOR UPDATE SKIP LOCKED
+  SELECT w.endpoint_id FROM endpoint_verifications w JOIN (
+    SELECT o.endpoint_id, row_number() OVER (
+      PARTITION BY e.tenant_id ORDER BY coalesce(o.claimed_until > $2, false) DESC, o.tries, o.due_at
+    ) AS turn
+    FROM endpoint_verifications o JOIN endpoints e ON e.id = o.endpoint_id
+    WHERE o.due_at <= $3 AND (o.due_at <= $2 OR o.claimed_until > $2)
+  ) AS turns USING (endpoint_id)
+  WHERE w.due_at <= $2 AND (w.claimed_until IS NULL OR w.claimed_until <= $2)
+  ORDER BY turn, w.tries, w.due_at LIMIT $4
+  FOR UPDATE OF w SKIP LOCKED
 ) due
 WHERE v.endpoint_id = due.endpoint_id
 RETURNING v.endpoint_id, v.round, v.tries

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await database.session.query(
-    'TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_versions, halt_resolutions, outbox',
+    'TRUNCATE tenants, api_keys, transformations, transformation_versions, endpoints, endpoint_secrets, endpoint_verifications, endpoint_versions, halt_resolutions, outbox',
   );
   await new Projection(database, () => start).drop();
   await new TenantRepository(database).create({ id: 'acme', name: 'Acme' }, 1_000);

@@ -43,6 +43,31 @@ it('lets one do it, tells the others to wait, and then gives all of them its ans
   expect(JSON.stringify(rows)).not.toContain('whsec_abc');
 });
 
+it('keeps nothing that a body could be guessed by, and knows it again when there is another master key', async () => {
+  const run = runOf(await store.begin(request, start));
+  const [row]: { request: Buffer }[] = await database.session.query('SELECT request FROM idempotency_keys');
+  expect(row?.request).toHaveLength(32);
+  expect(row?.request.equals(request.digest)).toBe(false);
+  const strange = new Map([[1, randomBytes(32)]]);
+  for (const [keys, outcome] of [
+    [new Map([...masterKeys, [2, randomBytes(32)] as const]), 'answered'],
+    [strange, 'other-request'],
+  ] as const) {
+    await store.finish(request, run, answer);
+    const rotated = new IdempotencyKeys(database, { masterKeys: keys, randomBytes, newId: randomUUID });
+    expect(await rotated.begin(request, start)).toMatchObject({ outcome });
+    expect(await rotated.begin(other, start)).toEqual({ outcome: 'other-request' });
+  }
+  // Also where its process has died.
+  await database.session.query('UPDATE idempotency_keys SET status = NULL, answer = NULL');
+  const later = new IdempotencyKeys(database, {
+    masterKeys: new Map([...masterKeys, [2, randomBytes(32)]]),
+    randomBytes,
+    newId: randomUUID,
+  });
+  expect(await later.begin(request, start + 120_000)).toMatchObject({ outcome: 'first' });
+});
+
 it('opens an answer under its own key only', async () => {
   await store.finish(request, runOf(await store.begin(request, start)), answer);
   await database.session.query(`UPDATE idempotency_keys SET caller = 'pht_2'`);

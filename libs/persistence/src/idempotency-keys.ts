@@ -1,3 +1,4 @@
+import { createHmac, hkdfSync } from 'node:crypto';
 import { openSecret, sealSecret, type MasterKeys } from '#libs/core';
 import type { Database } from './database.js';
 
@@ -34,7 +35,7 @@ const begin = /* sql */ `
 INSERT INTO idempotency_keys AS k (caller, key, request, run, begun_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (caller, key) DO UPDATE SET request = EXCLUDED.request, run = EXCLUDED.run, begun_at = EXCLUDED.begun_at,
   status = NULL, answer = NULL
-WHERE k.begun_at <= $6 OR (k.status IS NULL AND k.begun_at <= $7 AND k.request = EXCLUDED.request)
+WHERE k.begun_at <= $6 OR (k.status IS NULL AND k.begun_at <= $7 AND k.request = ANY($8::bytea[]))
 RETURNING run
 `;
 const selectKept = /* sql */ `
@@ -66,21 +67,32 @@ export interface IdempotencyParts {
  */
 export class IdempotencyKeys {
   private readonly database: Database;
+  readonly #markKeys: readonly Uint8Array[];
 
   constructor(
     database: Database,
     private readonly parts: IdempotencyParts,
   ) {
     this.database = database.unconfined;
+    this.#markKeys = [...parts.masterKeys].toSorted(([one], [other]) => other - one).map(([, key]) => markKeyOf(key));
+  }
+
+  /**
+   * What a request is known by, under each master key, the newest first. Not by its digest: who has that, and all of the body
+   * but a password, can guess the password.
+   */
+  #marksOf({ digest }: KeyedRequest): readonly Buffer[] {
+    return this.#markKeys.map((key) => createHmac('sha256', key).update(digest).digest());
   }
 
   /** @param now Unix milliseconds */
   async begin(request: KeyedRequest, now: number): Promise<Begun> {
-    const { caller, key, digest } = request;
+    const { caller, key } = request;
     const { session } = this.database;
+    const marks = this.#marksOf(request);
     const run = this.parts.newId();
     const [at, kept, working] = [now, now - keptMs, now - workMs].map((ms) => new Date(ms));
-    const first: unknown[] = await session.query(begin, [caller, key, digest, run, at, kept, working]);
+    const first: unknown[] = await session.query(begin, [caller, key, marks[0], run, at, kept, working, marks]);
     if (first.length > 0) return { outcome: 'first', run };
     const [found]: { request: Buffer; status: number | null; answer: string | null }[] = await session.query(
       selectKept,
@@ -88,7 +100,7 @@ export class IdempotencyKeys {
     );
     // Given up in this moment: whoever asks once more is the first.
     if (found === undefined) return { outcome: 'in-progress' };
-    if (!found.request.equals(digest)) return { outcome: 'other-request' };
+    if (!marks.some((mark) => mark.equals(found.request))) return { outcome: 'other-request' };
     const { status, answer } = found;
     if (status === null || answer === null) return { outcome: 'in-progress' };
     return { outcome: 'answered', status, answer: openSecret(this.parts.masterKeys, answer, contextOf(request)) };
@@ -115,6 +127,9 @@ export class IdempotencyKeys {
     }
   }
 }
+
+const markKeyOf = (masterKey: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', masterKey, new Uint8Array(0), 'posthorn idempotent request', 32));
 
 /** An answer opens only under the key that it was given to. */
 const contextOf = ({ caller, key }: KeyedRequest): string => `idempotency ${JSON.stringify([caller, key])}`;

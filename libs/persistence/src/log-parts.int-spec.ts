@@ -212,6 +212,41 @@ describe('old parts', () => {
     expect(Object.keys(await places()).toSorted()).toEqual(['first', 'halted', 'newest', 'second']);
   });
 
+  it('of attempts are dropped without being read', async () => {
+    const undo = new Error('undo');
+    const read: unknown[] = [];
+    const dropping = database.transaction(async (session) => {
+      for (const table of ['attempts', 'deliveries']) {
+        const oldest = `(SELECT c.oid FROM posthorn_parts($1) p JOIN pg_class c ON c.relname = p.name
+          WHERE p.since > '-infinity' AND EXISTS (SELECT FROM ${table} t WHERE t.tableoid = c.oid) ORDER BY p.since LIMIT 1)`;
+        const [part]: { oid: string }[] = await session.query(`SELECT ${oldest}::text AS oid`, [table]);
+        const scans = async (): Promise<number> => {
+          const [row]: { n: number }[] = await session.query(
+            'SELECT pg_stat_get_xact_tuples_returned($1::oid)::integer AS n',
+            [part?.oid],
+          );
+          return row?.n ?? 0;
+        };
+        const before = await scans();
+        let name: string | null = '';
+        for (let left = '1'; left !== '0' && name !== null;) {
+          [{ name }] = await session.query('SELECT name FROM posthorn_drop_part($1, $2, 100)', [
+            table,
+            new Date(now - 30 * day),
+          ]);
+          [{ left }] = await session.query('SELECT count(*)::text AS left FROM pg_class WHERE oid = $1', [part?.oid]);
+        }
+        read.push([table, name === null ? 'kept' : 'gone', (await scans()) > before]);
+      }
+      throw undo;
+    });
+    await expect(dropping).rejects.toBe(undo);
+    expect(read).toEqual([
+      ['attempts', 'gone', false],
+      ['deliveries', 'gone', true],
+    ]);
+  });
+
   it('of dead letters go with their deliveries, of attempts by their age', async () => {
     await dropAll('deliveries', now - 30 * day);
     await parts.expireOlder('deliveries', now - 30 * day, 10);

@@ -17,7 +17,7 @@ export interface DroppedPart {
   readonly kept: number | null;
 }
 
-/** So many rows may be moved while everybody waits. */
+/** So many rows may be moved while everybody waits: for four seconds. */
 const mostKept = 50_000;
 const lockNotAvailable = '55P03';
 const deadlockDetected = '40P01';
@@ -25,7 +25,7 @@ const dayMs = 86_400_000;
 
 /**
  * The parts, by time, that the tables of the log consist of (docs/decisions/0017). Each call is a transaction of its own, and
- * makes nobody wait for longer than half a second.
+ * makes nobody wait for longer than half a second, but for as long as it takes to move what lives on.
  */
 export class LogParts {
   constructor(private readonly database: Database) {}

@@ -70,11 +70,13 @@ export class DeliveryStats {
     // A cursor has an id, which must not be empty.
     const key = query.by === undefined ? `'-'` : keys[query.by];
     const { at, id } = cursor === undefined ? { at: null, id: '' } : decodeCursor(cursor);
-    const after =
-      at === null
-        ? ''
-        : `WHERE (start, key) > (${conditions.value(new Date(at))}::timestamptz, ${conditions.value(id)})`;
-    const tail = `${after} ORDER BY start, key LIMIT ${conditions.value(limit + 1)}`;
+    const after = (): string => {
+      if (at === null) return '';
+      // One bucket, which begins later by the hour where the time ends now.
+      if (query.bucket === 'all') return `WHERE key > ${conditions.value(id)}`;
+      return `WHERE (start, key) > (${conditions.value(new Date(at))}::timestamptz, ${conditions.value(id)})`;
+    };
+    const tail = `${after()} ORDER BY start, key LIMIT ${conditions.value(limit + 1)}`;
     const rows: BucketRow[] = await this.database.session.query(
       selectStats(begin, key, where, tail),
       conditions.parameters,

@@ -156,6 +156,20 @@ describe('portal tokens', () => {
     expect((await world.call(String(one.body['token']), 'GET', '/v1/deliveries')).status).toBe(403);
   });
 
+  it('send tests as events would come, through code of their tenant that they cannot read', async () => {
+    const code = 'function handler(webhook) { return { ...webhook, cancel: true }; }';
+    const { id: transformationId } = (
+      await post(operatorKey, '/v1/transformations', { tenantId: 'acme', name: 'no', code })
+    ).body;
+    const made = { tenantId: 'acme', url: 'https://example.com/3', eventTypes: ['note.added'], transformationId };
+    const endpointId = String((await post(operatorKey, '/v1/endpoints', made)).body['id']);
+    const { body } = await mint({ scopes: ['*'], endpointIds: [endpointId] });
+    const token = String(body['token']);
+    expect((await world.call(token, 'GET', `/v1/transformations/${String(transformationId)}`)).status).toBe(404);
+    const sent = await post(token, `/v1/endpoints/${endpointId}/test`, { type: 'note.added' });
+    expect([sent.status, sent.body['outcome']]).toEqual([200, 'cancelled']);
+  });
+
   it('are not minted for longer than a day, for scopes that are no browser’s, or for what the tenant does not have', async () => {
     expect(faults((await mint({ scopes: ['*'], expiresInSeconds: 86_401 })).body)).toEqual([
       ['/expiresInSeconds', 'too-big'],

@@ -204,6 +204,15 @@ describe('GET /v1/stats', () => {
     expect(keys.map(({ key }) => key)).toEqual(['ep_1', 'ep_1', 'ep_2', 'ep_1']);
   });
 
+  it('goes on behind a cursor, also when the one bucket begins later by then', async () => {
+    const query = `to=${iso(48)}&bucket=all&by=endpoint&fields=key`;
+    const first = await api.call('GET', `/v1/stats?from=${iso(0)}&${query}&limit=1`);
+    const cursor = String(first.body['nextCursor']);
+    const rest = await api.call('GET', `/v1/stats?from=${iso(1)}&${query}&cursor=${cursor}`);
+    const keys = [first, rest].flatMap(({ body }) => body['data'] as unknown as { key: string }[]);
+    expect(keys.map(({ key }) => key)).toEqual(['ep_1', 'ep_2']);
+  });
+
   it('refuses a time that it cannot read at once, or that is none', async () => {
     for (const query of [`from=${iso(0)}&to=${iso(0)}`, `from=${iso(0)}&to=${iso(24 * 40)}`])
       expect((await api.call('GET', `/v1/stats?${query}`)).body).toMatchObject({ code: 'invalid-parameter' });

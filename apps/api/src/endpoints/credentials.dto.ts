@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { certificateBounds, customHeaderNameFault, customHeaderValueFault, type NetworkRules } from '#libs/core';
+import { wellFormed } from '../http/list-query.js';
 import { destination } from './destination.js';
 
 /** What only Posthorn and the endpoint may know: no answer holds it. */
 const secretText = (description: string, example: string, longest = 4_000) =>
-  z
-    .string()
-    .min(1)
-    .max(longest)
-    .regex(/^[^\p{Cc}]*$/u, 'Must not hold control characters')
-    .meta({ description, example, writeOnly: true });
+  wellFormed(
+    z
+      .string()
+      .min(1)
+      .max(longest)
+      .regex(/^[^\p{Cc}]*$/u, 'Must not hold control characters'),
+  ).meta({ description, example, writeOnly: true });
 
 const printable = (description: string, example: string) =>
   z
@@ -24,11 +26,12 @@ const basic = z.literal('basic');
 const ownHeader = z.literal('header');
 const oauth2 = z.literal('oauth2');
 
-const username = z
-  .string()
-  .max(1_000)
-  .regex(/^[^:\p{Cc}]*$/u, 'Must hold neither a colon nor control characters (RFC 7617)')
-  .meta({ description: 'Without a colon.', example: 'posthorn' });
+const username = wellFormed(
+  z
+    .string()
+    .max(1_000)
+    .regex(/^[^:\p{Cc}]*$/u, 'Must hold neither a colon nor control characters (RFC 7617)'),
+).meta({ description: 'Without a colon.', example: 'posthorn' });
 const clientId = printable('Of the client that is registered for Posthorn.', 'posthorn');
 const scope = z
   .string()

@@ -15,6 +15,7 @@ export const destination = (rules: NetworkRules) =>
 export function urlFault(text: string, rules: NetworkRules): string | null {
   // The parser would take some of these away; what is stored must be what is sent to.
   if (/[\s\p{Cc}]/u.test(text)) return 'Must not hold spaces or control characters';
+  if (!text.isWellFormed()) return 'Must not hold half a surrogate pair';
   const parsed = URL.parse(text);
   if (parsed === null || parsed.hostname === '') return 'Must be an absolute URL';
   const fault = destinationFault(parsed, rules);

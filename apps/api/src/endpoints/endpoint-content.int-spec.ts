@@ -86,6 +86,18 @@ describe('what an endpoint receives', () => {
     });
   });
 
+  it('holds no text that is none: the database would refuse it', async () => {
+    const half = 'a\ud800';
+    const odd = { description: half, url: `https://example.com/${half}` };
+    const basic = { kind: 'basic', username: half, password: half };
+    const refused = await create({ ...odd, authentication: basic });
+    const pointers = ['/url', '/description', '/authentication/username', '/authentication/password'];
+    const told = expect.stringContaining('half a surrogate pair') as string;
+    expect(Object.fromEntries(faults(refused.body) as [string, string][])).toEqual(
+      Object.fromEntries(pointers.map((one) => [one, told])),
+    );
+  });
+
   it('is changed by two at once without either undoing the other', async () => {
     const { body } = await create({ format: 'data', headers: { 'x-a': '1' } });
     const path = `/v1/endpoints/${String(body['id'])}`;

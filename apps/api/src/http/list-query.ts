@@ -19,12 +19,18 @@ export const listQuery = {
     .meta({ description: '`nextCursor` of the answer before.', example: 'MTc2MzkyNjIwMDAwMDplcF8wMTlh' }),
 };
 
+/** JSON can escape half a surrogate pair, which is no text: the database takes it neither as text nor in JSON (RFC 7493 §2.1). */
+export const wellFormed = (text: z.ZodString): z.ZodString =>
+  text.refine((one) => one.isWellFormed(), 'Must not hold half a surrogate pair');
+
 /** Text for people: no control characters, which neither they nor the database want. */
 export const plainText = (longest: number) =>
-  z
-    .string()
-    .max(longest)
-    .regex(/^[^\p{Cc}]*$/u, 'Must not hold control characters');
+  wellFormed(
+    z
+      .string()
+      .max(longest)
+      .regex(/^[^\p{Cc}]*$/u, 'Must not hold control characters'),
+  );
 
 /** An id or a name to look for. Control characters are refused here, before the database does. */
 export const identifier = (what: string, example: string) =>

@@ -31,7 +31,8 @@ interface Kept {
 const keptHeaders = ['content-type', 'cache-control', 'location', 'etag'];
 const validKey = /^[\x21-\x7e]{1,255}$/;
 /** Answers that say "not now": the next one may be another. */
-const isPassing = (status: number): boolean => status >= 500 || status === 429;
+const isPassing = (reply: FastifyReply): boolean =>
+  reply.statusCode >= 500 || reply.statusCode === 429 || reply.hasHeader('retry-after');
 
 export function installIdempotency(server: FastifyInstance, ports: IdempotencyPorts): void {
   const begun = new WeakMap<FastifyRequest, Begun>();
@@ -90,7 +91,7 @@ async function begin({ keys, now }: IdempotencyPorts, request: KeyedRequest) {
 /** Never rejects: it was done, and that is what the caller has to know. */
 async function finish({ keys, log }: IdempotencyPorts, own: Begun, reply: FastifyReply, payload: unknown) {
   try {
-    if (isPassing(reply.statusCode)) await keys.abandon(own.request, own.run);
+    if (isPassing(reply)) await keys.abandon(own.request, own.run);
     else await keys.finish(own.request, own.run, { status: reply.statusCode, answer: kept(reply, payload) });
   } catch (err) {
     log.warn({ err }, 'the answer to a request with an Idempotency-Key was not kept');

@@ -3,8 +3,8 @@ import { v7 } from 'uuid';
 import type { Config } from '#libs/config';
 import type { KafkaLog } from '#libs/kafka';
 import type { Logger } from '#libs/observability';
-import { EndpointRepository, TransformationRepository } from '#libs/persistence';
-import { CONFIG, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
+import { EndpointRepository, TransformationRepository, type Database } from '#libs/persistence';
+import { CONFIG, DATABASE, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { ApiLog } from '../api-log.js';
 import { TypeCatalogue } from '../event-types/type-catalogue.js';
@@ -14,7 +14,7 @@ import { ApiSandbox } from '../transformations/transformation-providers.js';
 import { AttemptWatch } from './attempt-watch.js';
 import { TestSends } from './test-sends.js';
 
-const bounds = { atOnce: 64, atOnceToOne: 4 };
+const bounds = { atOnce: 64, atOnceOfTenant: 16, atOnceToOne: 4 };
 
 const schedule = (ms: number, run: () => void): (() => void) => {
   const timer = setTimeout(run, ms);
@@ -46,7 +46,7 @@ export const testSendProviders: readonly Provider[] = [
     provide: TestSends,
     inject: [
       EndpointRepository,
-      TransformationRepository,
+      DATABASE,
       ApiSandbox,
       OutboxPublisher,
       ApiLog,
@@ -59,7 +59,7 @@ export const testSendProviders: readonly Provider[] = [
     ],
     useFactory: (
       endpoints: EndpointRepository,
-      transformations: TransformationRepository,
+      database: Database,
       { sandbox }: ApiSandbox,
       publication: OutboxPublisher,
       { ingestSender: sender }: ApiLog,
@@ -73,7 +73,8 @@ export const testSendProviders: readonly Provider[] = [
       new TestSends(
         {
           endpoints,
-          transformations,
+          // Who may see the endpoint sends through its code as dispatchers do, also where it may not be read.
+          transformations: new TransformationRepository(database.unconfined),
           sandbox,
           publication,
           sender,

@@ -110,6 +110,7 @@ beforeEach(async () => {
       appendMs: 5_000,
       timeoutMs: 30_000,
       atOnce: 3,
+      atOnceOfTenant: 3,
       atOnceToOne: 2,
       ...options,
     });
@@ -352,6 +353,21 @@ describe('the answer to a test', () => {
     endpoint = anEndpoint();
     expect(await send()).toMatchObject({ outcome: 'delivered' });
   });
+});
+
+it('leaves room to the tests of other tenants', async () => {
+  sends = open({ atOnceOfTenant: 1 });
+  worker = () => null;
+  const asked = [refusal({})];
+  await turns();
+  endpoint = anEndpoint({ endpointId: 'ep_2' });
+  const second = sends.send('ep_2', sendTestBody.parse({}));
+  await expect(second).rejects.toThrow('Other tests of this tenant are under way.');
+  endpoint = anEndpoint({ endpointId: 'ep_3', tenantId: 'other' });
+  asked.push(sends.send('ep_3', sendTestBody.parse({})).catch((error: unknown) => error));
+  await turns();
+  for (const { run } of timers) run();
+  for (const one of await Promise.all(asked)) expect(one).toMatchObject({ code: 'test-timeout' });
 });
 
 describe('before a test is sent', () => {

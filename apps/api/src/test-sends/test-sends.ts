@@ -42,14 +42,15 @@ export interface TestSendOptions {
   readonly appendMs: number;
   /** … and then for the answer. */
   readonly timeoutMs: number;
-  /** Tests of this process that wait at once, and those to one endpoint. */
+  /** Tests of this process that wait at once, those of one tenant, so that it leaves room to others, and those to one endpoint. */
   readonly atOnce: number;
+  readonly atOnceOfTenant: number;
   readonly atOnceToOne: number;
 }
 
 export class TestSends {
-  #waiting = 0;
-  readonly #waitingFor = new Map<string, number>();
+  /** By who waits: everybody, a tenant, an endpoint. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(
     private readonly ports: TestSendPorts,
@@ -63,7 +64,7 @@ export class TestSends {
     // Its URL may be of somebody who wants nothing.
     if (awaitsVerification(endpoint.verification))
       throw new AppError('not-verified', 'Nothing is sent to it before it is verified, not even a test.');
-    const leave = this.#enter(endpoint.endpointId);
+    const leave = this.#enter(endpoint);
     try {
       return await this.#send(endpoint, body);
     } finally {
@@ -97,21 +98,25 @@ export class TestSends {
   }
 
   /** @returns how to leave */
-  #enter(endpointId: string): () => void {
-    const toOne = this.#waitingFor.get(endpointId) ?? 0;
-    const { atOnce, atOnceToOne } = this.options;
-    if (this.#waiting >= atOnce || toOne >= atOnceToOne) {
-      const whom = toOne >= atOnceToOne ? 'this endpoint' : 'endpoints';
-      const detail = `Other tests of ${whom} are under way. Try again when they are answered.`;
+  #enter({ endpointId, tenantId }: Endpoint): () => void {
+    const { atOnce, atOnceOfTenant, atOnceToOne } = this.options;
+    const bounds = [
+      { name: `endpoint ${endpointId}`, whom: 'this endpoint', most: atOnceToOne },
+      { name: `tenant ${tenantId}`, whom: 'this tenant', most: atOnceOfTenant },
+      { name: '', whom: 'endpoints', most: atOnce },
+    ];
+    const full = bounds.find(({ name, most }) => (this.#waiting.get(name) ?? 0) >= most);
+    if (full !== undefined) {
+      const detail = `Other tests of ${full.whom} are under way. Try again when they are answered.`;
       throw new AppError('too-many-tests', detail, { headers: { 'retry-after': '1' } });
     }
-    this.#waiting += 1;
-    this.#waitingFor.set(endpointId, toOne + 1);
+    for (const { name } of bounds) this.#waiting.set(name, (this.#waiting.get(name) ?? 0) + 1);
     return () => {
-      this.#waiting -= 1;
-      const left = (this.#waitingFor.get(endpointId) ?? 1) - 1;
-      if (left === 0) this.#waitingFor.delete(endpointId);
-      else this.#waitingFor.set(endpointId, left);
+      for (const { name } of bounds) {
+        const left = (this.#waiting.get(name) ?? 1) - 1;
+        if (left === 0) this.#waiting.delete(name);
+        else this.#waiting.set(name, left);
+      }
     };
   }
 

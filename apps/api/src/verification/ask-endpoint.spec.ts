@@ -130,6 +130,9 @@ describe('an endpoint’s credentials', () => {
     expect(refused).toMatchObject({ verdict: { verified: false, reason: 'auth-token' }, exchange: null });
     expect(sent).toHaveLength(1);
     expect(JSON.stringify(refused)).not.toContain('a-client-secret');
+    // Of a process that stops meanwhile the endpoint learns nothing: see verify.spec.ts.
+    answer = () => ({ kind: 'error', error: { kind: 'aborted', message: 'closed' }, durationMs: 1 });
+    expect(await asking.ask(anEndpoint(grant), challenge)).toMatchObject({ verdict: { reason: 'aborted' } });
   });
 
   it('may be a certificate, and another CA', async () => {

@@ -63,7 +63,7 @@ export class EndpointAsking {
   /** Never rejects for what the endpoint does. Outside of any transaction: it may take twenty seconds. */
   async ask(endpoint: Endpoint, verification: EndpointVerification): Promise<Asked> {
     const shown = await shownCredentials(endpoint, this.ports);
-    if ('failed' in shown) return { verdict: refusedFor('auth-token', shown.failed), origin: null, exchange: null };
+    if ('failed' in shown) return { verdict: refusedFor(shown.reason, shown.failed), origin: null, exchange: null };
     return verification.method === 'handshake'
       ? this.#shakeHands(endpoint, verification, shown)
       : this.#challenge(endpoint, shown);

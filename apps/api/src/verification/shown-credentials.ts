@@ -5,8 +5,8 @@ import type { Endpoint } from '#libs/persistence';
 /** What an endpoint is shown with a request, as with each of its deliveries. */
 export type ShownCredentials =
   | { readonly credential: Credential | null; readonly tls: ClientTls | null }
-  /** No token is to be had. */
-  | { readonly failed: string };
+  /** No token is to be had; `aborted`: by ourselves, since the process stops. */
+  | { readonly failed: string; readonly reason: 'auth-token' | 'aborted' };
 
 /**
  * Opens what an endpoint is to be shown, and fetches its token: once per try, so none is kept. For the token and for its use
@@ -19,8 +19,9 @@ export async function shownCredentials(
 ): Promise<ShownCredentials> {
   const { credential, grant, tls } = credentialsOf(endpoint, masterKeys);
   if (grant === null) return { credential, tls };
-  const outcome = tokenOutcomeOf(await sender.post(grant.request), grant.hidden);
-  return outcome.kind === 'token'
-    ? { credential: bearerCredential(outcome.token), tls }
-    : { failed: `no token from ${grant.place}: ${outcome.message}` };
+  const result = await sender.post(grant.request);
+  const outcome = tokenOutcomeOf(result, grant.hidden);
+  if (outcome.kind === 'token') return { credential: bearerCredential(outcome.token), tls };
+  const reason = result.kind === 'error' && result.error.kind === 'aborted' ? 'aborted' : 'auth-token';
+  return { failed: `no token from ${grant.place}: ${outcome.message}`, reason };
 }

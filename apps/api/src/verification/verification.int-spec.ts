@@ -256,10 +256,13 @@ describe('POST verify', () => {
     receiver.program = () => ({ status: 404, delayMs: 300 });
     const known = await create();
     await receiver.waitFor(1);
-    const busy = await api.call('POST', `${known.path}/verify`);
+    const keyed = { 'idempotency-key': 'busy' };
+    const busy = await api.call('POST', `${known.path}/verify`, undefined, keyed);
     expect(busy).toMatchObject({ status: 409, body: { code: 'verification-under-way' } });
     expect(busy.headers['retry-after']).toBe('2');
     await until(known, 'failed');
+    // Who comes again as it was told to is not answered the same for a day.
+    expect(await verify(known, keyed)).toMatchObject({ status: 200, body: { verification: { state: 'failed' } } });
     const missing = await api.call('POST', '/v1/endpoints/ep_none/verify');
     expect(missing).toMatchObject({ status: 404, body: { code: 'not-found' } });
     const old = await oldEndpoint();
@@ -316,7 +319,8 @@ describe('a new URL', () => {
       other.program = willing;
       await verify(known);
       const fresh = (await published(known)).filter((one) => one.url === url);
-      expect(fresh.map(({ state }) => state)).toEqual(['paused', 'paused', 'active']);
+      // Of states that follow each other quickly only the last is published.
+      expect(fresh.map(({ state }) => state).join()).toMatch(/^(paused,)+active$/);
       // Nobody was ever told to send to it before.
       expect((await published(known)).filter((one) => one.url === url && one.state === 'active')).toHaveLength(1);
     } finally {
@@ -411,6 +415,14 @@ describe('a callback', () => {
       requestOrigin: origin,
       rateLimit: { limit: 30, per: 'minute', burst: 1 },
     });
+    // Whatever a receiver's client sends by itself.
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
+      for (const body of ['', 'a=b']) {
+        expect(await api.call('POST', path, body, { ...anonymous, 'content-type': type })).toMatchObject({
+          status: 200,
+        });
+      }
+    }
     // A person may open it again.
     expect(await api.call('GET', path, undefined, anonymous)).toMatchObject({ status: 200 });
     const { body } = await api.call('GET', `/v1/audit?resource=endpoint/${known.id}&limit=1`);

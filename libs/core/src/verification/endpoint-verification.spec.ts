@@ -18,6 +18,8 @@ it('is awaited until it is verified, also after a failure', () => {
   expect(failed).toMatchObject({ state: 'failed', reason: 'guard', at: 200, round: 4, origin: null });
   expect(failed.detail).toHaveLength(500);
   expect(awaitsVerification(failed)).toBe(true);
+  const odd = judged(begun, { verified: false, reason: 'auth-token', detail: 'a\0b\ud800' }, null, 200);
+  expect(odd.detail).toBe('a\u{fffd}b\u{fffd}');
   const verified = judged(failed, { verified: true, allowedRate: 60 }, 'o', 150);
   expect(verified).toEqual({ ...begun, state: 'verified', at: 200, origin: 'o', allowedRate: 60 });
   expect(awaitsVerification(verified)).toBe(false);

@@ -50,6 +50,9 @@ export function verificationAfter(
 
 const detailBytes = 500;
 
+/** Stored as jsonb, which has neither NUL nor half a surrogate pair; a server's own words may hold both. */
+const storable = (text: string): string => text.replaceAll('\0', '\u{fffd}').toWellFormed();
+
 /** @param origin that was asked for, of a handshake; null of a challenge */
 export function judged(
   before: EndpointVerification,
@@ -65,7 +68,7 @@ export function judged(
         ...same,
         state: 'failed',
         reason: verdict.reason,
-        detail: textWithin(verdict.detail, detailBytes),
+        detail: textWithin(storable(verdict.detail), detailBytes),
         origin: null,
         allowedRate: null,
       };
