@@ -167,6 +167,12 @@ export class Lanes {
     return this.#lanes.get(endpointId)?.work.streamFills(stream, relievedAt) === true;
   }
 
+  /** Whether nothing of its stream may go in its lane, and nothing of the lane is on its way. */
+  isStarved({ endpointId, stream }: Entry): boolean {
+    const lane = this.#lanes.get(endpointId);
+    return lane === undefined || (lane.outstanding === 0 && lane.work.isOut(stream));
+  }
+
   /** Configuration was read: lanes that waited for it, or for a rate that was changed, may start something now. */
   configurationRead(): void {
     for (const lane of this.#held) lane.held = false;

@@ -13,7 +13,7 @@ const takenBetweenLooks = 64;
 export interface ReturnsPorts {
   readonly backlog: Pick<Backlog, 'isFull'>;
   readonly directory: Pick<EndpointDirectory, 'replays'>;
-  readonly lanes: Pick<Lanes, 'hasEnough' | 'freshWaits'>;
+  readonly lanes: Pick<Lanes, 'hasEnough' | 'freshWaits' | 'isStarved'>;
   readonly without: Without;
 }
 
@@ -32,8 +32,10 @@ export class Returns {
     if (delivery === null) return false;
     const { backlog, directory, lanes, without } = this.#ports;
     const { partition } = entry;
-    if (hop !== entry.hop || backlog.isFull) return false;
+    if (hop !== entry.hop) return false;
     if (entry.lastPos >= partition.deliveries.next && !without.has('read-beyond-pos')) return false;
+    // What the memory is full of may all wait for this one. At most one for each lane and stream comes on top of it.
+    if (backlog.isFull) return lanes.isStarved(entry) && partition.mayGo(entry);
     if (directory.replays.get(entry.stream)?.state === 'cancelled') return true;
     // A lane that has enough of first attempts for now need not get those back that it has spilled.
     if (workKindOf(delivery) === 'fresh') return !lanes.hasEnough(entry.endpointId);
