@@ -86,7 +86,11 @@ describe('a user of the apps, who has the role posthorn_app', () => {
       return Promise.resolve();
     });
     expect(published).toEqual(expect.arrayContaining(['ep_mine', 'ep_theirs', 'audit:1:mine']));
-    const keys = new IdempotencyKeys(asApp, { masterKeys: new Map(), randomBytes, newId: () => 'run' });
+    const keys = new IdempotencyKeys(asApp, {
+      masterKeys: new Map([[1, randomBytes(32)]]),
+      randomBytes,
+      newId: () => 'run',
+    });
     expect(await keys.begin({ caller: 'c', key: 'k', digest: Buffer.alloc(32) }, now)).toMatchObject({
       outcome: 'first',
     });
