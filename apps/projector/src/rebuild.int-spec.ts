@@ -92,7 +92,7 @@ describe('projection rebuild', () => {
       }
     };
     const others = Promise.all([write(), read(), read()]);
-    for (; rounds < 3; rounds += 1) await world.rebuild().succeeded();
+    for (; rounds < 2; rounds += 1) await world.rebuild().succeeded();
     going = false;
     await others;
     await world.projected();
