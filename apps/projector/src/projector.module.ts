@@ -2,7 +2,7 @@ import { Inject, Module, type BeforeApplicationShutdown, type OnApplicationBoots
 import type { Config } from '#libs/config';
 import type { KafkaLog } from '#libs/kafka';
 import { Metrics, Readiness, type Logger } from '#libs/observability';
-import { LogParts, Projection, type Database } from '#libs/persistence';
+import { type Database, DeliveryStats, LogParts, Projection } from '#libs/persistence';
 import { CONFIG, DATABASE, DatabaseModule, KAFKA_LOG, LOGGER, SCHEMA_CODEC, TOPICS, type Topics } from '#libs/platform';
 import type { SchemaCodec } from '#libs/schema-codec';
 import { ProjectConsumer } from './project.consumer.js';
@@ -41,15 +41,24 @@ const schedule = (ms: number, task: () => void): (() => void) => {
   return () => clearTimeout(timer);
 };
 
-function retention(database: Database, { deliveryLogDays }: Config, metrics: Metrics, logger: Logger): Retention {
+function retention(
+  database: Database,
+  { deliveryLogDays, statsDays }: Config,
+  metrics: Metrics,
+  logger: Logger,
+): Retention {
   const parts = new LogParts(database);
-  return new Retention(deliveryLogDays, {
-    parts,
-    metrics,
-    logger: logger.child({ stage: 'retain' }),
-    now: Date.now,
-    schedule,
-  });
+  return new Retention(
+    { log: deliveryLogDays, stats: statsDays },
+    {
+      parts,
+      stats: new DeliveryStats(database),
+      metrics,
+      logger: logger.child({ stage: 'retain' }),
+      now: Date.now,
+      schedule,
+    },
+  );
 }
 
 function projectConsumer(

@@ -6,44 +6,54 @@ import { Retention } from './retain.js';
 const day = 86_400_000;
 let old: Record<string, DroppedPart[]>;
 let expired: number[];
+let oldStats: number[];
 let failing: Error | null;
 let calls: string[];
 let timers: { ms: number; task: () => void }[];
 let counted: string[];
 
 beforeEach(() => {
-  [old, expired, failing, calls, timers, counted] = [{}, [], null, [], [], []];
+  [old, expired, oldStats, failing, calls, timers, counted] = [{}, [], [], null, [], [], []];
 });
 
 const retention = (keptDays = 90): Retention =>
-  new Retention(keptDays, {
-    parts: {
-      makeUpTo: (table, upto, days) => {
-        calls.push(`make ${table} ${(upto - 1_000 * day) / day} ${days}`);
-        return failing === null ? Promise.resolve(1) : Promise.reject(failing);
+  new Retention(
+    { log: keptDays, stats: 400 },
+    {
+      parts: {
+        makeUpTo: (table, upto, days) => {
+          calls.push(`make ${table} ${(upto - 1_000 * day) / day} ${days}`);
+          return failing === null ? Promise.resolve(1) : Promise.reject(failing);
+        },
+        dropOldest: (table, horizon) => {
+          calls.push(`drop ${table} ${(horizon - 1_000 * day) / day}`);
+          return Promise.resolve(old[table]?.shift() ?? null);
+        },
+        expireOlder: (table, _horizon, most) => {
+          calls.push(`expire ${table} ${most}`);
+          return Promise.resolve(expired.shift() ?? 0);
+        },
       },
-      dropOldest: (table, horizon) => {
-        calls.push(`drop ${table} ${(horizon - 1_000 * day) / day}`);
-        return Promise.resolve(old[table]?.shift() ?? null);
+      stats: {
+        expire: (horizon, most) => {
+          calls.push(`expire stats ${(horizon - 1_000 * day) / day} ${most}`);
+          return failing === null ? Promise.resolve(oldStats.shift() ?? 0) : Promise.reject(failing);
+        },
       },
-      expireOlder: (table, _horizon, most) => {
-        calls.push(`expire ${table} ${most}`);
-        return Promise.resolve(expired.shift() ?? 0);
+      metrics: {
+        logPartDropped: (table) => counted.push(`dropped ${table}`),
+        logRowsExpired: (table, count) => counted.push(`expired ${table} ${count}`),
+        logRetentionPutOff: (table) => counted.push(`put off ${table}`),
+      },
+      logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      now: () => 1_000 * day,
+      schedule: (ms, task) => {
+        const timer = { ms, task };
+        timers.push(timer);
+        return () => void (timers = timers.filter((one) => one !== timer));
       },
     },
-    metrics: {
-      logPartDropped: (table) => counted.push(`dropped ${table}`),
-      logRowsExpired: (table, count) => counted.push(`expired ${table} ${count}`),
-      logRetentionPutOff: (table) => counted.push(`put off ${table}`),
-    },
-    logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    now: () => 1_000 * day,
-    schedule: (ms, task) => {
-      const timer = { ms, task };
-      timers.push(timer);
-      return () => void (timers = timers.filter((one) => one !== timer));
-    },
-  });
+  );
 const part = (table: LogTable, kept: number | null = 0): DroppedPart => ({ name: `${table}_1`, kept });
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 100; i += 1) await Promise.resolve();
@@ -71,6 +81,7 @@ describe('Retention', () => {
       'drop attempts -90',
       'drop attempts -90',
       'expire attempts 5000',
+      'expire stats -400 5000',
     ]);
     expect(counted).toEqual([
       'dropped deliveries',
@@ -111,6 +122,14 @@ describe('Retention', () => {
     await turns();
     expect(calls.filter((call) => call === 'drop deliveries -90')).toHaveLength(1);
     expect(counted).toEqual([]);
+  });
+
+  it('forgets figures that are too old, some at once', async () => {
+    oldStats = [5_000, 12];
+    retention().start();
+    await turns();
+    expect(calls.filter((call) => call.startsWith('expire stats'))).toHaveLength(2);
+    expect(counted).toEqual(['expired delivery_stats 5000', 'expired delivery_stats 12']);
   });
 
   it('ends with the step under way', async () => {

@@ -1,6 +1,6 @@
 /**
  * Reads: what parts the delivery log in Postgres consists of.
- * Writes: makes parts for the time to come, drops those that are too old.
+ * Writes: makes parts for the time to come, drops those that are too old, and figures that are.
  * Guarantees: an open delivery keeps its row; nobody waits for longer than half a second, and for rows to be moved; several processes may do it at once.
  * On a crash here: each step is a transaction of its own; the next round, of whichever projector, goes on.
  * Tests: retain.spec.ts, libs/persistence/src/log-parts.int-spec.ts.
@@ -13,6 +13,7 @@ export interface RetainPorts {
     dropOldest(table: LogTable, horizon: number): Promise<DroppedPart | null>;
     expireOlder(table: LogTable, horizon: number, most: number): Promise<number>;
   };
+  readonly stats: { expire(horizon: number, most: number): Promise<number> };
   readonly metrics: {
     logPartDropped(table: string): void;
     logRowsExpired(table: string, count: number): void;
@@ -42,7 +43,7 @@ export class Retention {
   #round: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly keptDays: number,
+    private readonly keptDays: { readonly log: number; readonly stats: number },
     private readonly ports: RetainPorts,
   ) {}
 
@@ -64,6 +65,7 @@ export class Retention {
       if (this.#stopped) return;
       done = (await this.#keep(table)) && done;
     }
+    if (!this.#stopped) done = (await this.#keepStats()) && done;
     if (!this.#stopped) this.#callOff = this.ports.schedule(done ? roundMs : againMs, () => this.start());
   }
 
@@ -71,8 +73,8 @@ export class Retention {
   async #keep(table: LogTable): Promise<boolean> {
     const { parts, metrics, logger, now } = this.ports;
     try {
-      await parts.makeUpTo(table, now() + aheadMs, daysOfPart(this.keptDays));
-      const horizon = horizonOf(now(), this.keptDays);
+      await parts.makeUpTo(table, now() + aheadMs, daysOfPart(this.keptDays.log));
+      const horizon = horizonOf(now(), this.keptDays.log);
       for (;;) {
         if (this.#stopped) return true;
         const dropped = await parts.dropOldest(table, horizon);
@@ -96,6 +98,21 @@ export class Retention {
       metrics.logRetentionPutOff(table);
       if (error instanceof LogInUse) logger.info({ table }, 'the delivery log is in use for long; its old parts wait');
       else logger.error({ err: error, table }, 'old parts of the delivery log could not be dropped; trying again');
+      return false;
+    }
+  }
+
+  async #keepStats(): Promise<boolean> {
+    const { stats, metrics, logger, now } = this.ports;
+    try {
+      const horizon = horizonOf(now(), this.keptDays.stats);
+      for (let count = rowsAtOnce; count === rowsAtOnce && !this.#stopped;) {
+        count = await stats.expire(horizon, rowsAtOnce);
+        if (count > 0) metrics.logRowsExpired('delivery_stats', count);
+      }
+      return true;
+    } catch (error) {
+      logger.error({ err: error }, 'old figures could not be forgotten; trying again');
       return false;
     }
   }

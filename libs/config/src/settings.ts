@@ -174,6 +174,10 @@ export const settings = {
     'How long deliveries, attempts and dead letters can be looked up, from the acceptance of their event (docs/operations.md).',
     { least: 1, most: 3_650 },
   ),
+  statsDays: count('POSTHORN_STATS_DAYS', 400, 'How long figures by the hour can be asked for (GET /v1/stats).', {
+    least: 1,
+    most: 3_650,
+  }),
   repeatWindow: count(
     'POSTHORN_REPEAT_WINDOW',
     100_000,

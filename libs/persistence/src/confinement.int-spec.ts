@@ -155,6 +155,7 @@ const calls: Record<string, Record<string, Call | Exempt>> = {
   },
   DeliveryStats: {
     list: ['reads', (db) => new DeliveryStats(db).list({ from: 0, to: later * 2, bucket: 'hour', by: 'tenant' }, page)],
+    expire: 'for projectors',
   },
   EndpointFaultLog: {
     addFaults: 'for dispatchers',

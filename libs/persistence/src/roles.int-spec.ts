@@ -7,6 +7,7 @@ import { Cursors, type CursorChange } from './cursors.js';
 import { connectDatabase, type Database } from './database.js';
 import { DeadLetters } from './dead-letters.js';
 import { DeliveryLog } from './delivery-log.js';
+import { DeliveryStats } from './stats.js';
 import { EndpointFaultLog } from './endpoint-faults.js';
 import { EndpointRepository } from './endpoint-repository.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
@@ -227,6 +228,11 @@ describe('each app, as a user of its own role', () => {
       expect(await parts.makeUpTo('deliveries', Date.now() + 60 * 86_400_000, 7)).toBeGreaterThan(0);
       expect(await parts.dropOldest('attempts', 0)).toBeNull();
       expect(await parts.expireOlder('dead_letters', 0, 10)).toBe(0);
+      const stats = new DeliveryStats(database);
+      const whole = { from: 0, to: now + 7_200_000, bucket: 'hour' } as const;
+      const [first] = (await stats.list(whole, { limit: 9 })).data;
+      expect(await stats.expire(first?.start ?? -1, 10)).toBe(0);
+      expect(await stats.expire(now + 7_200_000, 1)).toBe(1);
       await cannot(database, [
         'SELECT * FROM api_keys',
         'SELECT * FROM idempotency_keys',

@@ -84,7 +84,19 @@ export class DeliveryStats {
     const page = toPage(rows, limit, (row) => ({ at: row.start.getTime(), id: row.key }));
     return { ...page, data: page.data.map((row) => statsOf(row, query.by !== undefined)) };
   }
+
+  /** Forgets the oldest figures of hours before `horizon` (Unix ms), `most` at once. @returns how many */
+  async expire(horizon: number, most: number): Promise<number> {
+    const [, count]: [unknown, number] = await this.database.session.query(expireStats, [new Date(horizon), most]);
+    return count;
+  }
 }
+
+const expireStats = /* sql */ `
+DELETE FROM delivery_stats WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM delivery_stats WHERE hour < $1 ORDER BY hour LIMIT $2 FOR UPDATE SKIP LOCKED
+))
+`;
 
 function statsOf({ start, key, dead_lettered: deadLettered, latency, ...counts }: BucketRow, divided: boolean): Stats {
   const at = (share: number): number | null => (latency === null ? null : latencyPercentile(latency, share));
