@@ -191,7 +191,7 @@ describe('endpoints', () => {
     for (let i = 0; i < 10; i += 1) {
       await create(`tr_${i}`);
       const [endpoint, deletion] = await Promise.all([
-        createEndpoint(`tr_${i}`, `ep_${i}`).catch(namesNoTransformation),
+        createEndpoint(`tr_${i}`, `ep_${i}`).catch((error: unknown) => namesNoTransformation(error) || error),
         transformations.delete(`tr_${i}`, 4_000),
       ]);
       expect(deletion === 'deleted' ? endpoint : deletion).toBe(deletion === 'deleted' ? true : 'in-use');
