@@ -166,7 +166,19 @@ describe('cursors and replays whose dispatchers die', () => {
     const endpoint = of();
     const expected = log.events.filter((event) => endpoint.wants(event));
     const judged = judgeWindow({ expected, arrivals: world.test.arrivalsOf(endpoint), ordering: 'endpoint' });
+    if (judged.violations.length > 0) console.log(attemptsAt(log, endpoint.endpointId, judged.violations).join('\n'));
     expect(judged.violations.slice(0, 5)).toEqual([]);
     expect(judged.came).toBeGreaterThan(eventsPerSecond * 10);
   });
 });
+
+/** What the log says of the events that the first violations name: who has sent what, when, and what came of it. */
+function attemptsAt({ attempts }: LogEvidence, endpointId: string, violations: readonly string[]): string[] {
+  const named = new Set(violations.slice(0, 5).map((line) => line.split(' ')[0]));
+  return attempts
+    .filter((one) => one.endpointId === endpointId && named.has(one.eventId))
+    .map(({ deliveryId, number, outcome, startedAt, pos, workerId, response, error }) => {
+      const answer = response?.status ?? error?.kind ?? 'none';
+      return `${new Date(startedAt).toISOString()} ${deliveryId} at ${pos}, attempt ${number} by ${workerId}: ${answer}, ${outcome}`;
+    });
+}
