@@ -1,4 +1,4 @@
-import type { Delivery } from '#libs/contracts';
+import { firstCopy, type Delivery } from '#libs/contracts';
 import { orderingKeyOf, webhookIdOf, type EventEnvelope } from '#libs/core';
 import type { LogRecord } from '#libs/kafka';
 import type { DispatchEndpoint } from './dispatch-endpoint.js';
@@ -47,14 +47,7 @@ export function newDelivery(
     acceptedAt: record.timestamp,
     dispatchedAt,
     ...formFields(form),
-    attempt: 0,
-    hop: 0,
-    pos: null,
-    writer: null,
-    dueAt: null,
-    scheduleFrom: 0,
-    scheduledSince: null,
-    haltedAt: null,
+    ...firstCopy,
     space,
     members: null,
   };

@@ -1,4 +1,5 @@
 import {
+  firstCopy,
   noCredentials,
   plainContent,
   withoutVerification,
@@ -38,14 +39,7 @@ export function aDelivery(changes: Partial<Delivery> = {}): Delivery {
     renderError: null,
     renderKind: null,
     members: null,
-    attempt: 0,
-    hop: 0,
-    pos: null,
-    writer: null,
-    dueAt: null,
-    scheduleFrom: 0,
-    scheduledSince: null,
-    haltedAt: null,
+    ...firstCopy,
     ...changes,
   };
 }

@@ -1,4 +1,4 @@
-import type { Delivery } from '#libs/contracts';
+import { firstCopy, type Delivery } from '#libs/contracts';
 import {
   batchBodyType,
   batchIdOf,
@@ -86,14 +86,7 @@ export function testDelivery(
     eventType: type,
     acceptedAt: now,
     dispatchedAt: now,
-    attempt: 0,
-    hop: 0,
-    pos: null,
-    writer: null,
-    dueAt: null,
-    scheduleFrom: 0,
-    scheduledSince: null,
-    haltedAt: null,
+    ...firstCopy,
     members: null,
   };
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter, Delivery } from '#libs/contracts';
+import { firstCopy, type DeadLetter, type Delivery } from '#libs/contracts';
 import { webhookIdOf } from '#libs/core';
 import type { LogReader, LogRecord, TopicPartition } from '#libs/kafka';
 import type { PlatformCodecs } from '#libs/schema-codec';
@@ -108,14 +108,7 @@ export class DeadLetterSource implements ReplaySource<DeadLetterCandidate> {
       configVersion: endpoint.configVersion,
       ordering: endpoint.ordering,
       dispatchedAt: this.#ports.now(),
-      attempt: 0,
-      hop: 0,
-      pos: null,
-      writer: null,
-      dueAt: null,
-      scheduleFrom: 0,
-      scheduledSince: null,
-      haltedAt: null,
+      ...firstCopy,
     };
   }
 }
