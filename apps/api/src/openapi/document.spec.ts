@@ -14,6 +14,7 @@ const document = apiDocument();
 type Media = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>;
 interface Operation {
   readonly operationId: string;
+  readonly parameters?: readonly { readonly $ref?: string; readonly name?: string }[];
   readonly requestBody?: { readonly content: Media };
   readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: Media }>>;
 }
@@ -24,7 +25,14 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     operation: operation as unknown as Operation,
   })),
 );
-const { responses } = document.components as unknown as { responses: Record<string, { content: Media }> };
+const { responses, parameters } = document.components as unknown as {
+  responses: Record<string, { content: Media }>;
+  parameters: Record<string, { name: string }>;
+};
+const takes = ({ operation }: { readonly operation: Operation }, header: string): boolean =>
+  (operation.parameters ?? []).some(
+    ({ $ref = '', name = parameters[$ref.split('/').at(-1) ?? '']?.name }) => name === header,
+  );
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {
@@ -52,6 +60,14 @@ describe('the OpenAPI document', () => {
     const found = await linter.run(structuredClone(document) as Record<string, unknown>);
     expect(found.map(({ code, path, message }) => `${code} ${path.join('/')}: ${message}`)).toEqual([]);
   }, 60_000);
+
+  it('offers Idempotency-Key with every POST but those that need none, and If-Match with every update', () => {
+    const without = (of: string, header: string): string[] =>
+      operations.filter((one) => one.method === of && !takes(one, header)).map(({ path }) => path);
+    // An event is known by its source and id; a callback says the same each time.
+    expect(without('post', 'Idempotency-Key')).toEqual(['/v1/events', '/verifications/{token}']);
+    expect(without('patch', 'If-Match')).toEqual([]);
+  });
 
   it('names each operation once', () => {
     const ids = operations.map(({ operation }) => operation.operationId);
